@@ -1,0 +1,10 @@
+/*
+ * main.c - the firn program.
+ */
+#include <stdio.h>
+
+int main(void)
+{
+    puts("firn " FIRN_VERSION);
+    return 0;
+}
