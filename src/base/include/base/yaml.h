@@ -1,0 +1,32 @@
+/* YAML configuration files, read by libyaml into a JSON tree plus the line of every node, so that config
+ * errors can say where. Scalars: plain null/true/false/integers/floats become JSON values, everything
+ * else (and every quoted scalar) a string. Anchors and aliases work; tags, several documents and duplicate
+ * keys are refused. `${NAME}` and `${NAME:-default}` in scalars are replaced from the environment; an unset name
+ * without default is a CONFIG error; `$${` stands for a literal `${`. Values only, never keys: so the
+ * environment cannot add structure. A plain scalar gets its type after the replacement, a quoted one stays a
+ * string. Integers with leading zeros or outside 64 bits stay strings rather than being misread.
+ *
+ * Bounds: 1 MiB of text, 64 levels and 100,000 nodes, both counted with aliases written out: LIMIT beyond.
+ * Everything else that is wrong is CONFIG, with file and line. An empty document is null.
+ */
+#ifndef BASE_YAML_H
+#define BASE_YAML_H
+
+#include "base/json.h"
+
+typedef struct firn_yaml {
+    json_t *root;         /* owned by the arena */
+    const char *filename; /* for messages */
+    void *lines;          /* internal: node -> line */
+} firn_yaml;
+
+firn_rc firn_yaml_parse(firn_arena *arena, firn_bytes text, const char *filename, firn_yaml *out,
+                        firn_err *err) FIRN_MUST_USE;
+firn_rc firn_yaml_load(firn_arena *arena, const char *path, firn_yaml *out,
+                       firn_err *err) FIRN_MUST_USE;
+/* 1-based line where `node` starts (pointer identity), 0 if unknown. Singletons such as json_true() have none:
+ * ask for the line of the mapping and key instead. */
+int firn_yaml_line(const firn_yaml *yaml, const json_t *node);
+int firn_yaml_key_line(const firn_yaml *yaml, const json_t *mapping, const char *key);
+
+#endif

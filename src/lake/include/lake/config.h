@@ -1,0 +1,35 @@
+/* firn.yaml: every key is declared once, in the table of config.c (name, type, default, bounds, help). Parser, the comments that
+ * `firn init` writes and the reference page docs/reference/config.md are generated from it.
+ *
+ * Unknown keys are errors that name file, line and the nearest known key. Values may hold ${ENV}; keys marked secret are never printed.
+ */
+#ifndef LAKE_CONFIG_H
+#define LAKE_CONFIG_H
+
+#include "base/yaml.h"
+#include "storage/storage.h"
+
+typedef struct firn_config {
+    const char *name;             /* lake.name */
+    const char *warehouse;        /* warehouse: path or URI */
+    const char *catalog;          /* catalog.path */
+    int64_t catalog_busy_ms;      /* catalog.busy_timeout */
+    int64_t engine_memory_bytes;  /* engine.memory_limit; 0: 60% of the machine's */
+    int64_t engine_threads;       /* engine.threads; 0: all */
+    const char *engine_temp;      /* engine.temp_dir */
+    int64_t manifest_cache_bytes; /* engine.manifest_cache */
+    int64_t target_file_bytes;    /* write.target_file_size: default of new tables */
+    int64_t format_version;       /* write.format_version: default of new tables, 2 or 3 */
+    const char *compression;      /* write.compression */
+    const char *pipelines;        /* pipelines: folder */
+    firn_storage_alias *aliases;  /* storage.aliases: [{from, to}] */
+    size_t n_aliases;
+} firn_config;
+
+firn_rc firn_config_parse(firn_arena *arena, firn_bytes text, const char *filename, firn_config *out, firn_err *err) FIRN_MUST_USE;
+/* The commented file of a new lake. */
+char *firn_config_template(firn_arena *arena, const char *lake_name);
+/* The reference page, Markdown. */
+char *firn_config_reference(firn_arena *arena);
+
+#endif
