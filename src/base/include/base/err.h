@@ -98,7 +98,13 @@ const char *firn_rc_iceberg_type(firn_rc code); /* "NoSuchTableException" */
         }                              \
     } while (0)
 
-#define FIRN_FAIL(err, code, ...) \
-    return firn_err_set((err), __FILE__, __LINE__, (code), __VA_ARGS__)
+/* The code is returned as it stands here, not as firn_err_set gives it back: so the compiler sees that a
+ * failed call never reaches the reads of its outputs. */
+#define FIRN_FAIL(err, code, ...)                                            \
+    do {                                                                     \
+        const firn_rc firn_fail_rc_ = (code);                                \
+        firn_err_set((err), __FILE__, __LINE__, firn_fail_rc_, __VA_ARGS__); \
+        return firn_fail_rc_;                                                \
+    } while (0)
 
 #endif
