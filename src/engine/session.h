@@ -24,21 +24,24 @@ struct firn_engine {
 struct firn_session {
     firn_engine *engine;
     duckdb_connection conn;
-    char *ref;            /* heap */
-    char *schema;         /* current namespace (heap, levels joined by FIRN_NS_SEP); default "default" */
+    char *ref;    /* heap */
+    char *schema; /* current namespace (heap, levels joined by FIRN_NS_SEP); default "default" */
     char *author, *message;
     int64_t statement_us; /* start of the running statement: one now() for all it does */
 };
 
 /* A statement's result made by firn itself: a message, or a small table of text. Both take ownership of nothing. */
-firn_result *firn_result_command(const char *tag, int64_t rows_affected, const char *fmt, ...) FIRN_PRINTF(3, 4);
+firn_result *firn_result_command(const char *tag, int64_t rows_affected, const char *fmt, ...)
+    FIRN_PRINTF(3, 4);
 /* Rows from a DuckDB query that has been run with streaming; takes the result over. `keep` (nullable) is freed with it: the arena
  * that holds the scans the query reads. */
 firn_result *firn_result_duck(duckdb_result *result, firn_arena *keep, const char *tag);
 /* Run `sql` (DuckDB SQL, lake tables already replaced) and give its rows as the statement's result. */
-firn_rc firn_session_rows(firn_session *session, const char *duckdb_sql, firn_arena *keep, const char *tag, firn_result **out, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_session_rows(firn_session *session, const char *duckdb_sql, firn_arena *keep,
+                          const char *tag, firn_result **out, firn_err *err) FIRN_MUST_USE;
 
 /* "orders", "bronze.orders", quoted parts: to an ident with the session's schema. */
-firn_rc firn_session_resolve(firn_session *session, firn_arena *arena, const char *const *parts, size_t n_parts, firn_ident *out, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_session_resolve(firn_session *session, firn_arena *arena, const char *const *parts,
+                             size_t n_parts, firn_ident *out, firn_err *err) FIRN_MUST_USE;
 
 #endif

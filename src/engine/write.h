@@ -27,31 +27,46 @@ typedef struct firn_written {
 } firn_written;
 
 /* NOT NULL violations are CHECK_FAILED naming the column. */
-firn_rc firn_write_query(firn_session *session, firn_arena *arena, const firn_write_options *options, firn_written *out, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_write_query(firn_session *session, firn_arena *arena,
+                         const firn_write_options *options, firn_written *out,
+                         firn_err *err) FIRN_MUST_USE;
 void firn_write_discard(firn_session *session, const firn_written *written);
 
 /* SELECT list that casts the columns of `source_sql` to the table's schema: by position or by name (INSERT BY NAME), with a
  * column list (INSERT INTO t (a, b)), missing columns as write-default or NULL. Checks counts and names with clear errors. */
 typedef struct firn_projection_options {
     const firn_schema *schema;
-    const char *source_sql;    /* DuckDB SQL */
+    const char *source_sql;     /* DuckDB SQL */
     const char *const *columns; /* target columns given by the statement; NULL: all */
     size_t n_columns;
     bool by_name;
 } firn_projection_options;
-firn_rc firn_write_projection(firn_session *session, firn_arena *arena, const firn_projection_options *options, char **sql, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_write_projection(firn_session *session, firn_arena *arena,
+                              const firn_projection_options *options, char **sql,
+                              firn_err *err) FIRN_MUST_USE;
 
 /* Commit `change` on the table with retry and rebase (firn_catalog_commit_tables); deletes `written` on known failure. */
-firn_rc firn_write_commit(firn_session *session, firn_arena *arena, firn_ident ident, firn_snapshot_change *change, const firn_written *written, const char *message, firn_snapshot_result *out, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_write_commit(firn_session *session, firn_arena *arena, firn_ident ident,
+                          firn_snapshot_change *change, const firn_written *written,
+                          const char *message, firn_snapshot_result *out,
+                          firn_err *err) FIRN_MUST_USE;
 
 /* Statement handlers; `sql` is one statement without its semicolon. */
-firn_rc firn_exec_insert(firn_session *session, const char *sql, firn_result **out, firn_err *err) FIRN_MUST_USE; /* INSERT INTO, INSERT OVERWRITE */
-firn_rc firn_exec_delete(firn_session *session, const char *sql, firn_result **out, firn_err *err) FIRN_MUST_USE;
-firn_rc firn_exec_update(firn_session *session, const char *sql, firn_result **out, firn_err *err) FIRN_MUST_USE;
-firn_rc firn_exec_merge(firn_session *session, const char *sql, firn_result **out, firn_err *err) FIRN_MUST_USE; /* MERGE INTO */
-firn_rc firn_exec_truncate(firn_session *session, const char *sql, firn_result **out, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_exec_insert(firn_session *session, const char *sql, firn_result **out,
+                         firn_err *err) FIRN_MUST_USE; /* INSERT INTO, INSERT OVERWRITE */
+firn_rc firn_exec_delete(firn_session *session, const char *sql, firn_result **out,
+                         firn_err *err) FIRN_MUST_USE;
+firn_rc firn_exec_update(firn_session *session, const char *sql, firn_result **out,
+                         firn_err *err) FIRN_MUST_USE;
+firn_rc firn_exec_merge(firn_session *session, const char *sql, firn_result **out,
+                        firn_err *err) FIRN_MUST_USE; /* MERGE INTO */
+firn_rc firn_exec_truncate(firn_session *session, const char *sql, firn_result **out,
+                           firn_err *err) FIRN_MUST_USE;
 /* The query part of CREATE TABLE ... AS: writes the rows for a table that does not exist yet; called by the DDL side, which
  * then commits creation and first snapshot in one commit. */
-firn_rc firn_write_create_as(firn_session *session, firn_arena *arena, const firn_metadata *new_table, const char *select_sql, json_t *updates, firn_written *written, firn_snapshot_result *result, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_write_create_as(firn_session *session, firn_arena *arena,
+                             const firn_metadata *new_table, const char *select_sql,
+                             json_t *updates, firn_written *written, firn_snapshot_result *result,
+                             firn_err *err) FIRN_MUST_USE;
 
 #endif
