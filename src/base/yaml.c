@@ -117,6 +117,7 @@ static firn_rc hang(builder *b, place at, json_t *node, int line, firn_err *err)
     int failed = 0;
     if (at.parent == NULL) {
         b->root = firn_json_own(b->arena, node);
+        failed = node == NULL;
     } else if (at.key == NULL) {
         failed = json_array_append_new(at.parent, node);
     } else {
