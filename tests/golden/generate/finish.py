@@ -168,8 +168,52 @@ def pruning(path):
     return [{"sql": sql, "files": len(list(t.scan(row_filter=f).plan_files())), "rows": t.scan(row_filter=f).to_arrow().num_rows} for sql, f in zip(PREDICATES, filters)]
 
 
-def main(py_locations, about, spark, classes):
-    names = sorted(n for n in os.listdir(ROOT) if os.path.isdir(f"{ROOT}/{n}/metadata"))
+def puffin(classes):
+    """Puffin files with their vectors' positions as [first, last, step] runs, and one with theta sketches, which a reader must skip."""
+    out = os.path.join(REPO, "tests", "golden", "puffin")
+    shutil.rmtree(out, ignore_errors=True)
+    os.makedirs(out)
+    docs = {}
+    for name in ("dv_v3", "dv_upgraded", "dv_containers"):
+        run = subprocess.run(["java", "-cp", classpath(classes), "DumpVectors", "file:" + current_metadata(name, {})], stdout=subprocess.PIPE,
+                             stderr=subprocess.DEVNULL, text=True, check=True)
+        for line in run.stdout.split("\n"):
+            if line.startswith("{"):
+                vector = json.loads(line)
+                docs.setdefault((name, vector.pop("puffin")), []).append(vector | {"positions": progressions(vector.pop("runs"))})
+    seen = {}
+    for (name, path), vectors in docs.items():
+        seen[name] = seen.get(name, 0) + 1
+        stem = f"{name}_{seen[name]}"
+        shutil.copy(path.removeprefix("file:"), f"{out}/{stem}.puffin")
+        with open(f"{out}/{stem}.json", "w") as f:
+            f.write(pretty({"blob_type": "deletion-vector-v1", "vectors": vectors}))
+    for f in os.listdir(f"{ROOT}/table_statistics/metadata"):
+        if f.endswith(".stats"):
+            shutil.copy(f"{ROOT}/table_statistics/metadata/{f}", f"{out}/theta.puffin")
+            statistics = metadata_of(current_metadata("table_statistics", {}))["statistics"][0]
+            with open(f"{out}/theta.json", "w") as g:
+                g.write(pretty({k.replace("-", "_"): v for k, v in statistics.items() if k != "statistics-path"}))
+
+
+def progressions(runs):
+    """[[first, last], ...] of consecutive positions -> [first, last, step] with single positions in even steps joined."""
+    out = []
+    for first, last in runs:
+        if first == last and out:
+            f, l, s = out[-1]
+            if f == l:
+                out[-1] = [f, first, first - f]
+                continue
+            if first - l == s and s > 1:
+                out[-1][1] = first
+                continue
+        out.append([first, last, 1])
+    return out
+
+
+def main(py_locations, about, spark, classes, only=()):
+    names = sorted(n for n in os.listdir(ROOT) if os.path.isdir(f"{ROOT}/{n}/metadata") and (not only or n in only))
     paths = {n: current_metadata(n, py_locations) for n in names}
     run = subprocess.run(["java", "-Duser.timezone=UTC", "-cp", classpath(classes), "Dump", *("file:" + paths[n] for n in names)], stdout=subprocess.PIPE,
                          stderr=subprocess.PIPE, text=True, check=True)

@@ -205,7 +205,8 @@ def py_gzip_metadata(m):
     t.append(arrow(t, (1,)))
 
 
-def make(names=None):
+def make(names=()):
+    """Makes all tables or the named ones; returns the names made and {name: error}."""
     import os
     db = "/tmp/firn-golden-catalog.db"
     if os.path.exists(db):

@@ -588,6 +588,34 @@ def upgraded_v1_v2(m):
           "ALTER TABLE {t} SET TBLPROPERTIES ('format-version'='2', 'write.delete.mode'='merge-on-read')", "DELETE FROM {t} WHERE id = 2", "INSERT INTO {t} VALUES (6,'v6')")
 
 
+@table()
+def legacy_v1(m):
+    """v1 metadata as early writers left it: only schema and partition-spec, partition fields without ids, manifests listed in the first snapshot"""
+    import json
+
+    import fastavro
+    m.create("id int, p string, v double", 1, "PARTITIONED BY (p, bucket(4, id))", write_spark_fanout_enabled="true", write_distribution__mode="none")
+    m.sql("INSERT INTO {t} VALUES (1,'a',1.5),(2,'b',2.5)", "INSERT INTO {t} VALUES (3,null,3.5)")
+    path = f"/firn-golden/{m.name}/metadata/v3.metadata.json"
+    with open(path) as f:
+        meta = json.load(f)
+    for k in ("schemas", "current-schema-id", "partition-specs", "default-spec-id", "last-partition-id", "sort-orders", "default-sort-order-id", "refs", "snapshot-log",
+              "metadata-log", "statistics", "partition-statistics", "table-uuid"):
+        meta.pop(k, None)
+    meta["schema"].pop("schema-id")
+    for field in meta["partition-spec"]:
+        field.pop("field-id")
+    for s in meta["snapshots"]:
+        s.pop("schema-id")
+    first = meta["snapshots"][0]
+    with open(first.pop("manifest-list").removeprefix("file:"), "rb") as f:
+        first["manifests"] = [e["manifest_path"] for e in fastavro.reader(f)]
+    first.pop("summary")
+    with open(path, "w") as f:
+        json.dump(meta, f, indent=2)
+    os.remove(f"/firn-golden/{m.name}/metadata/.v3.metadata.json.crc")
+
+
 # ---- files -----------------------------------------------------------------------------------------------------------
 
 

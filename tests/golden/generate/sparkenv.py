@@ -7,6 +7,8 @@ REPO = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", "..")
 
 
 def iceberg_jar():
+    if os.environ.get("FIRN_SPARK_RUNTIME"):
+        return os.environ["FIRN_SPARK_RUNTIME"]
     jars = glob.glob(os.path.join(REPO, ".deps", "jars", "iceberg-spark-runtime-3.5_2.12-*.jar"))
     if not jars:
         raise FileNotFoundError(f"no iceberg-spark-runtime jar in {REPO}/.deps/jars; run ./run setup")
