@@ -82,7 +82,9 @@ typedef struct firn_avro_cursor {
 
 static inline firn_avro_cursor firn_avro_cursor_of(firn_bytes bytes)
 {
-    return (firn_avro_cursor){.pos = bytes.data, .end = bytes.data ? bytes.data + bytes.len : NULL};
+    const uint8_t *start =
+        bytes.data ? bytes.data : (const uint8_t *)""; /* no arithmetic on NULL */
+    return (firn_avro_cursor){.pos = start, .end = start + bytes.len};
 }
 
 static inline size_t firn_avro_remaining(const firn_avro_cursor *cursor)

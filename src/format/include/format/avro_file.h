@@ -31,8 +31,7 @@
 enum {
     FIRN_AVRO_SYNC_BYTES = 16,
     FIRN_AVRO_META_KEYS_MAX = 4096,
-    FIRN_AVRO_BLOCK_BYTES_MAX = 256 << 20, /* of one block, compressed or not */
-    FIRN_AVRO_EMPTY_RECORDS_MAX = 1 << 20, /* records of one block when they take no bytes at all */
+    FIRN_AVRO_BLOCK_BYTES_MAX = 256 << 20,   /* of one block, compressed or not */
     FIRN_AVRO_BLOCK_BYTES_DEFAULT = 1 << 20, /* the writer closes a block at this size */
 };
 

@@ -1,6 +1,6 @@
 /* Avro schemas (specification 1.12, "Schema Declaration"), as a tree that lives in an arena.
  *
- * Parsing resolves named types (namespaces, forward-visible definitions, recursion), so a reference is simply
+ * Parsing resolves named types (namespaces, recursion; a definition comes before its uses), so a reference is simply
  * another pointer to the same node and a recursive schema is a cyclic graph: bound your depth when walking one.
  * Every attribute stays reachable through `json`; those that firn uses are also lifted into members. A logical
  * type that does not fit its base type is ignored, as the specification demands.
@@ -19,6 +19,7 @@ enum {
     FIRN_AVRO_DEPTH_MAX = 64,              /* nesting of types and of decoded data */
     FIRN_AVRO_NODES_MAX = 1 << 18,         /* nodes of one schema, and of one compiled decoder */
     FIRN_AVRO_FIXED_BYTES_MAX = 1 << 20,   /* size of a `fixed` */
+    FIRN_AVRO_EMPTY_ITEMS_MAX = 1 << 16, /* items that take no bytes (null...), per decoding call */
 };
 
 typedef enum firn_avro_kind {
@@ -111,8 +112,8 @@ const firn_avro_field *firn_avro_schema_field(const firn_avro_schema *record, co
 const firn_avro_field *firn_avro_schema_field_by_id(const firn_avro_schema *record,
                                                     int32_t field_id);
 
-/* For a union of null and exactly one other type that other type; any other schema itself. `nullable`
- * (may be NULL) tells which. */
+/* For a union of one type, or of null and one other, that type; any other schema itself. `nullable` (may be
+ * NULL) tells whether a null branch was taken off. */
 const firn_avro_schema *firn_avro_schema_unwrap(const firn_avro_schema *schema, bool *nullable);
 
 const char *firn_avro_kind_name(firn_avro_kind kind); /* "long" */

@@ -1,0 +1,30 @@
+/* The compressors behind Avro blocks and Puffin blobs: whole buffers in, whole buffers out. Each appends to `out`.
+ * Decompressors stop with LIMIT once the plain bytes would exceed `plain_bytes_max`, whatever the input claims, and say
+ * CORRUPT for input that is damaged or ends early.
+ */
+#ifndef FIRN_FORMAT_COMPRESS_H
+#define FIRN_FORMAT_COMPRESS_H
+
+#include "base/buf.h"
+
+/* Raw deflate (RFC 1951). Bytes after the end of the stream are ignored: old fastavro leaves some there. */
+firn_rc firn_deflate_compress(firn_bytes plain, int level, firn_buf *out,
+                              firn_err *err) FIRN_MUST_USE;
+firn_rc firn_deflate_decompress(firn_bytes packed, size_t plain_bytes_max, firn_buf *out,
+                                firn_err *err) FIRN_MUST_USE;
+
+/* Raw snappy blocks. */
+firn_rc firn_snappy_compress(firn_bytes plain, firn_buf *out, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_snappy_decompress(firn_bytes packed, size_t plain_bytes_max, firn_buf *out,
+                               firn_err *err) FIRN_MUST_USE;
+
+/* Zstandard frames; what is written holds its content size. */
+firn_rc firn_zstd_compress(firn_bytes plain, int level, firn_buf *out, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_zstd_decompress(firn_bytes packed, size_t plain_bytes_max, firn_buf *out,
+                             firn_err *err) FIRN_MUST_USE;
+
+/* LZ4 frames (not raw blocks), as Puffin uses them. */
+firn_rc firn_lz4_decompress(firn_bytes packed, size_t plain_bytes_max, firn_buf *out,
+                            firn_err *err) FIRN_MUST_USE;
+
+#endif
