@@ -46,6 +46,9 @@ typedef struct firn_duck_column {
 firn_rc firn_duck_describe(firn_session *session, firn_arena *arena, const char *sql,
                            firn_duck_column **out, size_t *n, firn_err *err) FIRN_MUST_USE;
 
+/* Open DuckDB and connect if that has not happened: before session->conn is used by hand. */
+firn_rc firn_duck_connect(firn_session *session, firn_err *err) FIRN_MUST_USE;
+
 /* Fill err from DuckDB's message (JSON by errors_as_json, or plain) about `sql` (nullable) and give its code. */
 firn_rc firn_duck_error(firn_err *err, duckdb_error_type type, const char *message,
                         const char *sql);
@@ -62,14 +65,28 @@ firn_rc firn_duck_unparse(firn_session *session, firn_arena *arena, const json_t
 
 /* ---- values ---------------------------------------------------------------------------------------- */
 
-/* Append row `row` of a vector as text, as CAST AS VARCHAR prints it; false (and nothing appended) for NULL. `type` is the
- * vector's logical type. */
-bool firn_duck_text(firn_buf *out, duckdb_logical_type type, duckdb_vector vector, idx_t row);
-/* As a JSON value: numbers bare (also decimals, exactly), NaN and infinities as strings, nested values as arrays and objects,
- * everything else as a string; null for NULL. */
-void firn_duck_json(firn_buf *out, duckdb_logical_type type, duckdb_vector vector, idx_t row);
-/* "DECIMAL(18,2)", "STRUCT(a INTEGER, b VARCHAR[])": as DuckDB prints and reads it. Appends. */
-void firn_duck_type_text(firn_buf *out, duckdb_logical_type type);
+/* A logical type, looked at once: what printing a vector's rows needs. */
+typedef struct firn_duck_type firn_duck_type;
+struct firn_duck_type {
+    duckdb_type id;
+    duckdb_type storage;  /* DECIMAL, ENUM: the integer inside */
+    uint8_t width, scale; /* DECIMAL */
+    bool is_json;         /* VARCHAR that holds JSON text */
+    const char *
+        text; /* "DECIMAL(18,2)", "STRUCT(a INTEGER, b VARCHAR[])": as DuckDB prints and reads it */
+    firn_duck_type *children; /* STRUCT, UNION members; LIST, ARRAY element; MAP key and value */
+    const char **names;       /* STRUCT, UNION: of the members; ENUM: its values */
+    size_t n_children;
+    uint64_t array_len;
+};
+/* false for types that firn cannot print (`out->text` is set all the same): cast those to VARCHAR in SQL. */
+bool firn_duck_type_of(firn_arena *arena, duckdb_logical_type type, firn_duck_type *out);
+
+/* Append row `row` of a vector as text, as CAST AS VARCHAR prints it; false (and nothing appended) for NULL. */
+bool firn_duck_text(firn_buf *out, const firn_duck_type *type, duckdb_vector vector, idx_t row);
+/* As a JSON value: numbers bare (also decimals, exactly), NaN and infinities as strings, times in ISO 8601, blobs in hex, nested
+ * values as arrays and objects; null for NULL. */
+void firn_duck_json(firn_buf *out, const firn_duck_type *type, duckdb_vector vector, idx_t row);
 
 /* A string cell: borrowed from the vector, not NUL-terminated. */
 static inline firn_bytes firn_duck_bytes(duckdb_vector vector, idx_t row)

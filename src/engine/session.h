@@ -13,12 +13,16 @@
 #include "engine/engine.h"
 
 #include <duckdb.h>
+#include <pthread.h>
 
 struct firn_engine {
     firn_lake *lake; /* nullable */
-    duckdb_database db;
+    pthread_mutex_t lock;   /* opening of the databases, `footers` */
+    duckdb_database db;     /* opened by the first statement that needs it: use firn_duck_connect */
+    duckdb_database planner; /* holds empty stubs only: predicates for pruning (predicate.c) */
     int threads;
-    void *scans; /* registry of live scans for table functions and delete vectors (read.h) */
+    struct firn_scan_registry *scans; /* what SQL functions of live scans look things up in (scans.h) */
+    struct firn_footer_cache *footers; /* schemas of Parquet files that had to be looked at (footers.h) */
 };
 
 struct firn_session {
@@ -28,6 +32,13 @@ struct firn_session {
     char *schema; /* current namespace (heap, levels joined by FIRN_NS_SEP); default "default" */
     char *author, *message;
     int64_t statement_us; /* start of the running statement: one now() for all it does */
+    _Atomic bool interrupted; /* by firn_session_interrupt; cleared when a statement starts */
+    /* Statements that are run again and again, prepared once (NULL: not yet). */
+    duckdb_prepared_statement parse, unparse;
+    struct firn_planner *planner; /* predicate.c; NULL: not yet */
+    uint64_t next_name;           /* for names of variables and stubs */
+    bool settings_changed;        /* a SET or PRAGMA ran: the planner must follow */
+    bool has_macros;              /* user macros could shadow functions: the planner cannot know them */
 };
 
 /* A statement's result made by firn itself: a message, or a small table of text. Both take ownership of nothing. */
