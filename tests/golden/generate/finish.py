@@ -218,7 +218,10 @@ def main(py_locations, about, spark, classes, only=()):
     run = subprocess.run(["java", "-Duser.timezone=UTC", "-cp", classpath(classes), "Dump", *("file:" + paths[n] for n in names)], stdout=subprocess.PIPE,
                          stderr=subprocess.PIPE, text=True, check=True)
     problems = []
-    shutil.rmtree(OUT, ignore_errors=True)
+    os.makedirs(OUT, exist_ok=True)
+    for stale in os.listdir(OUT):
+        if not only or stale in only:
+            shutil.rmtree(os.path.join(OUT, stale))
     dumps = [json.loads(line) for line in run.stdout.split("\n") if line.startswith("{")]
     if len(dumps) != len(names):
         raise RuntimeError(f"{len(names)} tables, {len(dumps)} dumps: {run.stderr[-2000:]}")
