@@ -67,9 +67,9 @@ def binary(v):
     if isinstance(v, uuid.UUID):
         return v.bytes.hex()
     if isinstance(v, str):
-        if re.fullmatch(r"(\\x)?([0-9A-Fa-f]{2})*", v) and not re.fullmatch(r"(\\x[0-9A-Fa-f]{2}){2,}", v):
-            return v.removeprefix("\\x").lower()
-        # DuckDB's text form of a blob: printable bytes as they are, others as \xNN.
+        # firn's hex, or DuckDB's text of a blob: printable bytes as they are, others as \\xNN.
+        if "\\x" not in v:
+            return bytes.fromhex(v).hex()
         return re.sub(rb"\\x([0-9A-Fa-f]{2})", lambda m: bytes([int(m[1], 16)]), v.encode("latin-1")).hex()
     raise ValueError(f"not binary: {v!r}")
 
