@@ -63,7 +63,8 @@ firn_rc firn_exec_merge(firn_session *session, const char *sql, firn_result **ou
 firn_rc firn_exec_truncate(firn_session *session, const char *sql, firn_result **out,
                            firn_err *err) FIRN_MUST_USE;
 /* The query part of CREATE TABLE ... AS: writes the rows for a table that does not exist yet; called by the DDL side, which
- * then commits creation and first snapshot in one commit. */
+ * then commits creation and first snapshot in one commit. `select_sql` is DuckDB SQL (lake tables already replaced) and gives the
+ * columns of new_table's schema by position; `updates` gets add-snapshot and set-snapshot-ref. */
 firn_rc firn_write_create_as(firn_session *session, firn_arena *arena,
                              const firn_metadata *new_table, const char *select_sql,
                              json_t *updates, firn_written *written, firn_snapshot_result *result,
