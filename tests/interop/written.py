@@ -70,15 +70,6 @@ SPARK_UNREADABLE = {"types_more"}
 # PyIceberg 0.12 returns null lists and maps of structs as empty ones (tests/golden/generate/finish.py).
 PYICEBERG_WRONG = {"nested"}
 
-# The Iceberg functions of Spark (org.apache.iceberg.spark.functions) that give what each partition field must hold.
-PARTITION_FUNCTIONS = {
-    "part_bucket": {"id_bucket": "bucket(4, id)", "l_bucket": "bucket(8, l)", "s_bucket": "bucket(16, s)", "d_bucket": "bucket(5, d)", "ts_bucket": "bucket(3, ts)", "n_bucket": "bucket(7, n)",
-                    "b_bucket": "bucket(2, b)"},
-    "part_truncate": {"s_trunc": "truncate(3, s)", "i_trunc": "truncate(10, i)", "l_trunc": "truncate(100, l)", "n_trunc": "truncate(50, n)"},
-    "part_time": {"d_year": "years(d)", "y_year": "years(y)", "mo_month": "months(mo)", "da_day": "days(da)", "h_hour": "hours(h)", "dm_month": "months(dm)", "dd_day": "days(dd)"},
-}
-
-
 def make(firn, name, version):
     """Makes v<version>.<name> once; a failure is remembered and raised again."""
     table = f"v{version}.{name}"
