@@ -197,14 +197,6 @@ def py_name_mapping(m):
     t.append(arrow(t, (3, "c", [], {"x": None})))
 
 
-@table()
-def py_gzip_metadata(m):
-    """gzip metadata file by PyIceberg"""
-    s = Schema(F(1, "id", IntegerType()))
-    t = m.create(s, properties={"write.metadata.compression-codec": "gzip"})
-    t.append(arrow(t, (1,)))
-
-
 def make(names=()):
     """Makes all tables or the named ones; returns the names made and {name: error}."""
     import os
