@@ -369,6 +369,7 @@ void firn_avro_column_truncate(firn_avro_column *column, int64_t length)
 static void copy_shape(const firn_avro_column *shape, firn_avro_column *out)
 {
     *out = *shape;
+    out->children = NULL;
     if (shape->child_count == 0)
         return;
     out->children = firn_calloc(shape->child_count, sizeof *out->children);
