@@ -16,13 +16,15 @@
 #include <pthread.h>
 
 struct firn_engine {
-    firn_lake *lake; /* nullable */
-    pthread_mutex_t lock;   /* opening of the databases, `footers` */
-    duckdb_database db;     /* opened by the first statement that needs it: use firn_duck_connect */
+    firn_lake *lake;      /* nullable */
+    pthread_mutex_t lock; /* opening of the databases, `footers` */
+    duckdb_database db;   /* opened by the first statement that needs it: use firn_duck_connect */
     duckdb_database planner; /* holds empty stubs only: predicates for pruning (predicate.c) */
     int threads;
-    struct firn_scan_registry *scans; /* what SQL functions of live scans look things up in (scans.h) */
-    struct firn_footer_cache *footers; /* schemas of Parquet files that had to be looked at (footers.h) */
+    struct firn_scan_registry
+        *scans; /* what SQL functions of live scans look things up in (scans.h) */
+    struct firn_footer_cache
+        *footers; /* schemas of Parquet files that had to be looked at (footers.h) */
 };
 
 struct firn_session {
@@ -31,19 +33,24 @@ struct firn_session {
     char *ref;    /* heap */
     char *schema; /* current namespace (heap, levels joined by FIRN_NS_SEP); default "default" */
     char *author, *message;
-    int64_t statement_us; /* start of the running statement: one now() for all it does */
+    int64_t statement_us;     /* start of the running statement: one now() for all it does */
     _Atomic bool interrupted; /* by firn_session_interrupt; cleared when a statement starts */
     /* Statements that are run again and again, prepared once (NULL: not yet). */
     duckdb_prepared_statement parse, unparse;
     struct firn_planner *planner; /* predicate.c; NULL: not yet */
     uint64_t next_name;           /* for names of variables and stubs */
     bool settings_changed;        /* a SET or PRAGMA ran: the planner must follow */
-    bool has_macros;              /* user macros could shadow functions: the planner cannot know them */
+    bool has_macros; /* user macros could shadow functions: the planner cannot know them */
 };
 
-/* A statement's result made by firn itself: a message, or a small table of text. Both take ownership of nothing. */
+/* A statement's result made by firn itself: a message, or a small table of text. Both take ownership of nothing.
+ * firn_result_table: `types` (nullable: all VARCHAR) are DuckDB's ("BIGINT"); rows are added by firn_result_add_row, cells copied,
+ * NULL for SQL null. */
 firn_result *firn_result_command(const char *tag, int64_t rows_affected, const char *fmt, ...)
     FIRN_PRINTF(3, 4);
+firn_result *firn_result_table(const char *tag, const char *const *names, const char *const *types,
+                               size_t n_columns);
+void firn_result_add_row(firn_result *result, const char *const *cells);
 /* Rows from a DuckDB query that has been run with streaming; takes the result over. `keep` (nullable) is freed with it: the arena
  * that holds the scans the query reads. */
 firn_result *firn_result_duck(duckdb_result *result, firn_arena *keep, const char *tag);

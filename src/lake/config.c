@@ -1,0 +1,434 @@
+/* The table of firn.yaml's keys and the three things made from it: the parser, the commented file of a new lake, and the
+ * reference page. To add a key, add a member to firn_config and one row here.
+ *
+ * Invariant: every row's default parses by the row's own kind and bounds (config_test checks it).
+ */
+#include "lake/config.h"
+
+#include <inttypes.h>
+#include <limits.h>
+
+typedef enum key_kind {
+    KEY_TEXT,
+    KEY_PATH, /* relative to the lake's folder, absolute, or a URI */
+    KEY_INT,
+    KEY_BYTES,    /* 64MB, 1.5GiB, 4096 */
+    KEY_DURATION, /* 500ms, 30s, 5m, 1h -> milliseconds */
+    KEY_ENUM,     /* one of `choices`, kept as text */
+    KEY_ALIASES,  /* list of {from, to} */
+} key_kind;
+
+typedef struct key_row {
+    const char *path;
+    key_kind kind;
+    size_t offset;
+    const char *def;     /* as written in the file; NULL: required by no one, empty */
+    int64_t min, max;    /* INT, BYTES, DURATION */
+    const char *choices; /* ENUM: "a|b|c" */
+    bool live;           /* written uncommented into a new lake's file */
+    bool secret;         /* its value is never printed */
+    const char *help;
+} key_row;
+
+#define AT(member) offsetof(firn_config, member)
+
+static const key_row KEYS[] = {
+    {"lake.name", KEY_TEXT, AT(name), "lake", 0, 0, NULL, true, false,
+     "Name of the lake, shown by the shell and in reports."},
+    {"warehouse", KEY_PATH, AT(warehouse), "warehouse", 0, 0, NULL, true, false,
+     "Where table files live: a folder, relative to this file or absolute, or a URI."},
+    {"catalog.path", KEY_PATH, AT(catalog), ".firn/catalog.db", 0, 0, NULL, true, false,
+     "The catalog's SQLite file."},
+    {"catalog.busy_timeout", KEY_DURATION, AT(catalog_busy_ms), "30s", 0, 3600000, NULL, false,
+     false, "How long to wait for another process that is committing."},
+    {"engine.memory_limit", KEY_BYTES, AT(engine_memory_bytes), "0", 0, INT64_MAX, NULL, false,
+     false, "Memory that queries may use before they spill to disk. 0: 60% of the machine's."},
+    {"engine.threads", KEY_INT, AT(engine_threads), "0", 0, 1024, NULL, false, false,
+     "Threads of one query. 0: all that the process may use."},
+    {"engine.temp_dir", KEY_PATH, AT(engine_temp), ".firn/tmp", 0, 0, NULL, false, false,
+     "Where queries that outgrow the memory limit spill."},
+    {"engine.manifest_cache", KEY_BYTES, AT(manifest_cache_bytes), "256MB", 0, INT64_MAX, NULL,
+     false, false, "Memory for decoded manifests, which make planning quick."},
+    {"write.target_file_size", KEY_BYTES, AT(target_file_bytes), "512MB", 1 << 20, INT64_C(1) << 40,
+     NULL, false, false, "Size that data files of new tables aim at."},
+    {"write.format_version", KEY_INT, AT(format_version), "2", 2, 3, NULL, false, false,
+     "Iceberg format version of new tables."},
+    {"write.compression", KEY_ENUM, AT(compression), "zstd", 0, 0,
+     "zstd|snappy|gzip|lz4|uncompressed", false, false, "Parquet compression of new tables."},
+    {"pipelines", KEY_PATH, AT(pipelines), "pipelines", 0, 0, NULL, false, false,
+     "Folder that holds one folder per pipeline."},
+    {"storage.aliases", KEY_ALIASES, AT(aliases), NULL, 0, 0, NULL, false, false,
+     "Locations that moved: [{from: \"s3://old\", to: \"/mnt/copy\"}]. What tables record under `from` is "
+     "read at `to`."},
+};
+enum { N_KEYS = sizeof(KEYS) / sizeof(KEYS[0]) };
+
+/* ---- values ---------------------------------------------------------------------------------------- */
+
+typedef struct unit {
+    const char *name;
+    int64_t factor;
+} unit;
+
+static const unit BYTE_UNITS[] = {{"", 1},
+                                  {"b", 1},
+                                  {"kb", 1000},
+                                  {"mb", 1000000},
+                                  {"gb", 1000000000},
+                                  {"tb", 1000000000000},
+                                  {"kib", 1 << 10},
+                                  {"mib", 1 << 20},
+                                  {"gib", 1 << 30},
+                                  {"tib", INT64_C(1) << 40},
+                                  {NULL, 0}};
+static const unit TIME_UNITS[] = {{"ms", 1},      {"s", 1000},    {"m", 60000},
+                                  {"min", 60000}, {"h", 3600000}, {NULL, 0}};
+
+/* "1.5 GiB" by the units; false for junk, negatives and overflow. */
+static bool parse_quantity(firn_arena *arena, const char *text, const unit *units, int64_t *out)
+{
+    size_t digits = strspn(text, "0123456789.");
+    double number = 0;
+    if (digits == 0 || !firn_parse_f64(firn_arena_strndup(arena, text, digits), &number)) {
+        return false;
+    }
+    const char *suffix = firn_str_trim(arena, text + digits);
+    for (; units->name != NULL; units++) {
+        if (firn_strcaseeq(units->name, suffix)) {
+            double value = number * (double)units->factor;
+            if (value >= 9.2e18) {
+                return false;
+            }
+            *out = (int64_t)value;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_choice(const char *choices, const char *value)
+{
+    size_t len = strlen(value);
+    for (const char *at = choices; at != NULL; at = strchr(at, '|') ? strchr(at, '|') + 1 : NULL) {
+        if (len > 0 && strncmp(at, value, len) == 0 && (at[len] == '|' || at[len] == '\0')) {
+            return true;
+        }
+    }
+    return false;
+}
+
+typedef struct parse_ctx {
+    firn_arena *arena;
+    const firn_yaml *yaml;
+    firn_config *out;
+} parse_ctx;
+
+static firn_rc bad_value(const parse_ctx *ctx, const key_row *row, int line, const char *text,
+                         const char *wanted, firn_err *err)
+{
+    FIRN_FAIL(err, FIRN_E_CONFIG, "%s:%d: %s is %s%s%s, but it must be %s", ctx->yaml->filename,
+              line, row->path, row->secret ? "(hidden)" : "\"", row->secret ? "" : text,
+              row->secret ? "" : "\"", wanted);
+}
+
+/* A scalar as the text that the row's kind reads; NULL for lists and mappings. */
+static const char *scalar_text(firn_arena *arena, const json_t *node)
+{
+    switch (json_typeof(node)) {
+    case JSON_STRING: return json_string_value(node);
+    case JSON_INTEGER:
+        return firn_arena_printf(arena, "%" JSON_INTEGER_FORMAT, json_integer_value(node));
+    case JSON_REAL: return firn_arena_printf(arena, "%.17g", json_real_value(node));
+    case JSON_TRUE: return "true";
+    case JSON_FALSE: return "false";
+    default: return NULL;
+    }
+}
+
+static firn_rc parse_number(const parse_ctx *ctx, const key_row *row, const char *text, int line,
+                            firn_err *err)
+{
+    int64_t value = 0;
+    bool ok = false;
+    const char *shape = "a whole number";
+    if (row->kind == KEY_INT) {
+        ok = firn_parse_i64(text, &value);
+    } else if (row->kind == KEY_BYTES) {
+        ok = parse_quantity(ctx->arena, text, BYTE_UNITS, &value);
+        shape = "a size such as 512MB or 2GiB";
+    } else {
+        ok = parse_quantity(ctx->arena, text, TIME_UNITS, &value);
+        shape = "a duration such as 500ms, 30s or 5m";
+    }
+    if (!ok) {
+        return bad_value(ctx, row, line, text, shape, err);
+    }
+    if (value < row->min || value > row->max) {
+        const char *upper = row->max == INT64_MAX
+                                ? ""
+                                : firn_arena_printf(ctx->arena, " and at most %" PRId64, row->max);
+        return bad_value(ctx, row, line, text,
+                         firn_arena_printf(ctx->arena, "at least %" PRId64 "%s%s", row->min, upper,
+                                           row->kind == KEY_BYTES      ? " bytes"
+                                           : row->kind == KEY_DURATION ? " ms"
+                                                                       : ""),
+                         err);
+    }
+    *(int64_t *)((char *)ctx->out + row->offset) = value;
+    return FIRN_OK;
+}
+
+static firn_rc parse_aliases(const parse_ctx *ctx, const json_t *node, int line, firn_err *err)
+{
+    if (!json_is_array(node)) {
+        FIRN_FAIL(err, FIRN_E_CONFIG,
+                  "%s:%d: storage.aliases must be a list of {from: ..., to: ...}",
+                  ctx->yaml->filename, line);
+    }
+    size_t n = json_array_size(node);
+    firn_storage_alias *aliases = FIRN_NEW_N(ctx->arena, firn_storage_alias, n);
+    for (size_t i = 0; i < n; i++) {
+        const json_t *item = json_array_get(node, i);
+        const char *from = json_string_value(json_object_get(item, "from"));
+        const char *to = json_string_value(json_object_get(item, "to"));
+        int item_line = firn_yaml_line(ctx->yaml, item);
+        if (from == NULL || to == NULL || json_object_size(item) != 2) {
+            FIRN_FAIL(
+                err, FIRN_E_CONFIG,
+                "%s:%d: item %zu of storage.aliases must have exactly \"from\" and \"to\", both text",
+                ctx->yaml->filename, item_line != 0 ? item_line : line, i + 1);
+        }
+        aliases[i] = (firn_storage_alias){.from = firn_arena_strdup(ctx->arena, from),
+                                          .to = firn_arena_strdup(ctx->arena, to)};
+    }
+    ctx->out->aliases = aliases;
+    ctx->out->n_aliases = n;
+    return FIRN_OK;
+}
+
+static firn_rc parse_value(const parse_ctx *ctx, const key_row *row, const json_t *node, int line,
+                           firn_err *err)
+{
+    if (row->kind == KEY_ALIASES) {
+        return parse_aliases(ctx, node, line, err);
+    }
+    const char *text = scalar_text(ctx->arena, node);
+    if (text == NULL) {
+        FIRN_FAIL(err, FIRN_E_CONFIG, "%s:%d: %s must be a single value, not a list or a mapping",
+                  ctx->yaml->filename, line, row->path);
+    }
+    switch (row->kind) {
+    case KEY_INT:
+    case KEY_BYTES:
+    case KEY_DURATION: return parse_number(ctx, row, text, line, err);
+    case KEY_ENUM:
+        if (!is_choice(row->choices, text)) {
+            return bad_value(
+                ctx, row, line, text,
+                firn_arena_printf(ctx->arena, "one of %s",
+                                  firn_str_replace(ctx->arena, row->choices, "|", ", ")),
+                err);
+        }
+        break;
+    default:
+        if (text[0] == '\0') {
+            return bad_value(ctx, row, line, text, "a non-empty text", err);
+        }
+        break;
+    }
+    *(const char **)((char *)ctx->out + row->offset) = firn_arena_strdup(ctx->arena, text);
+    return FIRN_OK;
+}
+
+/* ---- parsing ----------------------------------------------------------------------------------------- */
+
+/* The row of a full path, or NULL; *is_section tells whether rows lie below it. */
+static const key_row *find_key(const char *path, bool *is_section)
+{
+    size_t len = strlen(path);
+    *is_section = false;
+    for (size_t i = 0; i < N_KEYS; i++) {
+        if (firn_streq(KEYS[i].path, path)) {
+            return &KEYS[i];
+        }
+        if (strncmp(KEYS[i].path, path, len) == 0 && KEYS[i].path[len] == '.') {
+            *is_section = true;
+        }
+    }
+    return NULL;
+}
+
+static firn_rc unknown_key(const parse_ctx *ctx, const char *path, int line, firn_err *err)
+{
+    const char *names[2 * N_KEYS];
+    size_t n = 0;
+    for (size_t i = 0; i < N_KEYS; i++) {
+        names[n++] = KEYS[i].path;
+        const char *dot = strchr(KEYS[i].path, '.');
+        if (dot != NULL) {
+            names[n++] = firn_arena_strndup(ctx->arena, KEYS[i].path, (size_t)(dot - KEYS[i].path));
+        }
+    }
+    const char *nearest = firn_nearest(path, names, n);
+    /* A key written under the wrong section: `threads` at the top. */
+    const char *leaf = strrchr(path, '.') ? strrchr(path, '.') + 1 : path;
+    for (size_t i = 0; i < N_KEYS && nearest == NULL; i++) {
+        const char *row_leaf =
+            strrchr(KEYS[i].path, '.') ? strrchr(KEYS[i].path, '.') + 1 : KEYS[i].path;
+        nearest = firn_streq(leaf, row_leaf) ? KEYS[i].path : NULL;
+    }
+    if (nearest != NULL) {
+        FIRN_FAIL(err, FIRN_E_CONFIG, "%s:%d: there is no key \"%s\". Did you mean \"%s\"?",
+                  ctx->yaml->filename, line, path, nearest);
+    }
+    FIRN_FAIL(err, FIRN_E_CONFIG,
+              "%s:%d: there is no key \"%s\"; docs/reference/config.md lists all keys",
+              ctx->yaml->filename, line, path);
+}
+
+static firn_rc parse_section(const parse_ctx *ctx, json_t *mapping, const char *prefix,
+                             firn_err *err)
+{
+    const char *key;
+    json_t *node;
+    json_object_foreach(mapping, key, node)
+    {
+        const char *path =
+            prefix[0] == '\0' ? key : firn_arena_printf(ctx->arena, "%s.%s", prefix, key);
+        int line = firn_yaml_key_line(ctx->yaml, mapping, key);
+        bool is_section;
+        const key_row *row = find_key(path, &is_section);
+        if (row == NULL && !is_section) {
+            return unknown_key(ctx, path, line, err);
+        }
+        if (json_is_null(node)) {
+            continue; /* a section or key whose content is commented out */
+        }
+        if (row != NULL) {
+            FIRN_TRY(parse_value(ctx, row, node, line, err));
+        } else if (json_is_object(node)) {
+            FIRN_TRY(parse_section(ctx, node, path, err));
+        } else {
+            FIRN_FAIL(err, FIRN_E_CONFIG,
+                      "%s:%d: \"%s\" is a section: its keys go below it, indented",
+                      ctx->yaml->filename, line, path);
+        }
+    }
+    return FIRN_OK;
+}
+
+firn_rc firn_config_parse(firn_arena *arena, firn_bytes text, const char *filename,
+                          firn_config *out, firn_err *err)
+{
+    *out = (firn_config){0};
+    firn_yaml yaml;
+    FIRN_TRY(firn_yaml_parse(arena, text, filename, &yaml, err));
+    parse_ctx ctx = {.arena = arena, .yaml = &yaml, .out = out};
+    for (size_t i = 0; i < N_KEYS; i++) {
+        if (KEYS[i].def != NULL) {
+            json_t *def = firn_json_own(arena, json_string(KEYS[i].def));
+            FIRN_TRY(parse_value(&ctx, &KEYS[i], def, 0, err));
+        }
+    }
+    if (json_is_null(yaml.root)) {
+        return FIRN_OK;
+    }
+    if (!json_is_object(yaml.root)) {
+        FIRN_FAIL(err, FIRN_E_CONFIG, "%s:1: the file must hold \"key: value\" lines", filename);
+    }
+    return parse_section(&ctx, yaml.root, "", err);
+}
+
+/* ---- what else is made from the table ---------------------------------------------------------------- */
+
+static void wrap_comment(firn_buf *out, const char *indent, const char *help)
+{
+    enum { WIDTH = 100 };
+    size_t column = 0;
+    while (*help != '\0') {
+        size_t word = strcspn(help, " ");
+        if (column == 0 || column + word + 1 > WIDTH) {
+            firn_buf_printf(out, "%s%s#", column == 0 ? "" : "\n", indent);
+            column = strlen(indent) + 1;
+        }
+        firn_buf_printf(out, " %.*s", (int)word, help);
+        column += word + 1;
+        help += word;
+        help += strspn(help, " ");
+    }
+    firn_buf_puts(out, "\n");
+}
+
+/* YAML needs quotes around a name such as "yes" or "a: b". */
+static const char *yaml_text(firn_arena *arena, const char *text)
+{
+    FIRN_AUTO_BUF firn_buf buf = {0};
+    firn_json_escape(&buf, text);
+    return firn_arena_strdup(arena, firn_buf_cstr(&buf));
+}
+
+char *firn_config_template(firn_arena *arena, const char *lake_name)
+{
+    FIRN_AUTO_BUF firn_buf out = {0};
+    firn_buf_puts(&out, "# A firn lake. Keys that are commented out show their defaults.\n"
+                        "# Values may use ${NAME} and ${NAME:-default} from the environment.\n");
+    const char *section = "";
+    for (size_t i = 0; i < N_KEYS; i++) {
+        const key_row *row = &KEYS[i];
+        const char *dot = strchr(row->path, '.');
+        const char *indent = dot != NULL ? "  " : "";
+        const char *in =
+            dot != NULL ? firn_arena_strndup(arena, row->path, (size_t)(dot - row->path)) : "";
+        if (!firn_streq(in, section) || dot == NULL) {
+            firn_buf_puts(&out, "\n");
+        }
+        if (dot != NULL && !firn_streq(in, section)) {
+            firn_buf_printf(&out, "%s:\n", in);
+        }
+        section = in;
+        wrap_comment(&out, indent, row->help);
+        const char *value = row->kind == KEY_ALIASES ? "[]" : row->def;
+        if (row->offset == AT(name)) {
+            value = yaml_text(arena, lake_name);
+        }
+        firn_buf_printf(&out, "%s%s%s: %s\n", indent, row->live ? "" : "# ",
+                        dot != NULL ? dot + 1 : row->path, value);
+    }
+    return firn_arena_strdup(arena, firn_buf_cstr(&out));
+}
+
+static const char *kind_text(firn_arena *arena, const key_row *row)
+{
+    switch (row->kind) {
+    case KEY_PATH: return "path";
+    case KEY_INT:
+        return firn_arena_printf(arena, "number, %" PRId64 " to %" PRId64, row->min, row->max);
+    case KEY_BYTES: return "size";
+    case KEY_DURATION: return "duration";
+    case KEY_ENUM: return firn_str_replace(arena, row->choices, "|", ", ");
+    case KEY_ALIASES: return "list of `{from, to}`";
+    default: return "text";
+    }
+}
+
+char *firn_config_reference(firn_arena *arena)
+{
+    FIRN_AUTO_BUF firn_buf out = {0};
+    firn_buf_puts(
+        &out,
+        "# firn.yaml\n\n"
+        "A lake is a folder with this file; `firn init` writes one with every key and its default. "
+        "A key that firn does not know is an error. Values may use `${NAME}` and "
+        "`${NAME:-default}` from the environment; `$${` stands for a plain `${`.\n\n"
+        "Sizes: `512MB`, `2GiB` or bytes. Durations: `500ms`, `30s`, `5m`, `1h`. Paths are relative to "
+        "the lake's folder unless they are absolute or URIs.\n\n"
+        "| key | value | default | meaning |\n|---|---|---|---|\n");
+    for (size_t i = 0; i < N_KEYS; i++) {
+        const key_row *row = &KEYS[i];
+        firn_buf_printf(&out, "| `%s` | %s | %s%s%s | %s%s |\n", row->path, kind_text(arena, row),
+                        row->def != NULL ? "`" : "", row->def != NULL ? row->def : "none",
+                        row->def != NULL ? "`" : "", row->help,
+                        row->secret ? " Secret: never printed." : "");
+    }
+    return firn_arena_strdup(arena, firn_buf_cstr(&out));
+}
