@@ -22,7 +22,7 @@
 #include "iceberg/snapshot.h"
 
 #define FIRN_NS_SEP "\x1f"
-#define FIRN_MAIN "main"
+#define FIRN_MAIN   "main"
 
 typedef struct firn_catalog firn_catalog;
 
@@ -30,14 +30,17 @@ typedef struct firn_catalog_options {
     const char *path; /* SQLite file; made if absent and `create` */
     bool create;
     firn_storage *storage; /* borrowed; must outlive the catalog */
-    const char *warehouse; /* location under which new tables get theirs: firn_catalog_default_location */
-    int busy_timeout_ms;   /* 0: 30 s */
+    const char
+        *warehouse; /* location under which new tables get theirs: firn_catalog_default_location */
+    int busy_timeout_ms; /* 0: 30 s */
 } firn_catalog_options;
 
-firn_rc firn_catalog_open(const firn_catalog_options *options, firn_catalog **out, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_catalog_open(const firn_catalog_options *options, firn_catalog **out,
+                          firn_err *err) FIRN_MUST_USE;
 void firn_catalog_close(firn_catalog *catalog);
 firn_storage *firn_catalog_storage(firn_catalog *catalog);
-firn_manifest_cache *firn_catalog_manifests(firn_catalog *catalog); /* shared by all readers of this process */
+firn_manifest_cache *firn_catalog_manifests(
+    firn_catalog *catalog); /* shared by all readers of this process */
 
 typedef struct firn_ident {
     const char *ns; /* levels joined by FIRN_NS_SEP */
@@ -51,45 +54,61 @@ char *firn_ns_parse(firn_arena *arena, const char *dotted);
 
 /* ---- namespaces ------------------------------------------------------------------------------------ */
 /* Parents must exist; a namespace with children, tables or views cannot be dropped (NOT_EMPTY). */
-firn_rc firn_catalog_namespace_list(firn_catalog *catalog, firn_arena *arena, const char *ref, const char *parent /* NULL: top */, bool recursive, char ***out, size_t *n, firn_err *err) FIRN_MUST_USE;
-firn_rc firn_catalog_namespace_properties(firn_catalog *catalog, firn_arena *arena, const char *ref, const char *ns, json_t **out, firn_err *err) FIRN_MUST_USE; /* NO_NAMESPACE */
+firn_rc firn_catalog_namespace_list(firn_catalog *catalog, firn_arena *arena, const char *ref,
+                                    const char *parent /* NULL: top */, bool recursive, char ***out,
+                                    size_t *n, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_catalog_namespace_properties(firn_catalog *catalog, firn_arena *arena, const char *ref,
+                                          const char *ns, json_t **out,
+                                          firn_err *err) FIRN_MUST_USE; /* NO_NAMESPACE */
 
 /* ---- tables and views ------------------------------------------------------------------------------- */
-typedef enum firn_entry_kind { FIRN_KIND_TABLE, FIRN_KIND_VIEW, FIRN_KIND_NAMESPACE } firn_entry_kind;
+typedef enum firn_entry_kind {
+    FIRN_KIND_TABLE,
+    FIRN_KIND_VIEW,
+    FIRN_KIND_NAMESPACE
+} firn_entry_kind;
 
 typedef struct firn_catalog_entry {
     firn_entry_kind kind;
-    firn_ident ident;        /* for a namespace: ns is its own path, name "" */
-    const char *content_id;  /* survives rename */
-    const char *location;    /* metadata file; NULL for namespaces */
-    const char *commit_id;   /* that last changed it on this ref */
+    firn_ident ident;       /* for a namespace: ns is its own path, name "" */
+    const char *content_id; /* survives rename */
+    const char *location;   /* metadata file; NULL for namespaces */
+    const char *commit_id;  /* that last changed it on this ref */
     int64_t updated_us;
 } firn_catalog_entry;
 
-firn_rc firn_catalog_list(firn_catalog *catalog, firn_arena *arena, const char *ref, firn_entry_kind kind, const char *ns /* NULL: all */, firn_catalog_entry **out, size_t *n, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_catalog_list(firn_catalog *catalog, firn_arena *arena, const char *ref,
+                          firn_entry_kind kind, const char *ns /* NULL: all */,
+                          firn_catalog_entry **out, size_t *n, firn_err *err) FIRN_MUST_USE;
 /* Finds a table or a view; NO_TABLE with the nearest name. */
-firn_rc firn_catalog_entry_get(firn_catalog *catalog, firn_arena *arena, const char *ref, firn_ident ident, firn_catalog_entry *out, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_catalog_entry_get(firn_catalog *catalog, firn_arena *arena, const char *ref,
+                               firn_ident ident, firn_catalog_entry *out,
+                               firn_err *err) FIRN_MUST_USE;
 
 typedef struct firn_table {
     firn_catalog_entry entry;
     firn_metadata *metadata;
 } firn_table;
 /* NO_TABLE also when the name is a view's (says so). Recently loaded metadata files are cached by location. */
-firn_rc firn_catalog_table_load(firn_catalog *catalog, firn_arena *arena, const char *ref, firn_ident ident, firn_table *out, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_catalog_table_load(firn_catalog *catalog, firn_arena *arena, const char *ref,
+                                firn_ident ident, firn_table *out, firn_err *err) FIRN_MUST_USE;
 /* The view's metadata document (Iceberg view spec). */
-firn_rc firn_catalog_view_load(firn_catalog *catalog, firn_arena *arena, const char *ref, firn_ident ident, firn_catalog_entry *entry, json_t **view, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_catalog_view_load(firn_catalog *catalog, firn_arena *arena, const char *ref,
+                               firn_ident ident, firn_catalog_entry *entry, json_t **view,
+                               firn_err *err) FIRN_MUST_USE;
 /* <warehouse>/<ns levels as folders>/<table>, or with "-<8 hex>" behind it when that folder is already used by another table
  * (dropped without purge, other branch): two tables never share a folder. */
-firn_rc firn_catalog_default_location(firn_catalog *catalog, firn_arena *arena, firn_ident ident, char **out, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_catalog_default_location(firn_catalog *catalog, firn_arena *arena, firn_ident ident,
+                                      char **out, firn_err *err) FIRN_MUST_USE;
 
 /* ---- commits ---------------------------------------------------------------------------------------- */
 typedef enum firn_change_kind {
-    FIRN_CHANGE_CREATE_TABLE,     /* updates (+ location inside them) */
-    FIRN_CHANGE_UPDATE_TABLE,     /* requirements, updates */
-    FIRN_CHANGE_REGISTER_TABLE,   /* location of an existing metadata file */
+    FIRN_CHANGE_CREATE_TABLE,   /* updates (+ location inside them) */
+    FIRN_CHANGE_UPDATE_TABLE,   /* requirements, updates */
+    FIRN_CHANGE_REGISTER_TABLE, /* location of an existing metadata file */
     FIRN_CHANGE_DROP_TABLE,
-    FIRN_CHANGE_RENAME_TABLE,     /* to */
-    FIRN_CHANGE_PUT_VIEW,         /* document; replaces if `replace`, else EXISTS */
+    FIRN_CHANGE_RENAME_TABLE, /* to */
+    FIRN_CHANGE_PUT_VIEW,     /* document; replaces if `replace`, else EXISTS */
     FIRN_CHANGE_DROP_VIEW,
     FIRN_CHANGE_RENAME_VIEW,      /* to */
     FIRN_CHANGE_CREATE_NAMESPACE, /* properties */
@@ -104,8 +123,8 @@ typedef struct firn_change {
     const json_t *requirements; /* arrays; nullable */
     const json_t *updates;
     const char *location;
-    json_t *document;   /* view metadata, or namespace properties */
-    bool replace;       /* PUT_VIEW; REGISTER_TABLE over an existing table */
+    json_t *document;              /* view metadata, or namespace properties */
+    bool replace;                  /* PUT_VIEW; REGISTER_TABLE over an existing table */
     const char *expected_location; /* nullable: the entry must still point here */
 } firn_change;
 
@@ -115,25 +134,31 @@ typedef struct firn_commit_info {
 } firn_commit_info;
 
 typedef struct firn_commit_result {
-    const char *commit_id; /* NULL when nothing changed */
+    const char *commit_id;  /* NULL when nothing changed */
     const char **locations; /* new metadata file per change; NULL where there is none */
 } firn_commit_result;
 
 /* One atomic commit of n changes on a branch. An UPDATE_TABLE that changes nothing writes nothing. */
-firn_rc firn_catalog_commit(firn_catalog *catalog, firn_arena *arena, const char *branch, const firn_change *changes, size_t n, const firn_commit_info *info, firn_commit_result *out, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_catalog_commit(firn_catalog *catalog, firn_arena *arena, const char *branch,
+                            const firn_change *changes, size_t n, const firn_commit_info *info,
+                            firn_commit_result *out, firn_err *err) FIRN_MUST_USE;
 
 /* ---- commits with retry ------------------------------------------------------------------------------ */
 /* Builds the updates and requirements of one table against `base`; called again after a lost race. `discard` deletes what
  * build wrote when its attempt is known to have failed. */
 typedef struct firn_table_builder {
     firn_ident ident;
-    firn_rc (*build)(void *ctx, firn_arena *arena, const firn_table *base, json_t *updates, json_t *requirements, firn_err *err);
+    firn_rc (*build)(void *ctx, firn_arena *arena, const firn_table *base, json_t *updates,
+                     json_t *requirements, firn_err *err);
     void (*discard)(void *ctx); /* nullable */
     void *ctx;
 } firn_table_builder;
 /* Load, build, commit; on CONFLICT discard, wait (commit.retry.* properties; jittered) and start over from the new head.
  * Writers of one table that have lost a race once queue on an advisory lock, so that N of them all get through. */
-firn_rc firn_catalog_commit_tables(firn_catalog *catalog, firn_arena *arena, const char *branch, const firn_table_builder *builders, size_t n, const firn_commit_info *info, firn_commit_result *out, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_catalog_commit_tables(firn_catalog *catalog, firn_arena *arena, const char *branch,
+                                   const firn_table_builder *builders, size_t n,
+                                   const firn_commit_info *info, firn_commit_result *out,
+                                   firn_err *err) FIRN_MUST_USE;
 
 /* ---- refs -------------------------------------------------------------------------------------------- */
 typedef struct firn_ref {
@@ -150,12 +175,17 @@ typedef struct firn_commit {
     size_t n_changes;
 } firn_commit;
 
-firn_rc firn_catalog_ref_list(firn_catalog *catalog, firn_arena *arena, firn_ref **out, size_t *n, firn_err *err) FIRN_MUST_USE;
-firn_rc firn_catalog_ref_get(firn_catalog *catalog, firn_arena *arena, const char *name, firn_ref *out, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_catalog_ref_list(firn_catalog *catalog, firn_arena *arena, firn_ref **out, size_t *n,
+                              firn_err *err) FIRN_MUST_USE;
+firn_rc firn_catalog_ref_get(firn_catalog *catalog, firn_arena *arena, const char *name,
+                             firn_ref *out, firn_err *err) FIRN_MUST_USE;
 /* from: branch, tag or commit id. Names: letters, digits, "_-./", not looking like a commit id, at most 255 bytes. */
-firn_rc firn_catalog_ref_create(firn_catalog *catalog, const char *name, bool is_tag, const char *from, firn_err *err) FIRN_MUST_USE;
-firn_rc firn_catalog_ref_delete(firn_catalog *catalog, const char *name, firn_err *err) FIRN_MUST_USE; /* never main */
-firn_rc firn_catalog_log(firn_catalog *catalog, firn_arena *arena, const char *ref, size_t limit, firn_commit **out, size_t *n, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_catalog_ref_create(firn_catalog *catalog, const char *name, bool is_tag,
+                                const char *from, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_catalog_ref_delete(firn_catalog *catalog, const char *name,
+                                firn_err *err) FIRN_MUST_USE; /* never main */
+firn_rc firn_catalog_log(firn_catalog *catalog, firn_arena *arena, const char *ref, size_t limit,
+                         firn_commit **out, size_t *n, firn_err *err) FIRN_MUST_USE;
 
 typedef struct firn_diff {
     firn_ident ident;
@@ -163,14 +193,18 @@ typedef struct firn_diff {
     enum { FIRN_DIFF_ADDED, FIRN_DIFF_REMOVED, FIRN_DIFF_CHANGED } what;
     const char *from_location, *to_location;
 } firn_diff;
-firn_rc firn_catalog_diff(firn_catalog *catalog, firn_arena *arena, const char *from, const char *to, firn_diff **out, size_t *n, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_catalog_diff(firn_catalog *catalog, firn_arena *arena, const char *from,
+                          const char *to, firn_diff **out, size_t *n, firn_err *err) FIRN_MUST_USE;
 
 typedef struct firn_merge_result {
     const char *commit_id; /* NULL: nothing to merge, dry run or conflicts */
     bool fast_forward;     /* the target had not moved since the branch was made */
     firn_diff *merged;     /* keys taken over */
     size_t n_merged;
-    struct firn_merge_conflict { firn_ident ident; const char *cause; } *conflicts;
+    struct firn_merge_conflict {
+        firn_ident ident;
+        const char *cause;
+    } *conflicts;
     size_t n_conflicts;
 } firn_merge_result;
 typedef struct firn_merge_options {
@@ -179,6 +213,8 @@ typedef struct firn_merge_options {
 } firn_merge_options;
 /* One commit with two parents. Keys changed on one side only are taken over; a key changed on both sides (to different
  * content) is a conflict, and then nothing is merged and the call fails with VALIDATION after filling `out`. */
-firn_rc firn_catalog_merge(firn_catalog *catalog, firn_arena *arena, const char *from, const char *into, const firn_merge_options *options, firn_merge_result *out, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_catalog_merge(firn_catalog *catalog, firn_arena *arena, const char *from,
+                           const char *into, const firn_merge_options *options,
+                           firn_merge_result *out, firn_err *err) FIRN_MUST_USE;
 
 #endif

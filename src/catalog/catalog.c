@@ -1,0 +1,371 @@
+/* The catalog object, its sessions on the database, and reading: namespaces, entries, tables, views. */
+#include "internal.h"
+
+#include "base/io.h"
+#include "base/time.h"
+#include "base/uuid.h"
+#include "base/vec.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+enum {
+    BUSY_TIMEOUT_MS_DEFAULT = 30 * 1000,
+    MANIFEST_CACHE_BYTES = 128 << 20,
+    VIEW_BYTES_MAX = 16 << 20,
+};
+
+/* ---- sessions --------------------------------------------------------------------------------- */
+
+static firn_db *take_idle(firn_catalog *catalog)
+{
+    pthread_mutex_lock(&catalog->lock);
+    firn_db *db = catalog->n_idle > 0 ? catalog->idle[--catalog->n_idle] : NULL;
+    pthread_mutex_unlock(&catalog->lock);
+    return db;
+}
+
+static void give_back(firn_catalog *catalog, firn_db *db)
+{
+    pthread_mutex_lock(&catalog->lock);
+    bool kept = catalog->n_idle < FIRN_CATALOG_IDLE_MAX;
+    if (kept) {
+        catalog->idle[catalog->n_idle++] = db;
+    }
+    pthread_mutex_unlock(&catalog->lock);
+    if (!kept) {
+        db->backend->close(db);
+    }
+}
+
+static firn_rc connect_db(firn_catalog *catalog, bool create, firn_db **out, firn_err *err)
+{
+    firn_sqlite_options options = {
+        .path = catalog->path,
+        .create = create,
+        .busy_timeout_ms = catalog->busy_timeout_ms,
+    };
+    return firn_sqlite_open(&options, out, err);
+}
+
+firn_rc firn_session_begin(firn_catalog *catalog, bool write, firn_session *session, firn_err *err)
+{
+    *session = (firn_session){.catalog = catalog};
+    if (write) {
+        FIRN_TRY(firn_fault_point("catalog.begin", catalog->path, err));
+    }
+    firn_db *db = take_idle(catalog);
+    if (!db) {
+        FIRN_TRY(connect_db(catalog, false, &db, err));
+    }
+    session->db = db;
+    return db->backend->begin(db, write, err);
+}
+
+firn_rc firn_session_commit(firn_session *session, firn_err *err)
+{
+    firn_db *db = session->db;
+    const char *path = session->catalog->path;
+    FIRN_TRY(firn_fault_point("catalog.commit.before", path, err));
+    FIRN_TRY(db->backend->commit(db, err));
+    firn_err detail = {0};
+    if (firn_fault_point("catalog.commit.after", path, &detail) != FIRN_OK) {
+        FIRN_FAIL(err, FIRN_E_UNKNOWN_OUTCOME, "%s", detail.message);
+    }
+    return FIRN_OK;
+}
+
+void firn_session_end(firn_session *session)
+{
+    if (!session->db) {
+        return;
+    }
+    if (session->db->in_transaction) {
+        session->db->backend->rollback(session->db);
+    }
+    give_back(session->catalog, session->db);
+    session->db = NULL;
+}
+
+/* ---- opening ---------------------------------------------------------------------------------- */
+
+/* A new catalog has one commit without changes, so that every branch descends from it. */
+static firn_rc make_main(firn_catalog *catalog, firn_err *err)
+{
+    FIRN_AUTO_ARENA firn_arena *arena = firn_arena_new();
+    FIRN_AUTO_SESSION firn_session session = {0};
+    FIRN_TRY(firn_session_begin(catalog, true, &session, err));
+    firn_point main_branch;
+    if (firn_store_resolve(session.db, arena, FIRN_MAIN, &main_branch, NULL) == FIRN_OK) {
+        return FIRN_OK; /* another process was first */
+    }
+    uint8_t id[16];
+    firn_uuid_v4(id);
+    firn_commit_row root = {
+        .id = firn_hex(arena, firn_bytes_of(id, sizeof(id))),
+        .author = firn_commit_author(arena, NULL),
+        .message = "create the catalog",
+        .time_us = firn_now_us(),
+    };
+    FIRN_TRY(firn_store_commit_insert(session.db, &root, NULL, 0, err));
+    firn_db_value params[] = {firn_db_str(FIRN_MAIN), firn_db_str(root.id),
+                              firn_db_int(root.time_us)};
+    FIRN_TRY(firn_db_query(
+        session.db, arena,
+        "INSERT INTO refs (name, is_tag, commit_id, updated_us) VALUES ($1, 0, $2, $3)", params, 3,
+        NULL, err));
+    return firn_session_commit(&session, err);
+}
+
+static firn_rc open_first(firn_catalog *catalog, bool create, firn_err *err)
+{
+    firn_db *db;
+    FIRN_TRY(connect_db(catalog, create, &db, err));
+    give_back(catalog, db);
+    {
+        FIRN_AUTO_ARENA firn_arena *arena = firn_arena_new();
+        FIRN_AUTO_SESSION firn_session session = {0};
+        firn_point main_branch;
+        FIRN_TRY(firn_session_begin(catalog, false, &session, err));
+        firn_rc rc = firn_store_resolve(session.db, arena, FIRN_MAIN, &main_branch, err);
+        if (rc != FIRN_E_NO_REF) {
+            return rc;
+        }
+    }
+    firn_err_clear(err);
+    return make_main(catalog, err);
+}
+
+firn_rc firn_catalog_open(const firn_catalog_options *options, firn_catalog **out, firn_err *err)
+{
+    assert(options->path && options->storage);
+    firn_catalog *catalog = firn_calloc(1, sizeof(*catalog));
+    catalog->path = firn_strdup(options->path);
+    catalog->storage = options->storage;
+    catalog->warehouse = firn_strdup(options->warehouse ? options->warehouse : "");
+    catalog->busy_timeout_ms =
+        options->busy_timeout_ms > 0 ? options->busy_timeout_ms : BUSY_TIMEOUT_MS_DEFAULT;
+    catalog->manifests = firn_manifest_cache_new(MANIFEST_CACHE_BYTES);
+    catalog->metadata = firn_metadata_cache_new();
+    pthread_mutex_init(&catalog->lock, NULL);
+    firn_rc rc = open_first(catalog, options->create, err);
+    if (rc != FIRN_OK) {
+        firn_catalog_close(catalog);
+        return rc;
+    }
+    *out = catalog;
+    return FIRN_OK;
+}
+
+void firn_catalog_close(firn_catalog *catalog)
+{
+    if (!catalog) {
+        return;
+    }
+    for (firn_db *db = take_idle(catalog); db; db = take_idle(catalog)) {
+        db->backend->close(db);
+    }
+    firn_manifest_cache_free(catalog->manifests);
+    firn_metadata_cache_free(catalog->metadata);
+    pthread_mutex_destroy(&catalog->lock);
+    free(catalog->warehouse);
+    free(catalog->path);
+    free(catalog);
+}
+
+firn_storage *firn_catalog_storage(firn_catalog *catalog)
+{
+    return catalog->storage;
+}
+
+firn_manifest_cache *firn_catalog_manifests(firn_catalog *catalog)
+{
+    return catalog->manifests;
+}
+
+/* ---- what is missing -------------------------------------------------------------------------- */
+
+/* Dotted names of all entries of the kind; tables and views stand in for each other, being read alike. */
+static firn_rc candidates(firn_db *db, firn_arena *arena, const firn_point *at,
+                          firn_entry_kind kind, const char ***out, size_t *n, firn_err *err)
+{
+    firn_stored *list;
+    size_t len;
+    FIRN_TRY(firn_store_list(db, arena, at, NULL, &list, &len, err));
+    *out = FIRN_NEW_N(arena, const char *, len);
+    *n = 0;
+    for (size_t i = 0; i < len; i++) {
+        if ((list[i].kind == FIRN_KIND_NAMESPACE) == (kind == FIRN_KIND_NAMESPACE)) {
+            (*out)[(*n)++] = firn_ident_text(arena, (firn_ident){list[i].ns, list[i].name});
+        }
+    }
+    return FIRN_OK;
+}
+
+firn_rc firn_fail_missing(firn_db *db, firn_arena *arena, const firn_point *at,
+                          firn_entry_kind kind, const char *ns, const char *name, firn_err *err)
+{
+    static const firn_rc codes[] = {
+        [FIRN_KIND_TABLE] = FIRN_E_NO_TABLE,
+        [FIRN_KIND_VIEW] = FIRN_E_NO_VIEW,
+        [FIRN_KIND_NAMESPACE] = FIRN_E_NO_NAMESPACE,
+    };
+    const char *text = firn_ident_text(arena, (firn_ident){ns, name});
+    const char **names;
+    size_t n;
+    FIRN_TRY(candidates(db, arena, at, kind, &names, &n, err));
+    const char *nearest = firn_nearest(text, names, n);
+    FIRN_FAIL(err, codes[kind], "there is no %s %s on %s%s%s%s", firn_kind_text(kind), text,
+              at->text, nearest ? ". Did you mean " : "", nearest ? nearest : "",
+              nearest ? "?" : "");
+}
+
+/* ---- namespaces ------------------------------------------------------------------------------- */
+
+static firn_rc require_namespace(firn_db *db, firn_arena *arena, const firn_point *at,
+                                 const char *ns, firn_stored **out, firn_err *err)
+{
+    FIRN_TRY(firn_store_get(db, arena, at, ns, "", out, err));
+    return *out ? FIRN_OK : firn_fail_missing(db, arena, at, FIRN_KIND_NAMESPACE, ns, "", err);
+}
+
+static bool is_below(const char *ns, const char *parent, bool recursive)
+{
+    size_t len = strlen(parent);
+    if (len > 0 && (strncmp(ns, parent, len) != 0 || ns[len] != FIRN_NS_SEP[0])) {
+        return false;
+    }
+    const char *rest = len > 0 ? ns + len + 1 : ns;
+    return recursive || !strchr(rest, FIRN_NS_SEP[0]);
+}
+
+firn_rc firn_catalog_namespace_list(firn_catalog *catalog, firn_arena *arena, const char *ref,
+                                    const char *parent, bool recursive, char ***out, size_t *n,
+                                    firn_err *err)
+{
+    FIRN_AUTO_SESSION firn_session session = {0};
+    firn_point at;
+    firn_stored *list, *ignored;
+    size_t len;
+    parent = parent ? parent : "";
+    FIRN_TRY(firn_session_begin(catalog, false, &session, err));
+    FIRN_TRY(firn_store_resolve(session.db, arena, ref, &at, err));
+    if (parent[0]) {
+        FIRN_TRY(require_namespace(session.db, arena, &at, parent, &ignored, err));
+    }
+    FIRN_TRY(firn_store_list(session.db, arena, &at, NULL, &list, &len, err));
+    *out = FIRN_NEW_N(arena, char *, len);
+    *n = 0;
+    for (size_t i = 0; i < len; i++) {
+        if (list[i].kind == FIRN_KIND_NAMESPACE && is_below(list[i].ns, parent, recursive)) {
+            (*out)[(*n)++] = firn_arena_strdup(arena, list[i].ns);
+        }
+    }
+    return FIRN_OK;
+}
+
+firn_rc firn_catalog_namespace_properties(firn_catalog *catalog, firn_arena *arena, const char *ref,
+                                          const char *ns, json_t **out, firn_err *err)
+{
+    FIRN_AUTO_SESSION firn_session session = {0};
+    firn_point at;
+    firn_stored *stored;
+    FIRN_TRY(firn_session_begin(catalog, false, &session, err));
+    FIRN_TRY(firn_store_resolve(session.db, arena, ref, &at, err));
+    FIRN_TRY(require_namespace(session.db, arena, &at, ns, &stored, err));
+    const char *what =
+        firn_arena_printf(arena, "properties of namespace %s", firn_ns_text(arena, ns));
+    return firn_json_parse(arena, firn_bytes_str(stored->value), what, out, err);
+}
+
+/* ---- entries ---------------------------------------------------------------------------------- */
+
+void firn_entry_of_stored(const firn_stored *stored, firn_catalog_entry *out)
+{
+    *out = (firn_catalog_entry){
+        .kind = stored->kind,
+        .ident = {.ns = stored->ns, .name = stored->name},
+        .content_id = stored->content_id,
+        .location = stored->kind == FIRN_KIND_NAMESPACE ? NULL : stored->value,
+        .commit_id = stored->commit_id,
+        .updated_us = stored->updated_us,
+    };
+}
+
+firn_rc firn_catalog_list(firn_catalog *catalog, firn_arena *arena, const char *ref,
+                          firn_entry_kind kind, const char *ns, firn_catalog_entry **out, size_t *n,
+                          firn_err *err)
+{
+    FIRN_AUTO_SESSION firn_session session = {0};
+    firn_point at;
+    firn_stored *list, *ignored;
+    size_t len;
+    FIRN_TRY(firn_session_begin(catalog, false, &session, err));
+    FIRN_TRY(firn_store_resolve(session.db, arena, ref, &at, err));
+    if (ns) {
+        FIRN_TRY(require_namespace(session.db, arena, &at, ns, &ignored, err));
+    }
+    FIRN_TRY(firn_store_list(session.db, arena, &at, ns, &list, &len, err));
+    *out = FIRN_NEW_N(arena, firn_catalog_entry, len);
+    *n = 0;
+    for (size_t i = 0; i < len; i++) {
+        if (list[i].kind == kind) {
+            firn_entry_of_stored(&list[i], &(*out)[(*n)++]);
+        }
+    }
+    return FIRN_OK;
+}
+
+static firn_rc get_entry(firn_catalog *catalog, firn_arena *arena, const char *ref,
+                         firn_ident ident, firn_entry_kind wanted, bool or_other,
+                         firn_catalog_entry *out, firn_err *err)
+{
+    FIRN_AUTO_SESSION firn_session session = {0};
+    firn_point at;
+    firn_stored *stored = NULL;
+    FIRN_TRY(firn_session_begin(catalog, false, &session, err));
+    FIRN_TRY(firn_store_resolve(session.db, arena, ref, &at, err));
+    if (ident.ns && ident.name && ident.name[0]) {
+        FIRN_TRY(firn_store_get(session.db, arena, &at, ident.ns, ident.name, &stored, err));
+    }
+    if (!stored) {
+        return firn_fail_missing(session.db, arena, &at, wanted, ident.ns ? ident.ns : "",
+                                 ident.name ? ident.name : "", err);
+    }
+    if (stored->kind != wanted && !or_other) {
+        FIRN_FAIL(err, wanted == FIRN_KIND_TABLE ? FIRN_E_NO_TABLE : FIRN_E_NO_VIEW,
+                  "%s is a %s, not a %s", firn_ident_text(arena, ident),
+                  firn_kind_text(stored->kind), firn_kind_text(wanted));
+    }
+    firn_entry_of_stored(stored, out);
+    return FIRN_OK;
+}
+
+firn_rc firn_catalog_entry_get(firn_catalog *catalog, firn_arena *arena, const char *ref,
+                               firn_ident ident, firn_catalog_entry *out, firn_err *err)
+{
+    return get_entry(catalog, arena, ref, ident, FIRN_KIND_TABLE, true, out, err);
+}
+
+firn_rc firn_catalog_table_load(firn_catalog *catalog, firn_arena *arena, const char *ref,
+                                firn_ident ident, firn_table *out, firn_err *err)
+{
+    FIRN_TRY(get_entry(catalog, arena, ref, ident, FIRN_KIND_TABLE, false, &out->entry, err));
+    firn_rc rc = firn_metadata_cache_load(catalog->metadata, catalog->storage, arena,
+                                          out->entry.location, &out->metadata, err);
+    return rc == FIRN_OK
+               ? FIRN_OK
+               : firn_err_wrap(err, rc, "cannot load table %s", firn_ident_text(arena, ident));
+}
+
+firn_rc firn_catalog_view_load(firn_catalog *catalog, firn_arena *arena, const char *ref,
+                               firn_ident ident, firn_catalog_entry *entry, json_t **view,
+                               firn_err *err)
+{
+    firn_bytes text;
+    FIRN_TRY(get_entry(catalog, arena, ref, ident, FIRN_KIND_VIEW, false, entry, err));
+    FIRN_TRY(
+        firn_storage_get(catalog->storage, arena, entry->location, VIEW_BYTES_MAX, &text, err));
+    return firn_json_parse(
+        arena, text, firn_arena_printf(arena, "view metadata %s", entry->location), view, err);
+}

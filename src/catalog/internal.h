@@ -1,0 +1,222 @@
+/* What the catalog's files share: the catalog object, sessions on its database, and the store's vocabulary.
+ *
+ * Layers, top down: catalog.c, commit.c, retry.c, refs.c, merge.c, runs.c (semantics) -> stage.c (changes in the
+ * making) -> store.c, history.c (SQL of refs, entries, commits) -> db.h (a database) -> backend_sqlite.c.
+ */
+#ifndef CATALOG_INTERNAL_H
+#define CATALOG_INTERNAL_H
+
+#include "catalog/catalog.h"
+
+#include "base/map.h"
+#include "db.h"
+
+#include <pthread.h>
+
+enum { FIRN_CATALOG_IDLE_MAX = 16, FIRN_NAME_BYTES_MAX = 255 };
+
+/* ---- the catalog object ----------------------------------------------------------------------- */
+
+typedef struct firn_metadata_cache firn_metadata_cache;
+
+struct firn_catalog {
+    char *path;
+    firn_storage *storage;
+    char *warehouse;
+    int busy_timeout_ms;
+    firn_manifest_cache *manifests;
+    firn_metadata_cache *metadata;
+    pthread_mutex_t lock;
+    firn_db *idle[FIRN_CATALOG_IDLE_MAX]; /* @locks lock: connections that nobody uses right now */
+    size_t n_idle;                        /* @locks lock */
+};
+
+/* A connection for the time of one operation, with at most one transaction open. Ends with its scope: what was not
+ * committed is rolled back. */
+typedef struct firn_session {
+    firn_catalog *catalog;
+    firn_db *db;
+} firn_session;
+
+firn_rc firn_session_begin(firn_catalog *catalog, bool write, firn_session *session,
+                           firn_err *err) FIRN_MUST_USE;
+/* Passes the fault points "catalog.commit.before" and "catalog.commit.after". */
+firn_rc firn_session_commit(firn_session *session, firn_err *err) FIRN_MUST_USE;
+void firn_session_end(firn_session *session);
+#define FIRN_AUTO_SESSION __attribute__((cleanup(firn_session_end)))
+
+/* ---- names ------------------------------------------------------------------------------------ */
+
+firn_rc firn_ns_check(const char *ns, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_ident_check(firn_ident ident, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_ref_name_check(const char *name, firn_err *err) FIRN_MUST_USE;
+/* The namespace above, "" for a top-level one. */
+char *firn_ns_parent(firn_arena *arena, const char *ns);
+bool firn_looks_like_commit_id(const char *text);
+const char *firn_kind_text(firn_entry_kind kind); /* "table" */
+
+/* ---- metadata cache --------------------------------------------------------------------------- */
+
+firn_metadata_cache *firn_metadata_cache_new(void);
+void firn_metadata_cache_free(firn_metadata_cache *cache);
+/* The table metadata at `location`, from the cache or from storage; stays alive as long as the arena. */
+firn_rc firn_metadata_cache_load(firn_metadata_cache *cache, firn_storage *storage,
+                                 firn_arena *arena, const char *location, firn_metadata **out,
+                                 firn_err *err) FIRN_MUST_USE;
+/* Remember what was just written to `location`. */
+void firn_metadata_cache_put(firn_metadata_cache *cache, const char *location,
+                             const firn_metadata *metadata);
+
+/* ---- store: rows of refs, entries and commits ------------------------------------------------- */
+
+/* A key's content. Namespaces have name "". */
+typedef struct firn_stored {
+    firn_entry_kind kind;
+    const char *ns;
+    const char *name;
+    const char *content_id;
+    const char *value;     /* metadata location, or JSON properties of a namespace */
+    const char *commit_id; /* that last changed it here */
+    int64_t updated_us;
+} firn_stored;
+
+/* Same content: what merges and lost-race checks compare. Both nullable (absent). A namespace is its properties. */
+bool firn_stored_same(const firn_stored *a, const firn_stored *b);
+
+/* Where a ref argument points: a branch or tag with entries of its own, or a bare commit. */
+typedef struct firn_point {
+    const char *text; /* what was asked for, for messages */
+    const char *ref;  /* NULL: a commit */
+    bool is_tag;
+    const char *
+        entries; /* ref whose entries are this point's; NULL: they must be put together from the log */
+    const char *commit_id;
+} firn_point;
+
+/* Branch, tag, commit id or unique prefix of one (at least 7 characters). NO_REF names the nearest. NULL is main. */
+firn_rc firn_store_resolve(firn_db *db, firn_arena *arena, const char *name, firn_point *out,
+                           firn_err *err) FIRN_MUST_USE;
+/* As resolve, for writing: READ_ONLY for tags and commits. */
+firn_rc firn_store_branch(firn_db *db, firn_arena *arena, const char *name, firn_point *out,
+                          firn_err *err) FIRN_MUST_USE;
+firn_rc firn_store_ref_names(firn_db *db, firn_arena *arena, const char ***names, size_t *n,
+                             firn_err *err) FIRN_MUST_USE;
+
+/* *out = NULL when absent. */
+firn_rc firn_store_get(firn_db *db, firn_arena *arena, const firn_point *at, const char *ns,
+                       const char *name, firn_stored **out, firn_err *err) FIRN_MUST_USE;
+/* Everything, or one namespace's tables, views and itself (ns not NULL), by (ns, name). */
+firn_rc firn_store_list(firn_db *db, firn_arena *arena, const firn_point *at, const char *ns,
+                        firn_stored **out, size_t *n, firn_err *err) FIRN_MUST_USE;
+/* Whether anything lives in or below the namespace. */
+firn_rc firn_store_has_children(firn_db *db, firn_arena *arena, const char *branch, const char *ns,
+                                bool *out, firn_err *err) FIRN_MUST_USE;
+
+/* One key of a commit, before and after; NULL is absent. */
+typedef struct firn_delta {
+    const char *ns;
+    const char *name;
+    const firn_stored *was;
+    const firn_stored *now;
+} firn_delta;
+
+typedef struct firn_commit_row {
+    const char *id, *parent_id, *merge_parent_id;
+    int64_t generation;
+    const char *author, *message;
+    int64_t time_us;
+} firn_commit_row;
+
+firn_rc firn_store_commit_get(firn_db *db, firn_arena *arena, const char *id,
+                              firn_commit_row **out /* NULL: unknown */,
+                              firn_err *err) FIRN_MUST_USE;
+firn_rc firn_store_commit_insert(firn_db *db, const firn_commit_row *row, const firn_delta *deltas,
+                                 size_t n, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_store_deltas(firn_db *db, firn_arena *arena, const char *commit_id, firn_delta **out,
+                          size_t *n, firn_err *err) FIRN_MUST_USE;
+/* Bring the branch's entries to a commit that was just inserted, and the branch with them. */
+firn_rc firn_store_advance(firn_db *db, const char *branch, const firn_commit_row *row,
+                           const firn_delta *deltas, size_t n, firn_err *err) FIRN_MUST_USE;
+
+/* What changed from commit `from` to commit `to`, net, by key. Quick when `from` is behind `to` in a line of first
+ * parents, else by comparing whole states. */
+firn_rc firn_store_diff(firn_db *db, firn_arena *arena, const char *from, const char *to,
+                        firn_delta **out, size_t *n, firn_err *err) FIRN_MUST_USE;
+/* The best common ancestor along first and second parents; *out = NULL when there is none. */
+firn_rc firn_store_merge_base(firn_db *db, firn_arena *arena, const char *a, const char *b,
+                              const char **out, firn_err *err) FIRN_MUST_USE;
+
+/* ---- folders ---------------------------------------------------------------------------------- */
+
+/* In a write transaction: note that the table with this content id owns the folder. EXISTS when a living table of
+ * another id owns it, or one above or below it. */
+firn_rc firn_folder_claim(firn_db *db, const char *location, const char *content_id,
+                          firn_err *err) FIRN_MUST_USE;
+
+/* ---- changes in the making -------------------------------------------------------------------- */
+
+typedef struct firn_staged {
+    const char *ns;
+    const char *name;
+    const firn_stored *was; /* what the branch held when it was read */
+    firn_stored *now;
+    firn_metadata *metadata; /* of `now` if it is a table and has been loaded or made; else NULL */
+    const char *
+        previous_location; /* `metadata` is not written yet, and follows this file ("" for none); NULL: written */
+} firn_staged;
+
+typedef struct firn_claim {
+    const char *location;
+    const char *content_id;
+} firn_claim;
+
+typedef struct firn_stage {
+    firn_catalog *catalog;
+    firn_arena *arena;
+    firn_db *db;
+    firn_point branch;
+    firn_map *keys;                 /* -> firn_staged, in order of first touch */
+    FIRN_VEC(const char *) written; /* metadata files of this attempt */
+    FIRN_VEC(firn_claim) claims;
+} firn_stage;
+
+void firn_stage_init(firn_stage *stage, firn_catalog *catalog, firn_arena *arena, firn_db *db,
+                     firn_point branch);
+/* The key as the changes so far leave it; read from the branch at first touch. */
+firn_rc firn_stage_key(firn_stage *stage, const char *ns, const char *name, firn_staged **out,
+                       firn_err *err) FIRN_MUST_USE;
+firn_rc firn_stage_change(firn_stage *stage, const firn_change *change,
+                          firn_err *err) FIRN_MUST_USE;
+/* Write the metadata files that are still in memory only. */
+firn_rc firn_stage_flush(firn_stage *stage, firn_err *err) FIRN_MUST_USE;
+/* The keys whose content changed. */
+void firn_stage_deltas(firn_stage *stage, firn_delta **out, size_t *n);
+/* Known failure: delete what was written. */
+void firn_stage_discard(firn_stage *stage);
+
+/* In a write transaction: every key still is what `was` says, else CONFLICT. */
+firn_rc firn_deltas_check(firn_db *db, firn_arena *arena, const firn_point *branch,
+                          const firn_delta *deltas, size_t n, firn_err *err) FIRN_MUST_USE;
+/* In a write transaction: log the commit as `row`, whose parent, generation and time are filled in here, and move the
+ * branch there. */
+firn_rc firn_deltas_apply(firn_db *db, firn_arena *arena, const firn_point *branch,
+                          const firn_delta *deltas, size_t n, firn_commit_row *row,
+                          firn_err *err) FIRN_MUST_USE;
+/* After apply: the namespace that a key needs is there (NO_NAMESPACE), one that went was empty (NOT_EMPTY). */
+firn_rc firn_delta_check_structure(firn_db *db, firn_arena *arena, const firn_point *branch,
+                                   const firn_delta *delta, firn_err *err) FIRN_MUST_USE;
+char *firn_commit_id_new(firn_arena *arena);
+const char *firn_commit_author(firn_arena *arena, const firn_commit_info *info);
+/* The end of a transaction that made `commit_id`, given what it returned: an unknown outcome is looked into, so that it
+ * stays unknown only when the database takes no transaction any more. */
+firn_rc firn_commit_outcome(firn_catalog *catalog, const char *branch, const char *commit_id,
+                            firn_rc rc, const firn_err *detail, firn_err *err) FIRN_MUST_USE;
+
+/* "there is no table bronze.order on main. Did you mean bronze.orders?" */
+firn_rc firn_fail_missing(firn_db *db, firn_arena *arena, const firn_point *at,
+                          firn_entry_kind kind, const char *ns, const char *name,
+                          firn_err *err) FIRN_MUST_USE;
+void firn_entry_of_stored(const firn_stored *stored, firn_catalog_entry *out);
+firn_diff firn_diff_of_delta(const firn_delta *delta);
+
+#endif

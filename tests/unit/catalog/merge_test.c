@@ -1,0 +1,207 @@
+/* Merging: what one side changed is taken over, what both changed is a conflict, and the second merge starts from the first. */
+#include "fixture.h"
+
+static int setup_branches(void **state)
+{
+    fixture *f = fixture_new();
+    assert_ok(f, create_ns(f, NULL, "s"));
+    assert_ok(f, create_table(f, NULL, "s", "a"));
+    assert_ok(f, create_table(f, NULL, "s", "b"));
+    assert_ok(f, firn_catalog_ref_create(f->catalog, "dev", false, NULL, &f->err));
+    *state = f;
+    return 0;
+}
+
+#define BRANCHES(name) cmocka_unit_test_setup_teardown(name, setup_branches, teardown)
+
+static firn_rc merge(fixture *f, const char *from, const char *into, firn_merge_result *out)
+{
+    return firn_catalog_merge(f->catalog, f->arena, from, into, NULL, out, &f->err);
+}
+
+static void an_unmoved_target_is_fast_forwarded_in_one_commit(void **state)
+{
+    fixture *f = *state;
+    const char *before = head(f, "main");
+    assert_ok(f, append(f, "dev", "s", "a"));
+    assert_ok(f, create_table(f, "dev", "s", "c"));
+    assert_ok(f, commit_one(f, "dev", drop_change(f, "s", "b")));
+    firn_merge_result result;
+    assert_ok(f, merge(f, "dev", "main", &result));
+    assert_true(result.fast_forward);
+    assert_int_equal(result.n_merged, 3);
+    assert_int_equal(result.merged[0].what, FIRN_DIFF_CHANGED);
+    assert_int_equal(result.merged[1].what, FIRN_DIFF_REMOVED);
+    assert_int_equal(result.merged[2].what, FIRN_DIFF_ADDED);
+    assert_string_equal(head(f, "main"), result.commit_id);
+    assert_string_equal(load(f, "main", "s", "a").entry.location,
+                        load(f, "dev", "s", "a").entry.location);
+    assert_string_equal(load(f, "main", "s", "c").entry.location,
+                        load(f, "dev", "s", "c").entry.location);
+    assert_fails(f, try_load(f, "main", "s", "b"), FIRN_E_NO_TABLE, "s.b");
+
+    firn_commit *log;
+    size_t n;
+    assert_ok(f, firn_catalog_log(f->catalog, f->arena, "main", 1, &log, &n, &f->err));
+    assert_string_equal(log[0].parent_id, before);
+    assert_string_equal(log[0].merge_parent_id, head(f, "dev"));
+    assert_string_equal(log[0].message, "merge dev into main");
+    assert_int_equal(log[0].n_changes, 3);
+}
+
+static void a_moved_target_keeps_its_own_changes(void **state)
+{
+    fixture *f = *state;
+    assert_ok(f, append(f, "dev", "s", "a"));
+    assert_ok(f, append(f, "main", "s", "b"));
+    assert_ok(f, create_table(f, "main", "s", "c"));
+    firn_merge_result result;
+    assert_ok(f, merge(f, "dev", "main", &result));
+    assert_false(result.fast_forward);
+    assert_int_equal(result.n_merged, 1);
+    assert_int_equal(snapshots(f, "main", "s", "a"), 1);
+    assert_int_equal(snapshots(f, "main", "s", "b"), 1);
+    load(f, "main", "s", "c");
+}
+
+static void what_both_changed_is_a_conflict_and_nothing_moves(void **state)
+{
+    fixture *f = *state;
+    assert_ok(f, append(f, "dev", "s", "a"));
+    assert_ok(f, commit_one(f, "dev", drop_change(f, "s", "b")));
+    assert_ok(f, create_table(f, "dev", "s", "c"));
+    assert_ok(f, create_table(f, "dev", "s", "mine"));
+    assert_ok(f, commit_one(f, "main", drop_change(f, "s", "a")));
+    assert_ok(f, append(f, "main", "s", "b"));
+    assert_ok(f, create_table(f, "main", "s", "c"));
+    const char *before = head(f, "main");
+    firn_merge_result result;
+    assert_fails(f, merge(f, "dev", "main", &result), FIRN_E_VALIDATION,
+                 "cannot merge dev into main: s.a: dropped on main");
+    assert_false(f->err.retriable);
+    assert_null(result.commit_id);
+    assert_int_equal(result.n_conflicts, 3);
+    assert_string_equal(result.conflicts[0].cause, "dropped on main, changed on dev");
+    assert_string_equal(result.conflicts[1].cause, "changed on main, dropped on dev");
+    assert_string_equal(result.conflicts[2].cause, "created on both main and dev");
+    assert_string_equal(head(f, "main"), before);
+    assert_fails(f, try_load(f, "main", "s", "mine"), FIRN_E_NO_TABLE, "s.mine");
+}
+
+static void the_same_change_on_both_sides_is_none(void **state)
+{
+    fixture *f = *state;
+    assert_ok(f, create_ns(f, "dev", "gold"));
+    assert_ok(f, create_table(f, "dev", "gold", "t"));
+    assert_ok(f, create_ns(f, "main", "gold"));
+    assert_ok(f, commit_one(f, "dev", drop_change(f, "s", "b")));
+    assert_ok(f, commit_one(f, "main", drop_change(f, "s", "b")));
+    firn_merge_result result;
+    assert_ok(f, merge(f, "dev", "main", &result));
+    assert_int_equal(result.n_merged, 1);
+    assert_string_equal(result.merged[0].ident.name, "t");
+}
+
+static void a_dry_run_only_tells(void **state)
+{
+    fixture *f = *state;
+    assert_ok(f, append(f, "dev", "s", "a"));
+    const char *before = head(f, "main");
+    firn_merge_result result;
+    firn_merge_options options = {.dry_run = true};
+    assert_ok(f,
+              firn_catalog_merge(f->catalog, f->arena, "dev", "main", &options, &result, &f->err));
+    assert_null(result.commit_id);
+    assert_int_equal(result.n_merged, 1);
+    assert_string_equal(head(f, "main"), before);
+    assert_int_equal(snapshots(f, "main", "s", "a"), 0);
+}
+
+static void merging_twice_merges_only_what_is_new(void **state)
+{
+    fixture *f = *state;
+    firn_merge_result result;
+    assert_ok(f, append(f, "dev", "s", "a"));
+    assert_ok(f, merge(f, "dev", "main", &result));
+    assert_ok(f, merge(f, "dev", "main", &result));
+    assert_null(result.commit_id);
+    assert_int_equal(result.n_merged, 0);
+
+    /* The second parent makes the first merge the base: the append that came with it is no change of either side. */
+    assert_ok(f, append(f, "dev", "s", "a"));
+    assert_ok(f, append(f, "main", "s", "b"));
+    assert_ok(f, merge(f, "dev", "main", &result));
+    assert_int_equal(result.n_merged, 1);
+    assert_int_equal(snapshots(f, "main", "s", "a"), 2);
+
+    /* And main into dev: what dev gave comes back as nothing. */
+    assert_ok(f, merge(f, "main", "dev", &result));
+    assert_int_equal(result.n_merged, 1);
+    assert_string_equal(result.merged[0].ident.name, "b");
+    assert_ok(f, append(f, "dev", "s", "b"));
+    assert_ok(f, append(f, "main", "s", "a"));
+    assert_ok(f, merge(f, "dev", "main", &result));
+    assert_int_equal(result.n_merged, 1);
+    assert_int_equal(snapshots(f, "main", "s", "b"), 2);
+    assert_int_equal(snapshots(f, "main", "s", "a"), 3);
+}
+
+static void tags_and_commits_can_be_merged_but_not_into(void **state)
+{
+    fixture *f = *state;
+    firn_merge_result result;
+    assert_ok(f, append(f, "dev", "s", "a"));
+    assert_ok(f, firn_catalog_ref_create(f->catalog, "v1", true, "dev", &f->err));
+    assert_ok(f, append(f, "dev", "s", "a"));
+    assert_fails(f, merge(f, "main", "v1", &result), FIRN_E_READ_ONLY, "v1 is a tag");
+    assert_ok(f, merge(f, "v1", NULL, &result));
+    assert_int_equal(snapshots(f, "main", "s", "a"), 1);
+    assert_ok(f, merge(f, head(f, "dev"), "main", &result));
+    assert_int_equal(snapshots(f, "main", "s", "a"), 2);
+    assert_fails(f, merge(f, "nowhere", "main", &result), FIRN_E_NO_REF, "nowhere");
+}
+
+static void a_table_needs_its_namespace_on_the_merged_side(void **state)
+{
+    fixture *f = *state;
+    firn_merge_result result;
+    assert_ok(f, create_table(f, "dev", "s", "c"));
+    assert_ok(f, commit_one(f, "main", drop_change(f, "s", "a")));
+    assert_ok(f, commit_one(f, "main", drop_change(f, "s", "b")));
+    assert_ok(f, drop_ns(f, "main", "s"));
+    const char *before = head(f, "main");
+    assert_fails(f, merge(f, "dev", "main", &result), FIRN_E_VALIDATION,
+                 "there is no namespace s on main");
+    assert_int_equal(result.n_conflicts, 1);
+    assert_string_equal(result.conflicts[0].ident.name, "c");
+    assert_string_equal(head(f, "main"), before);
+}
+
+static void a_namespace_with_new_tables_does_not_go(void **state)
+{
+    fixture *f = *state;
+    firn_merge_result result;
+    assert_ok(f, create_ns(f, "main", "old"));
+    assert_ok(f, merge(f, "main", "dev", &result));
+    assert_ok(f, drop_ns(f, "dev", "old"));
+    assert_ok(f, create_table(f, "main", "old", "new"));
+    assert_fails(f, merge(f, "dev", "main", &result), FIRN_E_VALIDATION,
+                 "namespace old is not empty on main");
+    load(f, "main", "old", "new");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        BRANCHES(an_unmoved_target_is_fast_forwarded_in_one_commit),
+        BRANCHES(a_moved_target_keeps_its_own_changes),
+        BRANCHES(what_both_changed_is_a_conflict_and_nothing_moves),
+        BRANCHES(the_same_change_on_both_sides_is_none),
+        BRANCHES(a_dry_run_only_tells),
+        BRANCHES(merging_twice_merges_only_what_is_new),
+        BRANCHES(tags_and_commits_can_be_merged_but_not_into),
+        BRANCHES(a_table_needs_its_namespace_on_the_merged_side),
+        BRANCHES(a_namespace_with_new_tables_does_not_go),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
