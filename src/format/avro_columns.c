@@ -289,7 +289,8 @@ bool firn_avro_column_grow(firn_avro_batch *batch, firn_avro_column *column, int
         cap = ROW_CAP_MIN;
     if (cap > INT32_MAX)
         cap = INT32_MAX;
-    return set_row_cap(batch, column, cap);
+    /* Near the batch's bound there may be room for what is needed, but not for twice that. */
+    return set_row_cap(batch, column, cap) || set_row_cap(batch, column, need);
 }
 
 bool firn_avro_column_grow_data(firn_avro_batch *batch, firn_avro_column *column, int64_t more)
@@ -305,8 +306,11 @@ bool firn_avro_column_grow_data(firn_avro_batch *batch, firn_avro_column *column
         cap = DATA_CAP_MIN;
     if (cap > INT32_MAX)
         cap = INT32_MAX;
-    if (!account(batch, cap - column->data_cap))
-        return false;
+    if (!account(batch, cap - column->data_cap)) {
+        cap = used + more;
+        if (!account(batch, cap - column->data_cap))
+            return false;
+    }
     column->data = firn_realloc(column->data, (size_t)cap);
     column->data_cap = cap;
     return true;

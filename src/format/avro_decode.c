@@ -285,22 +285,42 @@ static inline bool check_count(decoding *d, const firn_plan *plan, int64_t count
     return true;
 }
 
+/* The head of a block of items: checks it and makes room. `end` is where the writer says that the block ends, if so. */
+static bool begin_block(decoding *d, const firn_plan *plan, firn_avro_column *items, int64_t *count,
+                        const uint8_t **end)
+{
+    int64_t byte_size;
+    if (!firn_avro_get_block(&d->cursor, count, &byte_size) || !check_count(d, plan, *count))
+        return d->rc != FIRN_OK ? false : malformed(d, plan);
+    if (!firn_avro_column_reserve(d->batch, items, *count))
+        return no_room(d, plan);
+    *end = byte_size < 0 ? NULL : d->cursor.pos + byte_size;
+    return true;
+}
+
+/* A reader that skips the block goes by its byte size, so one that lies would be two different files. */
+static inline bool end_block(decoding *d, const firn_plan *plan, const uint8_t *end)
+{
+    if (end && d->cursor.pos != end)
+        return fail(d, plan, FIRN_E_CORRUPT, "a block of items with another size than it says");
+    return true;
+}
+
 static bool decode_items(decoding *d, const firn_plan *plan, firn_avro_column *column)
 {
     for (;;) {
         int64_t count;
-        if (!firn_avro_get_block(&d->cursor, &count, NULL))
-            return malformed(d, plan);
+        const uint8_t *end;
+        if (!begin_block(d, plan, column, &count, &end))
+            return false;
         if (count == 0)
             return true;
-        if (!check_count(d, plan, count))
-            return false;
-        if (!firn_avro_column_reserve(d->batch, column, count))
-            return no_room(d, plan);
         for (int64_t i = 0; i < count; i++) {
             if (!decode(d, plan->item, column))
                 return false;
         }
+        if (!end_block(d, plan, end))
+            return false;
     }
 }
 
@@ -308,14 +328,11 @@ static bool decode_map_items(decoding *d, const firn_plan *plan, firn_avro_colum
 {
     for (;;) {
         int64_t count;
-        if (!firn_avro_get_block(&d->cursor, &count, NULL))
-            return malformed(d, plan);
+        const uint8_t *end;
+        if (!begin_block(d, plan, entries, &count, &end))
+            return false;
         if (count == 0)
             return true;
-        if (!check_count(d, plan, count))
-            return false;
-        if (!firn_avro_column_reserve(d->batch, entries, count))
-            return no_room(d, plan);
         for (int64_t i = 0; i < count; i++) {
             firn_bytes key;
             if (!firn_avro_get_bytes(&d->cursor, &key))
@@ -326,6 +343,8 @@ static bool decode_map_items(decoding *d, const firn_plan *plan, firn_avro_colum
                 return false;
             entries->length++;
         }
+        if (!end_block(d, plan, end))
+            return false;
     }
 }
 

@@ -128,12 +128,13 @@ static firn_rc decode_container(value_decoder *d, const firn_plan *plan, firn_av
     FIRN_VEC(firn_avro_value) items = {0};
     FIRN_VEC(firn_bytes) keys = {0};
     for (;;) {
-        int64_t count;
-        if (!firn_avro_get_block(d->cursor, &count, NULL))
+        int64_t count, byte_size;
+        if (!firn_avro_get_block(d->cursor, &count, &byte_size))
             return malformed(d, plan);
         if (count == 0)
             break;
         FIRN_TRY(check_count(d, plan, count));
+        const uint8_t *block = d->cursor->pos;
         for (int64_t i = 0; i < count; i++) {
             firn_bytes key;
             if (plan->op == FIRN_PLAN_MAP) {
@@ -145,6 +146,8 @@ static firn_rc decode_container(value_decoder *d, const firn_plan *plan, firn_av
             FIRN_TRY(decode(d, plan->item, &item));
             firn_vec_push(d->arena, &items, item);
         }
+        if (byte_size >= 0 && d->cursor->pos != block + byte_size)
+            return malformed(d, plan); /* who skips goes by the size: it must not lie */
     }
     out->items = items.items;
     out->keys = keys.items;

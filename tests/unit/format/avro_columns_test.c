@@ -517,6 +517,32 @@ static void items_without_bytes_are_bounded(void **state)
                  FIRN_E_LIMIT, &err, "without content");
 }
 
+/* Who skips a block goes by its byte size, so a decoder must not see other data in it. */
+static void block_sizes_must_not_lie(void **state)
+{
+    const char *const types[] = {"{'type': 'array', 'items': 'int'}",
+                                 "{'type': 'map', 'values': 'null'}"};
+    const char *const items[] = {"\2\4", "\2a"};
+    for (int i = 0; i < 2; i++) {
+        for (int64_t size = 0; size <= 3; size++) {
+            fixture f = open_fixture(*state, one_field(*state, types[i]), NULL, NULL);
+            FIRN_AUTO_BUF firn_buf buf = {0};
+            firn_avro_put_long(&buf, i == 0 ? -2 : -1);
+            firn_avro_put_long(&buf, size);
+            firn_buf_append(&buf, items[i], 2);
+            firn_avro_put_long(&buf, 0);
+            firn_err err = {0};
+            firn_bytes data = firn_buf_bytes(&buf);
+            firn_rc want = size == 2 ? FIRN_OK : FIRN_E_CORRUPT;
+            assert_int_equal(firn_avro_decoder_decode(f.decoder, data, 1, f.batch, &err), want);
+            firn_avro_cursor cursor = firn_avro_cursor_of(data);
+            firn_avro_value value;
+            assert_int_equal(
+                firn_avro_value_decode(*state, f.writer, NULL, NULL, &cursor, &value, &err), want);
+        }
+    }
+}
+
 /* Types that share others multiply: 2^30 columns from a schema of 31 records. */
 static void columns_are_bounded(void **state)
 {
@@ -565,6 +591,7 @@ int main(void)
         arena_test(texts_must_be_utf8),
         arena_test(memory_is_bounded),
         arena_test(items_without_bytes_are_bounded),
+        arena_test(block_sizes_must_not_lie),
         arena_test(columns_are_bounded),
     };
     return cmocka_run_group_tests_name("format/avro_columns", tests, NULL, NULL);

@@ -27,7 +27,7 @@ struct firn_avro_value {
     };
 };
 
-enum { FIRN_AVRO_VALUE_ITEMS_MAX = 1 << 24 }; /* nodes of one datum */
+enum { FIRN_AVRO_VALUE_ITEMS_MAX = 1 << 22 }; /* nodes of one datum */
 
 typedef struct firn_avro_match {
     bool by_field_id; /* pair record fields by Iceberg field-id instead of by name and alias */

@@ -41,7 +41,8 @@ uint64_t firn_dv_cardinality(const firn_dv *dv);
 uint64_t firn_dv_rank(const firn_dv *dv, uint64_t position);
 bool firn_dv_max(const firn_dv *dv, uint64_t *position); /* false when empty */
 
-/* Write all positions in ascending order to `out`, which has room for firn_dv_cardinality(dv) of them. */
+/* Write all positions in ascending order to `out`, which has room for firn_dv_cardinality(dv) of them. A blob of a few
+ * hundred kilobytes may stand for 2^32 positions: compare the cardinality with the data file's row count first. */
 void firn_dv_to_array(const firn_dv *dv, uint64_t *out);
 /* Call visit(ctx, position) in ascending order until it gives false. */
 void firn_dv_each(const firn_dv *dv, bool (*visit)(void *ctx, uint64_t position), void *ctx);

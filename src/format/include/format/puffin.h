@@ -18,7 +18,7 @@
 enum {
     FIRN_PUFFIN_TAIL_BYTES = 12,
     FIRN_PUFFIN_FOOTER_BYTES_MAX = 64 << 20,
-    FIRN_PUFFIN_BLOB_BYTES_MAX = 1 << 30, /* of one blob once decompressed */
+    FIRN_PUFFIN_BLOB_BYTES_MAX = 256 << 20, /* of one blob once decompressed */
 };
 
 typedef struct firn_puffin_blob {
