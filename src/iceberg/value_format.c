@@ -101,13 +101,13 @@ bool firn_decimal_parse(const char *text, int scale, __int128 *out)
 
 /* ---- floating point ---- */
 
-/* The fewest digits that read back as the same number, "d.ddde[+-]xx". */
+/* The fewest digits, but at least two, that read back as the same number, "d.ddde[+-]xx". Two, because Java
+ * picks the nearest two-digit number where one digit would do: 4.9E-324, not 5.0E-324. */
 static void shortest_scientific(double value, bool single, char *out, size_t size)
 {
-    for (int digits = 0; digits <= 16; digits++) {
+    for (int digits = 1; digits <= 16; digits++) {
         snprintf(out, size, "%.*e", digits, value);
-        double back = strtod(out, NULL);
-        if (single ? (float)back == (float)value : back == value)
+        if (single ? strtof(out, NULL) == (float)value : strtod(out, NULL) == value)
             return;
     }
 }
@@ -131,6 +131,8 @@ char *firn_double_java(firn_arena *arena, double value, bool single)
     if (text[1] == '.')
         snprintf(digits + 1, sizeof(digits) - 1, "%.17s", text + 2);
     int n = (int)strlen(digits);
+    while (n > 1 && digits[n - 1] == '0')
+        digits[--n] = '\0';
 
     if (exponent < -3 || exponent >= 7)
         return firn_arena_printf(arena, "%s%c.%sE%d", sign, digits[0], n > 1 ? digits + 1 : "0",
@@ -160,7 +162,7 @@ static char *format_clock(firn_arena *arena, int64_t second_of_day, int32_t nano
     char fraction[12] = "";
     if (nanos > 0) {
         int n = snprintf(fraction, sizeof(fraction), ".%09d", nanos);
-        while (fraction[n - 1] == '0')
+        while (n > 1 && fraction[n - 1] == '0')
             fraction[--n] = '\0';
     }
     return firn_arena_printf(arena, "%02d:%02d:%02d%s", (int)(second_of_day / 3600),
