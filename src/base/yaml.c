@@ -44,6 +44,7 @@ typedef struct builder {
     firn_map *anchors;
     line_index *lines;
     json_t *root;
+    bool keep_variables;
 } builder;
 
 /* Where a node goes: into an array, into an object under `key`, or (NULL) to the root. */
@@ -281,7 +282,9 @@ static firn_rc build_scalar(builder *b, const yaml_event_t *event, place at, jso
 {
     const char *text;
     FIRN_TRY(scalar_text(b, event, &text, err));
-    FIRN_TRY(substitute(b, line_of(event), text, &text, err));
+    if (!b->keep_variables) {
+        FIRN_TRY(substitute(b, line_of(event), text, &text, err));
+    }
     bool plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
     *node = plain ? plain_scalar(text) : json_string(text);
     return hang(b, at, *node, line_of(event), err);
@@ -441,8 +444,8 @@ static firn_rc build_document(builder *b, firn_err *err)
     return FIRN_OK;
 }
 
-firn_rc firn_yaml_parse(firn_arena *arena, firn_bytes text, const char *filename, firn_yaml *out,
-                        firn_err *err)
+static firn_rc parse(firn_arena *arena, firn_bytes text, const char *filename, bool keep_variables,
+                     firn_yaml *out, firn_err *err)
 {
     if (text.len > TEXT_BYTES_MAX) {
         FIRN_FAIL(err, FIRN_E_LIMIT, "%s is larger than the %d bytes allowed for YAML", filename,
@@ -455,6 +458,7 @@ firn_rc firn_yaml_parse(firn_arena *arena, firn_bytes text, const char *filename
         .filename = firn_arena_strdup(arena, filename),
         .anchors = firn_map_new(arena),
         .lines = lines,
+        .keep_variables = keep_variables,
     };
     if (yaml_parser_initialize(&b.parser) == 0) {
         return parser_error(&b, err);
@@ -467,6 +471,19 @@ firn_rc firn_yaml_parse(firn_arena *arena, firn_bytes text, const char *filename
         *out = (firn_yaml){.root = b.root, .filename = b.filename, .lines = lines};
     }
     return rc;
+}
+
+firn_rc firn_yaml_parse(firn_arena *arena, firn_bytes text, const char *filename, firn_yaml *out,
+                        firn_err *err)
+{
+    return parse(arena, text, filename, false, out, err);
+}
+
+firn_rc firn_yaml_load_raw(firn_arena *arena, const char *path, firn_yaml *out, firn_err *err)
+{
+    firn_bytes text;
+    FIRN_TRY(firn_file_read(arena, path, TEXT_BYTES_MAX, &text, err));
+    return parse(arena, text, path, true, out, err);
 }
 
 firn_rc firn_yaml_load(firn_arena *arena, const char *path, firn_yaml *out, firn_err *err)
