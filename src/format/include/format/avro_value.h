@@ -1,6 +1,7 @@
 /* One Avro datum as a tree, with schema resolution (specification 1.12, "Schema Resolution").
  *
- * For tests, single records and recursive types; thousands of records belong to avro_columns.h.
+ * For tests, single records and recursive types. Every call resolves the schemas anew and builds in the arena, so
+ * thousands of records belong to avro_columns.h.
  */
 #ifndef FORMAT_AVRO_VALUE_H
 #define FORMAT_AVRO_VALUE_H
