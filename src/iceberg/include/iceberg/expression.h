@@ -48,16 +48,23 @@ const firn_expr *firn_expr_or(firn_arena *arena, const firn_expr *a, const firn_
 const firn_expr *firn_expr_not(firn_arena *arena, const firn_expr *a);
 /* A leaf; `value` is converted to the field's type. If it cannot be done exactly, a weaker predicate that every
  * matching row still satisfies is given (TRUE at worst), and *exact (nullable) turns false. */
-const firn_expr *firn_expr_leaf(firn_arena *arena, firn_expr_op op, const firn_field *field, const firn_value *values, size_t n, bool *exact);
+const firn_expr *firn_expr_leaf(firn_arena *arena, firn_expr_op op, const firn_field *field,
+                                const firn_value *values, size_t n, bool *exact);
 const firn_expr *firn_expr_rewrite_not(firn_arena *arena, const firn_expr *expr); /* no NOT left */
 
 /* REST "Expression" JSON both ways; terms are column names of the schema. */
-firn_rc firn_expr_from_json(firn_arena *arena, const firn_schema *schema, const json_t *json, bool case_sensitive, const firn_expr **out, firn_err *err) FIRN_MUST_USE;
-json_t *firn_expr_to_json(firn_arena *arena, const firn_schema *schema, const firn_expr *expr); /* new reference */
-char *firn_expr_text(firn_arena *arena, const firn_schema *schema, const firn_expr *expr); /* for EXPLAIN */
+firn_rc firn_expr_from_json(firn_arena *arena, const firn_schema *schema, const json_t *json,
+                            bool case_sensitive, const firn_expr **out,
+                            firn_err *err) FIRN_MUST_USE;
+json_t *firn_expr_to_json(firn_arena *arena, const firn_schema *schema,
+                          const firn_expr *expr); /* new reference */
+char *firn_expr_text(firn_arena *arena, const firn_schema *schema,
+                     const firn_expr *expr); /* for EXPLAIN */
 
 /* Predicate over the partition tuple of `spec` implied by a row predicate (inclusive: every matching row's tuple
  * satisfies it) or implying it (strict). Leaves refer to partition field ids. */
-const firn_expr *firn_expr_project(firn_arena *arena, const firn_expr *expr, const firn_schema *schema, const firn_partition_spec *spec, bool strict);
+const firn_expr *firn_expr_project(firn_arena *arena, const firn_expr *expr,
+                                   const firn_schema *schema, const firn_partition_spec *spec,
+                                   bool strict);
 
 #endif

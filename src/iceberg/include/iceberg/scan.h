@@ -31,34 +31,48 @@ typedef struct firn_scan_task {
     int64_t snapshot_id; /* that added the file */
     const firn_scan_delete *deletes;
     size_t n_deletes;
-    bool all_rows_match; /* the filter is true for every row of the file: no need to read for a count or a delete */
+    bool
+        all_rows_match; /* the filter is true for every row of the file: no need to read for a count or a delete */
 } firn_scan_task;
 
 typedef struct firn_scan_stats {
-    int64_t manifests, manifests_skipped;                 /* data manifests */
+    int64_t manifests, manifests_skipped; /* data manifests */
     int64_t delete_manifests, delete_manifests_skipped;
-    int64_t files, files_read;                            /* files: in the manifests, skipped manifests included */
-    int64_t files_skipped_manifest;                       /* by partition summaries of their manifest */
+    int64_t files, files_read;      /* files: in the manifests, skipped manifests included */
+    int64_t files_skipped_manifest; /* by partition summaries of their manifest */
     int64_t files_skipped_partition;
-    int64_t files_skipped_bounds;                         /* by lower and upper bounds */
-    int64_t files_skipped_nulls;                          /* by null and NaN counts */
-    int64_t delete_files;                                 /* attached to at least one task */
-    int64_t bytes_read;                                   /* sizes of the files kept */
-    int64_t rows_read;                                    /* record counts of the files kept */
+    int64_t files_skipped_bounds; /* by lower and upper bounds */
+    int64_t files_skipped_nulls;  /* by null and NaN counts */
+    int64_t delete_files;         /* attached to at least one task */
+    int64_t bytes_read;           /* sizes of the files kept */
+    int64_t rows_read;            /* record counts of the files kept */
 } firn_scan_stats;
 
 typedef struct firn_scan firn_scan;
 /* The scan and everything it gives live in `arena` (manifests are released with it). */
-firn_rc firn_scan_open(firn_arena *arena, const firn_scan_options *options, firn_scan **out, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_scan_open(firn_arena *arena, const firn_scan_options *options, firn_scan **out,
+                       firn_err *err) FIRN_MUST_USE;
 /* *task is NULL at the end. Order is stable: manifests in list order, entries in file order. */
 firn_rc firn_scan_next(firn_scan *scan, const firn_scan_task **task, firn_err *err) FIRN_MUST_USE;
 /* All that remain. */
-firn_rc firn_scan_all(firn_scan *scan, firn_scan_task **tasks, size_t *n, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_scan_all(firn_scan *scan, firn_scan_task **tasks, size_t *n,
+                      firn_err *err) FIRN_MUST_USE;
 const firn_scan_stats *firn_scan_statistics(const firn_scan *scan);
+
+/* COUNT(*) under the filter from metadata alone. *rows is -1 when it does not say: some file matches in part, or has
+ * position or equality deletes (deletion vectors are counted). with_metrics is ignored. */
+firn_rc firn_scan_count_rows(const firn_scan_options *options, int64_t *rows,
+                             firn_err *err) FIRN_MUST_USE;
+/* MIN and MAX of a top-level column under the filter, when metadata knows them exactly: no deletes, all files have
+ * bounds, a type whose bounds are never truncated (not strings, binaries, floats). Both are null if no row has a
+ * value. */
+firn_rc firn_scan_min_max(const firn_scan_options *options, int32_t field_id, firn_value *min,
+                          firn_value *max, bool *known, firn_err *err) FIRN_MUST_USE;
 
 /* Positions deleted in one data file by its position-delete files that are deletion vectors. (Position-delete Parquet files
  * are read by the engine.) The result is a firn_dv of format/dv.h owned by the arena; NULL if the task has none. */
 struct firn_dv;
-firn_rc firn_scan_load_dv(firn_storage *storage, firn_arena *arena, const firn_data_file *dv_file, struct firn_dv **out, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_scan_load_dv(firn_storage *storage, firn_arena *arena, const firn_data_file *dv_file,
+                          struct firn_dv **out, firn_err *err) FIRN_MUST_USE;
 
 #endif

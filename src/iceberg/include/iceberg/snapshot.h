@@ -20,13 +20,18 @@ typedef enum firn_snapshot_op {
 /* What must not have happened since `starting_snapshot_id`; checked against the base at every (re)try.
  * Breaking one is VALIDATION (not retriable) with the name of the file that broke it. */
 typedef struct firn_snapshot_validation {
-    int64_t starting_snapshot_id;      /* -1: the table was empty; FIRN_NO_STARTING_SNAPSHOT: check nothing */
-    const firn_expr *conflict_filter;  /* rows the operation read; NULL: all */
-    bool no_new_data;                  /* no data file that may match conflict_filter was added (serializable) */
-    bool no_new_deletes;               /* no delete file that may match conflict_filter was added */
-    bool no_deleted_data;              /* no data file that may match was removed */
-    bool no_new_deletes_for_removed;   /* nobody deleted rows in the files this operation rewrites */
-    bool removed_must_exist;           /* every removed file is still there (always on for REPLACE) */
+    int64_t
+        starting_snapshot_id; /* -1: the table was empty; FIRN_NO_STARTING_SNAPSHOT: check nothing */
+    const firn_expr *conflict_filter; /* rows the operation read; NULL: all */
+    bool no_new_data;     /* no data file that may match conflict_filter was added (serializable) */
+    bool no_new_deletes;  /* no delete file that may match conflict_filter was added */
+    bool no_deleted_data; /* no data file that may match was removed */
+    bool no_new_deletes_for_removed; /* nobody deleted rows in the files this operation rewrites */
+    bool removed_must_exist;         /* every removed file is still there (always on for REPLACE) */
+    /* Data files that added position deletes point into and do not name as referenced_data_file (those are always
+     * checked): nobody removed them. */
+    const char *const *required_data_files;
+    size_t n_required_data_files;
 } firn_snapshot_validation;
 #define FIRN_NO_STARTING_SNAPSHOT INT64_MIN
 
@@ -34,13 +39,18 @@ typedef struct firn_snapshot_change {
     firn_snapshot_op op;
     const firn_data_file *added; /* data and delete files */
     size_t n_added;
-    const firn_data_file *removed; /* matched by path (and content_offset for DVs); spec_id and partition help pruning */
+    const firn_data_file *
+        removed; /* matched by path (and content_offset for DVs); spec_id and partition help pruning */
     size_t n_removed;
     /* Dynamic overwrite: also remove every file of the partitions that `added` touches. */
     bool replace_partitions;
     /* Also remove every file all of whose rows match (metadata-only delete); VALIDATION if a file matches in part. */
     const firn_expr *remove_matching;
     bool remove_all; /* TRUNCATE, INSERT OVERWRITE of an unpartitioned table */
+    /* REPLACE: added data files keep this data sequence number (that of the snapshot whose rows they hold), so that
+     * equality deletes committed meanwhile still apply to them. Else they get the commit's. */
+    bool keeps_sequence_number;
+    int64_t data_sequence_number;
     firn_snapshot_validation validation;
     const char *branch;          /* Iceberg ref of the table; NULL: "main" */
     bool stage_only;             /* add the snapshot but move no ref (write-audit-publish) */
@@ -50,7 +60,7 @@ typedef struct firn_snapshot_change {
 
 typedef struct firn_snapshot_result {
     int64_t snapshot_id;
-    bool empty;           /* the change changed nothing: no snapshot was made, updates are untouched */
+    bool empty; /* the change changed nothing: no snapshot was made, updates are untouched */
     const char **written; /* locations written by this attempt */
     size_t n_written;
     int64_t added_files, removed_files, added_rows, removed_rows;
@@ -58,18 +68,33 @@ typedef struct firn_snapshot_result {
 } firn_snapshot_result;
 
 /* Appends to `updates` and `requirements`. v3: assigns row ids. Merges small manifests by commit.manifest.* properties. */
-firn_rc firn_snapshot_produce(firn_storage *storage, firn_manifest_cache *cache, firn_arena *arena, const firn_metadata *base, const firn_snapshot_change *change, json_t *updates, json_t *requirements, firn_snapshot_result *out, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_snapshot_produce(firn_storage *storage, firn_manifest_cache *cache, firn_arena *arena,
+                              const firn_metadata *base, const firn_snapshot_change *change,
+                              json_t *updates, json_t *requirements, firn_snapshot_result *out,
+                              firn_err *err) FIRN_MUST_USE;
 /* Delete what an attempt wrote; errors are logged, not returned: leftovers are orphans, never wrong data. */
 void firn_snapshot_discard(firn_storage *storage, const firn_snapshot_result *result);
 
 /* Procedures on existing snapshots. */
-firn_rc firn_snapshot_rollback(firn_arena *arena, const firn_metadata *base, int64_t snapshot_id /* must be an ancestor */, json_t *updates, json_t *requirements, firn_err *err) FIRN_MUST_USE;
-firn_rc firn_snapshot_set_current(firn_arena *arena, const firn_metadata *base, int64_t snapshot_id, json_t *updates, json_t *requirements, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_snapshot_rollback(firn_arena *arena, const firn_metadata *base,
+                               int64_t snapshot_id /* must be an ancestor */, json_t *updates,
+                               json_t *requirements, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_snapshot_set_current(firn_arena *arena, const firn_metadata *base, int64_t snapshot_id,
+                                  json_t *updates, json_t *requirements,
+                                  firn_err *err) FIRN_MUST_USE;
 /* Only append, dynamic overwrite and fast-forward can be picked. */
-firn_rc firn_snapshot_cherry_pick(firn_storage *storage, firn_manifest_cache *cache, firn_arena *arena, const firn_metadata *base, int64_t snapshot_id, json_t *updates, json_t *requirements, firn_snapshot_result *out, firn_err *err) FIRN_MUST_USE;
-bool firn_snapshot_is_ancestor(const firn_metadata *metadata, int64_t ancestor_id, int64_t snapshot_id);
+firn_rc firn_snapshot_cherry_pick(firn_storage *storage, firn_manifest_cache *cache,
+                                  firn_arena *arena, const firn_metadata *base, int64_t snapshot_id,
+                                  json_t *updates, json_t *requirements, firn_snapshot_result *out,
+                                  firn_err *err) FIRN_MUST_USE;
+bool firn_snapshot_is_ancestor(const firn_metadata *metadata, int64_t ancestor_id,
+                               int64_t snapshot_id);
 
 /* Replay on `base` the append snapshots that `other` has beyond their common snapshot: what makes merges content-aware. */
-firn_rc firn_snapshot_replay_appends(firn_storage *storage, firn_manifest_cache *cache, firn_arena *arena, const firn_metadata *base, const firn_metadata *other, int64_t common_snapshot_id, json_t *updates, json_t *requirements, firn_snapshot_result *out, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_snapshot_replay_appends(firn_storage *storage, firn_manifest_cache *cache,
+                                     firn_arena *arena, const firn_metadata *base,
+                                     const firn_metadata *other, int64_t common_snapshot_id,
+                                     json_t *updates, json_t *requirements,
+                                     firn_snapshot_result *out, firn_err *err) FIRN_MUST_USE;
 
 #endif
