@@ -30,7 +30,7 @@ firn_rc firn_graph_build(firn_session *session, firn_arena *arena, const firn_pi
 
 /* ---- a run ------------------------------------------------------------------------------------------- */
 
-typedef struct firn_pipeline_run {
+typedef struct firn_run_context {
     firn_engine *engine;
     firn_lake *lake;
     const firn_pipeline *pipeline;
@@ -39,11 +39,11 @@ typedef struct firn_pipeline_run {
     size_t n_params;
     firn_run row;
     const char *stage_dir; /* <lake>/.firn/runs/<run_id> */
-} firn_pipeline_run;
+} firn_run_context;
 
 /* One attempt of one task; owned by its worker, `session` and `cancelled` also seen by the watching thread. */
 typedef struct firn_attempt {
-    firn_pipeline_run *run;
+    firn_run_context *run;
     const firn_task *task;
     firn_session *session;
     firn_arena *arena; /* of the attempt */
