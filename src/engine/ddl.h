@@ -71,6 +71,11 @@ firn_rc firn_parse_integer(firn_parser *parser, int64_t *out, firn_err *err) FIR
 /* A column's type; the cursor ends behind it. Fields in it have id 0. */
 firn_rc firn_parse_type(firn_parser *parser, firn_type **out, firn_err *err) FIRN_MUST_USE;
 
+/* The type of a new table's column that holds what a query gives (types as DuckDB prints them): HUGEINT becomes DECIMAL(38, 0),
+ * an ENUM a string. */
+firn_rc firn_type_of_query(firn_arena *arena, const char *text, int format_version, firn_type **out,
+                           firn_err *err) FIRN_MUST_USE;
+
 /* name TYPE [NOT NULL] [DEFAULT expression] [COMMENT 'text'] [PRIMARY KEY], in any order behind the type. */
 typedef struct firn_column_sql {
     const char **path; /* ALTER TABLE ADD COLUMN a.b.c; one part in CREATE TABLE */
@@ -105,6 +110,25 @@ typedef FIRN_VEC(firn_sort_term) firn_sort_terms;
 /* a DESC NULLS LAST, bucket(4, id), ... with or without brackets around the list. */
 firn_rc firn_parse_sort_terms(firn_parser *parser, firn_sort_terms *out,
                               firn_err *err) FIRN_MUST_USE;
+/* What CREATE TABLE says. */
+typedef struct firn_create_sql {
+    bool or_replace, if_not_exists;
+    firn_ident ident;
+    FIRN_VEC(firn_column_sql) columns;
+    FIRN_VEC(const char *) names; /* CREATE TABLE t (a, b) AS: only names */
+    FIRN_VEC(const char *) keys;  /* PRIMARY KEY: paths */
+    firn_partition_terms partition;
+    firn_sort_terms sort;
+    const char *location; /* nullable */
+    json_t *properties;   /* comment and format-version included */
+    bool has_like;
+    firn_ident like;
+    const char *query; /* nullable */
+    bool no_data;      /* WITH NO DATA */
+} firn_create_sql;
+firn_rc firn_parse_create_table(firn_session *session, firn_parser *parser, firn_create_sql *out,
+                                firn_err *err) FIRN_MUST_USE;
+
 /* NO_COLUMN names the nearest. */
 firn_rc firn_sort_fields(firn_arena *arena, const firn_schema *schema, const firn_sort_terms *terms,
                          firn_sort_field **out, firn_err *err) FIRN_MUST_USE;
@@ -125,6 +149,10 @@ firn_rc firn_no_column(firn_arena *arena, const firn_schema *schema, const char 
 firn_rc firn_find_column(firn_arena *arena, const firn_schema *schema, const char *path,
                          const char *table_text, const firn_field **out,
                          firn_err *err) FIRN_MUST_USE;
+
+/* COMMENT ON VIEW, ALTER VIEW SET PROPERTIES: text sets, null removes. */
+firn_rc firn_view_set_properties(firn_session *session, firn_arena *arena, firn_ident ident,
+                                 const json_t *properties, firn_err *err) FIRN_MUST_USE;
 
 /* ---- small results ------------------------------------------------------------------------------------- */
 
