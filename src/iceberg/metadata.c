@@ -342,6 +342,15 @@ static firn_rc read_log(firn_arena *arena, const firn_metadata *m, const char *k
 
 /* ---- the document ---- */
 
+char *firn_location_trimmed(firn_arena *arena, const char *location)
+{
+    size_t len = strlen(location);
+    while (len > 1 && location[len - 1] == '/' &&
+           !(len >= 3 && strncmp(location + len - 3, "://", 3) == 0))
+        len--;
+    return firn_arena_strndup(arena, location, len);
+}
+
 static firn_rc read_head(firn_arena *arena, firn_metadata *m, const char *what, firn_err *err)
 {
     const json_t *json = m->json;
@@ -359,10 +368,7 @@ static firn_rc read_head(firn_arena *arena, firn_metadata *m, const char *what, 
     if (!m->table_uuid && version > 1)
         FIRN_FAIL(err, FIRN_E_CORRUPT, "%s: UUID is required in format v%d", what, version);
     FIRN_TRY(firn_json_str(json, "location", what, &location, err));
-    size_t len = strlen(location);
-    while (len > 1 && location[len - 1] == '/' && !firn_ends_with(location, "://"))
-        len--;
-    m->location = firn_arena_strndup(arena, location, len);
+    m->location = firn_location_trimmed(arena, location);
     if (version > 1)
         FIRN_TRY(firn_json_i64(json, "last-sequence-number", what, &m->last_sequence_number, err));
     FIRN_TRY(firn_json_i64(json, "last-updated-ms", what, &m->last_updated_ms, err));

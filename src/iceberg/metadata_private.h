@@ -19,6 +19,9 @@ firn_rc firn_snapshot_ref_from_json(firn_arena *arena, const char *name, const j
                                     firn_err *err) FIRN_MUST_USE;
 json_t *firn_snapshot_ref_to_json(const firn_snapshot_ref *ref); /* new reference */
 
+/* Without trailing slashes; "file:///" and "/" stay. */
+char *firn_location_trimmed(firn_arena *arena, const char *location);
+
 /* Index of snapshots: id -> position + 1 as a pointer, so that it outlives a growing array. */
 static inline void firn_snapshot_index_put(firn_imap *index, int64_t snapshot_id, size_t position)
 {

@@ -214,12 +214,9 @@ static firn_rc set_location(firn_updater *u, const json_t *update, const char *w
 {
     const char *location = NULL;
     FIRN_TRY(firn_json_str(update, "location", what, &location, err));
-    size_t len = strlen(location);
-    while (len > 1 && location[len - 1] == '/' && location[len - 2] != '/')
-        len--;
-    if (len == 0)
+    if (*location == '\0')
         FIRN_FAIL(err, FIRN_E_INVALID, "%s: the location is empty", what);
-    char *clean = firn_arena_strndup(u->arena, location, len);
+    char *clean = firn_location_trimmed(u->arena, location);
     if (u->m->location && firn_streq(u->m->location, clean))
         return FIRN_OK;
     u->m->location = clean;

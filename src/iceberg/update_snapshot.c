@@ -399,11 +399,13 @@ static void push_metadata_log(firn_updater *u)
         max = 100;
     max = max < 1 ? 1 : max;
 
-    firn_log_entry entry = {.timestamp_ms = u->base->last_updated_ms,
-                            .location = firn_arena_strdup(u->arena, previous)};
     json_t *json = json_object();
-    json_object_set_new(json, "timestamp-ms", json_integer(entry.timestamp_ms));
+    json_object_set_new(json, "timestamp-ms", json_integer(u->base->last_updated_ms));
     json_object_set_new(json, "metadata-file", json_string(previous));
+    firn_log_entry entry = {
+        .timestamp_ms = u->base->last_updated_ms,
+        .location = json_string_value(json_object_get(json, "metadata-file")),
+    };
     json_t *list = firn_updater_list(u, "metadata-log");
     json_array_append_new(list, json);
     firn_vec_push(u->arena, &u->metadata_log, entry);
