@@ -9,6 +9,6 @@ select customer_id,
        customer_segment,
        current_timestamp as ingested_at,
        case when email is null then 'missing_email' else 'ok' end as data_quality_flag
-from read_csv('${raw}/customers.csv', header = true, nullstr = '',
+from read_csv('${lake}/${raw}/customers.csv', header = true, nullstr = '',
               columns = {customer_id: 'BIGINT', email: 'VARCHAR', first_name: 'VARCHAR', last_name: 'VARCHAR',
                          city: 'VARCHAR', state: 'VARCHAR', registration_date: 'DATE', customer_segment: 'VARCHAR'})

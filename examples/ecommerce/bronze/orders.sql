@@ -1,7 +1,7 @@
 -- Every order, dirt included: nothing is dropped here, it is flagged. Silver takes the rows flagged "ok".
 with delivered as (
     select *
-    from read_csv('${raw}/orders.csv', header = true, nullstr = '',
+    from read_csv('${lake}/${raw}/orders.csv', header = true, nullstr = '',
                   columns = {order_id: 'BIGINT', customer_id: 'BIGINT', product_id: 'BIGINT', order_date: 'DATE',
                              quantity: 'INTEGER', total_amount: 'DECIMAL(12,2)', status: 'VARCHAR',
                              payment_method: 'VARCHAR'})

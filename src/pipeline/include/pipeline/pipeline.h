@@ -43,9 +43,13 @@
 typedef struct firn_pipeline firn_pipeline;
 
 /* dir: a folder with pipeline.yaml. The lake's pipelines are the folders under its `pipelines` folder. */
-firn_rc firn_pipeline_load(firn_arena *arena, const char *dir, firn_pipeline **out, firn_err *err) FIRN_MUST_USE;
-firn_rc firn_pipeline_find(firn_lake *lake, firn_arena *arena, const char *name, firn_pipeline **out, firn_err *err) FIRN_MUST_USE; /* NOT_FOUND with the nearest name */
-firn_rc firn_pipeline_list(firn_lake *lake, firn_arena *arena, char ***names, size_t *n, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_pipeline_load(firn_arena *arena, const char *dir, firn_pipeline **out,
+                           firn_err *err) FIRN_MUST_USE;
+firn_rc firn_pipeline_find(firn_lake *lake, firn_arena *arena, const char *name,
+                           firn_pipeline **out,
+                           firn_err *err) FIRN_MUST_USE; /* NOT_FOUND with the nearest name */
+firn_rc firn_pipeline_list(firn_lake *lake, firn_arena *arena, char ***names, size_t *n,
+                           firn_err *err) FIRN_MUST_USE;
 const char *firn_pipeline_name(const firn_pipeline *pipeline);
 const char *firn_pipeline_description(const firn_pipeline *pipeline);
 
@@ -57,9 +61,18 @@ typedef struct firn_pipeline_task {
     size_t n_writes;
 } firn_pipeline_task;
 /* Tasks in an order that respects the DAG. Needs the engine to read the SQL. CONFIG names the cycle if there is one. */
-firn_rc firn_pipeline_plan(firn_engine *engine, firn_arena *arena, const firn_pipeline *pipeline, firn_pipeline_task **out, size_t *n, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_pipeline_plan(firn_engine *engine, firn_arena *arena, const firn_pipeline *pipeline,
+                           firn_pipeline_task **out, size_t *n, firn_err *err) FIRN_MUST_USE;
 
-typedef enum firn_event_kind { FIRN_EVENT_TASK_START, FIRN_EVENT_TASK_PROGRESS, FIRN_EVENT_TASK_RETRY, FIRN_EVENT_TASK_END, FIRN_EVENT_CHECK, FIRN_EVENT_PUBLISHED, FIRN_EVENT_FAILED } firn_event_kind;
+typedef enum firn_event_kind {
+    FIRN_EVENT_TASK_START,
+    FIRN_EVENT_TASK_PROGRESS,
+    FIRN_EVENT_TASK_RETRY,
+    FIRN_EVENT_TASK_END,
+    FIRN_EVENT_CHECK,
+    FIRN_EVENT_PUBLISHED,
+    FIRN_EVENT_FAILED
+} firn_event_kind;
 typedef struct firn_pipeline_event {
     firn_event_kind kind;
     const char *run_id;
@@ -76,12 +89,12 @@ typedef struct firn_pipeline_param {
 } firn_pipeline_param;
 
 typedef struct firn_pipeline_options {
-    const char *target; /* branch to publish to; NULL: main */
+    const char *target;      /* branch to publish to; NULL: main */
     const char *const *only; /* tasks to run; NULL: all */
     size_t n_only;
     const firn_pipeline_param *params; /* ${name} in SQL and settings: scale, seed, ... */
     size_t n_params;
-    int parallel; /* 0: by CPU count */
+    int parallel;    /* 0: by CPU count */
     bool no_publish; /* leave the branch */
     /* Called from one thread at a time. */
     void (*on_event)(void *ctx, const firn_pipeline_event *event);
@@ -95,12 +108,16 @@ typedef struct firn_pipeline_outcome {
 } firn_pipeline_outcome;
 
 /* A failed gate is CHECK_FAILED, with `out` filled; the target branch is untouched and the run's branch stays for inspection. */
-firn_rc firn_pipeline_run(firn_engine *engine, firn_arena *arena, const firn_pipeline *pipeline, const firn_pipeline_options *options, firn_pipeline_outcome *out, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_pipeline_run(firn_engine *engine, firn_arena *arena, const firn_pipeline *pipeline,
+                          const firn_pipeline_options *options, firn_pipeline_outcome *out,
+                          firn_err *err) FIRN_MUST_USE;
 
 /* One check on its own (firn check). */
 typedef struct firn_check_spec firn_check_spec;
 /* Runs every check of the pipeline's check tasks against `ref` without changing anything (no quarantine). */
-firn_rc firn_pipeline_check(firn_engine *engine, firn_arena *arena, const firn_pipeline *pipeline, const char *ref, firn_run_check **out, size_t *n, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_pipeline_check(firn_engine *engine, firn_arena *arena, const firn_pipeline *pipeline,
+                            const char *ref, firn_run_check **out, size_t *n,
+                            firn_err *err) FIRN_MUST_USE;
 
 /* The sample generator behind type: generate (e-commerce data, seed 1): customers.csv, products.csv, orders.csv in `dir`,
  * deterministic by seed, 1,000 customers, 200 products and 5,000 orders times `scale`, with dirt for checks to find. */
@@ -113,6 +130,7 @@ typedef struct firn_ecommerce_options {
 typedef struct firn_ecommerce_counts {
     int64_t customers, products, orders;
 } firn_ecommerce_counts;
-firn_rc firn_ecommerce_generate(const firn_ecommerce_options *options, firn_ecommerce_counts *out, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_ecommerce_generate(const firn_ecommerce_options *options, firn_ecommerce_counts *out,
+                                firn_err *err) FIRN_MUST_USE;
 
 #endif
