@@ -64,17 +64,29 @@ firn_rc firn_run_start(firn_catalog *catalog, firn_arena *arena, const char *pip
     return firn_session_commit(&session, err);
 }
 
+static firn_rc no_run(const char *run_id, firn_err *err)
+{
+    FIRN_FAIL(err, FIRN_E_NOT_FOUND, "there is no run %s: `firn pipeline runs` lists them", run_id);
+}
+
 firn_rc firn_run_finish(firn_catalog *catalog, const char *run_id, const char *status,
                         const char *commit_id, const char *error, firn_err *err)
 {
-    firn_db_value params[] = {
-        firn_db_str(status),        firn_db_str(commit_id), firn_db_str(error),
-        firn_db_int(firn_now_us()), firn_db_str(run_id),
-    };
-    return write_row(
-        catalog,
-        "UPDATE runs SET status = $1, commit_id = $2, error = $3, ended_us = $4 WHERE run_id = $5",
-        params, 5, err);
+    FIRN_AUTO_ARENA firn_arena *arena = firn_arena_new();
+    FIRN_AUTO_SESSION firn_session session = {0};
+    firn_db_rows rows;
+    firn_db_value params[] = {firn_db_str(status), firn_db_str(commit_id), firn_db_str(error),
+                              firn_db_int(firn_now_us()), firn_db_str(run_id)};
+    FIRN_TRY(firn_session_begin(catalog, true, &session, err));
+    FIRN_TRY(firn_db_query(
+        session.db, arena,
+        "UPDATE runs SET status = $1, commit_id = $2, error = $3, ended_us = $4 WHERE run_id = $5"
+        " RETURNING run_id",
+        params, 5, &rows, err));
+    if (rows.n_rows == 0) {
+        return no_run(run_id, err);
+    }
+    return firn_session_commit(&session, err);
 }
 
 firn_rc firn_run_task_record(firn_catalog *catalog, const firn_run_task *task, firn_err *err)
