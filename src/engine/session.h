@@ -25,6 +25,7 @@ struct firn_engine {
         *scans; /* what SQL functions of live scans look things up in (scans.h) */
     struct firn_footer_cache
         *footers; /* schemas of Parquet files that had to be looked at (footers.h) */
+    bool write_ready; /* what writing needs is set up (write.c); under `lock` */
 };
 
 struct firn_session {

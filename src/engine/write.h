@@ -21,9 +21,15 @@ typedef struct firn_write_options {
     int32_t spec_id; /* -1: default */
 } firn_write_options;
 
+/* Reserved field ids (spec: "Reserved Field IDs"). */
+#define FIRN_ROW_ID_FIELD       2147483540
+#define FIRN_LAST_UPDATED_FIELD 2147483539
+
 typedef struct firn_written {
     FIRN_VEC(firn_data_file) files;
     int64_t rows;
+    const char *null_column; /* a NOT NULL column that has NULLs; NULL: none */
+    int64_t null_rows;
 } firn_written;
 
 /* NOT NULL violations are CHECK_FAILED naming the column. */
@@ -40,15 +46,24 @@ typedef struct firn_projection_options {
     const char *const *columns; /* target columns given by the statement; NULL: all */
     size_t n_columns;
     bool by_name;
+    const char *table_text; /* for messages */
 } firn_projection_options;
 firn_rc firn_write_projection(firn_session *session, firn_arena *arena,
                               const firn_projection_options *options, char **sql,
                               firn_err *err) FIRN_MUST_USE;
 
-/* Commit `change` on the table with retry and rebase (firn_catalog_commit_tables); deletes `written` on known failure. */
-firn_rc firn_write_commit(firn_session *session, firn_arena *arena, firn_ident ident,
-                          firn_snapshot_change *change, const firn_written *written,
-                          const char *message, firn_snapshot_result *out,
+/* Commit a change on a table with retry and rebase; deletes `written` on known failure. VALIDATION when a conflict rule broke,
+ * or when the name now means another table than `metadata`. */
+typedef struct firn_write_commit_options {
+    firn_ident ident;
+    const firn_metadata *metadata; /* that the files were written for */
+    firn_snapshot_change *change;
+    const firn_written *written; /* data and delete files; nullable */
+    const char *statement;       /* "INSERT": goes into the snapshot's summary */
+    const char *message;         /* of the catalog commit; NULL: made from the change */
+} firn_write_commit_options;
+firn_rc firn_write_commit(firn_session *session, firn_arena *arena,
+                          const firn_write_commit_options *options, firn_snapshot_result *out,
                           firn_err *err) FIRN_MUST_USE;
 
 /* Statement handlers; `sql` is one statement without its semicolon. */

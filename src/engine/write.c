@@ -1,0 +1,386 @@
+/* Rows of a query to durable data files.
+ *
+ * One COPY writes all files of a statement side by side in the table's data folder, under names that start with an id made for
+ * this write. So whatever happens (an error in the middle of the query, a full disk) everything that was written is found by that
+ * prefix and deleted. When the COPY is through, each file is moved into the folder of its partition (on local file systems; object
+ * stores have no rename and no folders), then made durable. Nothing refers to any of it before the catalog commit.
+ *
+ * File sizes: an unpartitioned write lets DuckDB begin a new file at the target size. DuckDB cannot do that together with
+ * PARTITION_BY, nor keep an order across files; so files of partitioned or sorted writes that came out larger than
+ * one and a half times the target are cut into even pieces in a second pass over those files alone.
+ *
+ * Parquet is written as version 1 pages (plain and dictionary encodings): the vectorised readers of Spark with Iceberg before 1.10
+ * take nothing else.
+ */
+#include "write_parts.h"
+
+#include "base/io.h"
+#include "base/uuid.h"
+#include "read_shape.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+
+enum {
+    FILE_BYTES_MIN = 1 << 20,
+    OPEN_FILES_MAX =
+        2000, /* partitions written at once: beyond it files are closed early and a partition gets several */
+    OPEN_FILES_KEPT = 64, /* for everything else that the process has open */
+};
+
+typedef struct write_job {
+    firn_session *session;
+    firn_arena *arena;
+    const firn_write_options *options;
+    firn_storage *storage;
+    const firn_schema *schema;
+    const firn_partition_spec *spec;
+    const firn_metrics_plan *plan;
+    const char *data;   /* location of the data folder */
+    const char *folder; /* where DuckDB finds it */
+    const char *prefix; /* of this write's file names */
+    const char *copy_options;
+    int64_t target_bytes;
+    bool partitioned, sorted;
+    size_t n_moved; /* files that have their final name */
+    firn_written *out;
+} write_job;
+
+/* ---- once per database ------------------------------------------------------------------------------- */
+
+static int64_t open_files(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur <= 2 * OPEN_FILES_KEPT) {
+        return OPEN_FILES_KEPT;
+    }
+    rlim_t room = limit.rlim_cur - OPEN_FILES_KEPT;
+    return room > OPEN_FILES_MAX ? OPEN_FILES_MAX : (int64_t)room;
+}
+
+static firn_rc setup_engine(firn_session *session, firn_err *err)
+{
+    firn_engine *engine = session->engine;
+    FIRN_TRY(firn_duck_connect(session, err));
+    pthread_mutex_lock(&engine->lock);
+    bool first = !engine->write_ready;
+    firn_rc rc = first ? firn_partition_functions(session->conn, err) : FIRN_OK;
+    engine->write_ready = rc == FIRN_OK;
+    pthread_mutex_unlock(&engine->lock);
+    FIRN_TRY(rc);
+    return first ? firn_duck_execf(session, err,
+                                   "SET GLOBAL partitioned_write_max_open_files = %" PRId64,
+                                   open_files())
+                 : FIRN_OK;
+}
+
+/* ---- where and how ----------------------------------------------------------------------------------- */
+
+static const char *data_location(firn_arena *arena, const firn_metadata *metadata)
+{
+    const char *chosen = firn_metadata_property(metadata, "write.data.path", NULL);
+    if (chosen == NULL) {
+        return firn_location_join(arena, metadata->location, "data");
+    }
+    size_t len = strlen(chosen);
+    return firn_arena_strndup(arena, chosen, len > 1 && chosen[len - 1] == '/' ? len - 1 : len);
+}
+
+static firn_rc compression_sql(firn_arena *arena, const firn_metadata *metadata, const char **out,
+                               firn_err *err)
+{
+    static const char *const known[] = {"zstd", "snappy", "gzip", "lz4", "brotli", "uncompressed"};
+    const char *codec = firn_metadata_property(metadata, "write.parquet.compression-codec", "zstd");
+    const char *level = firn_metadata_property(metadata, "write.parquet.compression-level", NULL);
+    int64_t number = 0;
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        if (!firn_strcaseeq(codec, known[i])) {
+            continue;
+        }
+        /* lz4 in Parquet's old sense is a framing that few can read */
+        const char *name = firn_strcaseeq(codec, "lz4") ? "lz4_raw" : known[i];
+        *out =
+            i == 0 && level != NULL && firn_parse_i64(level, &number) && number > 0 && number < 23
+                ? firn_arena_printf(arena, "COMPRESSION %s, COMPRESSION_LEVEL %" PRId64, name,
+                                    number)
+                : firn_arena_printf(arena, "COMPRESSION %s", name);
+        return FIRN_OK;
+    }
+    const char *near = firn_nearest(codec, known, sizeof(known) / sizeof(known[0]));
+    FIRN_FAIL(err, FIRN_E_INVALID,
+              "table property write.parquet.compression-codec is '%s', which is none of zstd, "
+              "snappy, gzip, lz4, brotli and uncompressed%s%s%s",
+              codec, near != NULL ? " (did you mean " : "", near != NULL ? near : "",
+              near != NULL ? "?)" : "");
+}
+
+static firn_rc plan_job(write_job *job, firn_err *err)
+{
+    const firn_metadata *metadata = job->options->metadata;
+    const char *format = firn_metadata_property(metadata, "write.format.default", "parquet");
+    if (!firn_strcaseeq(format, "parquet")) {
+        FIRN_FAIL(err, FIRN_E_UNSUPPORTED,
+                  "table property write.format.default of %s is '%s': firn writes Parquet only",
+                  job->options->table_text, format);
+    }
+    job->storage = firn_lake_storage(job->session->engine->lake);
+    job->schema = metadata->schema;
+    job->spec = job->options->spec_id < 0 ? metadata->spec
+                                          : firn_metadata_spec(metadata, job->options->spec_id);
+    if (job->spec == NULL) {
+        FIRN_FAIL(err, FIRN_E_INVALID, "%s has no partition spec %d", job->options->table_text,
+                  job->options->spec_id);
+    }
+    job->partitioned = job->spec->n_fields > 0;
+    job->sorted = metadata->sort_order != NULL && metadata->sort_order->n_fields > 0;
+    job->plan = firn_metrics_plan_new(job->arena, metadata);
+    job->data = data_location(job->arena, metadata);
+    job->folder = firn_storage_resolve(job->storage, job->arena, job->data);
+    job->prefix = firn_uuid_new(job->arena);
+    job->target_bytes =
+        firn_metadata_property_i64(metadata, "write.target-file-size-bytes",
+                                   firn_lake_config(job->session->engine->lake)->target_file_bytes);
+    if (job->target_bytes < FILE_BYTES_MIN) {
+        job->target_bytes = FILE_BYTES_MIN;
+    }
+    const char *compression = NULL;
+    FIRN_TRY(compression_sql(job->arena, metadata, &compression, err));
+    int64_t group_rows =
+        firn_metadata_property_i64(metadata, "write.parquet.row-group-rows", 122880);
+    job->copy_options = firn_arena_printf(
+        job->arena,
+        "FORMAT parquet, PARQUET_VERSION v1, %s, ROW_GROUP_SIZE %" PRId64 ", FIELD_IDS %s, "
+        "RETURN_STATS, WRITE_EMPTY_FILE false",
+        compression, group_rows > 0 ? group_rows : 122880,
+        firn_write_field_ids(job->arena, job->schema, job->options->with_row_lineage));
+    return FIRN_OK;
+}
+
+/* ---- COPY -------------------------------------------------------------------------------------------- */
+
+/* Runs a COPY and adds the files it tells of. */
+static firn_rc run_copy(write_job *job, const char *sql, const firn_value *partition, firn_err *err)
+{
+    duckdb_result result;
+    firn_err own = {0};
+    firn_rc rc = firn_duck_query(job->session, sql, &result, &own);
+    if (rc == FIRN_OK) {
+        rc = firn_write_read_stats(job->arena, job->plan, job->spec, partition, &result, job->out,
+                                   &own);
+        duckdb_destroy_result(&result);
+    } else {
+        /* Our own check, said by error() in the query: DuckDB has no other way to stop with a reason. */
+        const char *mark = strstr(own.message, FIRN_WRITE_CHECK_MARK);
+        if (mark != NULL) {
+            FIRN_FAIL(err, FIRN_E_CHECK_FAILED, "%s", mark + strlen(FIRN_WRITE_CHECK_MARK));
+        }
+    }
+    if (rc != FIRN_OK && err != NULL) {
+        *err = own;
+    }
+    return rc;
+}
+
+static char *partition_list(firn_arena *arena, const firn_partition_spec *spec)
+{
+    FIRN_AUTO_BUF firn_buf out = {0};
+    for (size_t i = 0; i < spec->n_fields; i++) {
+        firn_buf_printf(&out, "%s" FIRN_PARTITION_COLUMN "%zu", i > 0 ? ", " : "", i);
+    }
+    return firn_arena_strdup(arena, firn_buf_cstr(&out));
+}
+
+static firn_rc copy_rows(write_job *job, firn_err *err)
+{
+    char *select = NULL;
+    const char *target = job->folder;
+    const char *layout;
+    FIRN_TRY(firn_write_select(job->arena, job->options, job->spec, job->sorted, &select, err));
+    if (job->partitioned) {
+        layout = firn_arena_printf(
+            job->arena,
+            ", PARTITION_BY (%s), HIVE_FILE_PATTERN false, FILENAME_PATTERN '%s-{uuidv7}', APPEND",
+            partition_list(job->arena, job->spec), job->prefix);
+    } else if (job->sorted) { /* one file keeps the order */
+        target = firn_arena_printf(job->arena, "%s/%s-0.parquet", job->folder, job->prefix);
+        layout = "";
+    } else {
+        layout = firn_arena_printf(
+            job->arena, ", FILE_SIZE_BYTES '%" PRId64 "', FILENAME_PATTERN '%s-{uuidv7}', APPEND",
+            job->target_bytes, job->prefix);
+    }
+    const char *sql =
+        firn_arena_printf(job->arena, "COPY (%s) TO %s (%s%s)", select,
+                          firn_sql_quote(job->arena, target), job->copy_options, layout);
+    return run_copy(job, sql, NULL, err);
+}
+
+/* ---- cutting large files ----------------------------------------------------------------------------- */
+
+static firn_rc delete_file(write_job *job, const char *opened_path, firn_err *err)
+{
+    const char *name = firn_path_basename(opened_path);
+    return firn_storage_delete(job->storage, firn_location_join(job->arena, job->data, name), err);
+}
+
+static firn_rc cut_file(write_job *job, const firn_data_file *large, firn_err *err)
+{
+    int64_t pieces = (large->file_size_bytes + job->target_bytes - 1) / job->target_bytes;
+    int64_t rows = (large->record_count + pieces - 1) / pieces;
+    const char *source = firn_sql_quote(job->arena, firn_read_glob_escape(job->arena, large->path));
+    for (int64_t from = 0; from < large->record_count; from += rows) {
+        const char *target = firn_arena_printf(job->arena, "%s/%s-%s.parquet", job->folder,
+                                               job->prefix, firn_uuid_new(job->arena));
+        const char *sql = firn_arena_printf(
+            job->arena,
+            "COPY (SELECT * FROM read_parquet(%s, hive_partitioning = false) WHERE file_row_number "
+            ">= %" PRId64 " AND file_row_number < %" PRId64 ") TO %s (%s)",
+            source, from, from + rows, firn_sql_quote(job->arena, target), job->copy_options);
+        FIRN_TRY(run_copy(job, sql, large->partition, err));
+    }
+    return delete_file(job, large->path, err);
+}
+
+/* The pieces take their places behind the files that are left as they are. */
+static firn_rc cut_large_files(write_job *job, firn_err *err)
+{
+    size_t n = job->out->files.len;
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++) {
+        firn_data_file file = job->out->files.items[i];
+        bool large = (job->partitioned || job->sorted) && file.record_count > 1 &&
+                     file.file_size_bytes > job->target_bytes + job->target_bytes / 2;
+        if (!large) {
+            job->out->files.items[kept++] = file;
+            continue;
+        }
+        FIRN_TRY(cut_file(job, &file, err));
+        job->out->rows -= file.record_count; /* counted again as pieces */
+    }
+    size_t pieces = job->out->files.len - n;
+    memmove(&job->out->files.items[kept], &job->out->files.items[n],
+            pieces * sizeof(firn_data_file));
+    job->out->files.len = kept + pieces;
+    return FIRN_OK;
+}
+
+/* ---- final names and durability ------------------------------------------------------------------------ */
+
+static bool is_local(const char *path)
+{
+    return path[0] == '/';
+}
+
+static firn_rc place_file(write_job *job, size_t i, const char **prepared, firn_err *err)
+{
+    firn_data_file *file = &job->out->files.items[i];
+    if (!is_local(job->folder)) {
+        file->path = firn_location_join(job->arena, job->data, firn_path_basename(file->path));
+        return FIRN_OK;
+    }
+    const char *location = job->data;
+    if (job->partitioned) {
+        location = firn_location_join(
+            job->arena, job->data,
+            firn_partition_path(job->arena, job->spec, job->schema, file->partition));
+        if (*prepared == NULL || !firn_streq(*prepared, location)) {
+            FIRN_TRY(firn_storage_prepare_dir(job->storage, location, err));
+            *prepared = location;
+        }
+    }
+    location = firn_location_join(
+        job->arena, location, firn_arena_printf(job->arena, "%s-%05zu.parquet", job->prefix, i));
+    const char *to = firn_storage_resolve(job->storage, job->arena, location);
+    if (rename(file->path, to) != 0) {
+        return firn_err_errno(err, __FILE__, __LINE__, errno, "cannot move data file %s to %s",
+                              file->path, to);
+    }
+    file->path = location;
+    return FIRN_OK;
+}
+
+static firn_rc place_files(write_job *job, firn_err *err)
+{
+    const char *prepared = NULL;
+    size_t n = job->out->files.len;
+    const char **locations = FIRN_NEW_N(job->arena, const char *, n);
+    for (size_t i = 0; i < n; i++) {
+        FIRN_TRY(place_file(job, i, &prepared, err));
+        locations[i] = job->out->files.items[i].path;
+        if (job->sorted && !job->partitioned) {
+            job->out->files.items[i].sort_order_id = job->options->metadata->sort_order->order_id;
+        }
+        job->n_moved = i + 1;
+    }
+    if (n > 0) {
+        FIRN_TRY(firn_storage_sync(job->storage, job->data, locations, n, err));
+    }
+    return firn_fault_point("commit.data_written", job->options->table_text, err);
+}
+
+/* ---- all together ------------------------------------------------------------------------------------ */
+
+static firn_rc write_files(write_job *job, firn_err *err)
+{
+    FIRN_TRY(firn_storage_prepare_dir(job->storage, job->data, err));
+    FIRN_TRY(copy_rows(job, err));
+    if (job->out->null_column != NULL) {
+        FIRN_FAIL(err, FIRN_E_CHECK_FAILED,
+                  "column %s of %s is NOT NULL, and %" PRId64
+                  " row%s no value in it; nothing was written",
+                  job->out->null_column, job->options->table_text, job->out->null_rows,
+                  job->out->null_rows == 1 ? " has" : "s have");
+    }
+    FIRN_TRY(cut_large_files(job, err));
+    return place_files(job, err);
+}
+
+/* Files that are still under the names DuckDB gave them. A failure here leaves files that nothing refers to. */
+static void discard_unplaced(write_job *job)
+{
+    firn_err ignored = {0};
+    firn_storage_object *objects = NULL;
+    size_t n = 0;
+    const char *prefix = firn_location_join(job->arena, job->data,
+                                            firn_arena_printf(job->arena, "%s-", job->prefix));
+    if (firn_storage_list(job->storage, job->arena, prefix, &objects, &n, &ignored) != FIRN_OK) {
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (firn_storage_delete(job->storage, objects[i].location, &ignored) != FIRN_OK) {
+            continue;
+        }
+    }
+}
+
+firn_rc firn_write_query(firn_session *session, firn_arena *arena,
+                         const firn_write_options *options, firn_written *out, firn_err *err)
+{
+    write_job job = {.session = session, .arena = arena, .options = options, .out = out};
+    *out = (firn_written){0};
+    FIRN_TRY(setup_engine(session, err));
+    FIRN_TRY(plan_job(&job, err));
+    firn_rc rc = write_files(&job, err);
+    if (rc != FIRN_OK) {
+        discard_unplaced(&job);
+        firn_written moved = *out;
+        moved.files.len = job.n_moved;
+        firn_write_discard(session, &moved);
+        *out = (firn_written){0};
+    }
+    return rc;
+}
+
+void firn_write_discard(firn_session *session, const firn_written *written)
+{
+    firn_err ignored = {0};
+    firn_storage *storage = firn_lake_storage(session->engine->lake);
+    for (size_t i = 0; i < written->files.len; i++) {
+        if (firn_storage_delete(storage, written->files.items[i].path, &ignored) != FIRN_OK) {
+            continue; /* left behind: an orphan, never wrong data */
+        }
+    }
+}

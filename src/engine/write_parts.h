@@ -1,0 +1,55 @@
+/* The rooms of writing, for each other:
+ *
+ *   write.c                one COPY per write, file names, durability, clean-up
+ *   write_sql.c            the COPY's text: checks, partition values, field ids
+ *   write_stats.c          RETURN_STATS to data files with metrics
+ *   write_project.c        what INSERT gives to what the table has
+ *   write_commit.c         snapshots and commits
+ *   partition_functions.c  firn_bucket, firn_truncate
+ */
+#ifndef ENGINE_WRITE_PARTS_H
+#define ENGINE_WRITE_PARTS_H
+
+#include "duck.h"
+#include "write.h"
+
+/* Names of the columns that the COPY partitions by: __firn_p0, __firn_p1, ... one per field of the spec. */
+#define FIRN_PARTITION_COLUMN "__firn_p"
+
+firn_rc firn_partition_functions(duckdb_connection conn, firn_err *err) FIRN_MUST_USE;
+
+/* ---- write_sql.c ------------------------------------------------------------------------------------- */
+
+/* FIELD_IDS {...} of the columns that are written. */
+char *firn_write_field_ids(firn_arena *arena, const firn_schema *schema, bool with_row_lineage);
+/* The query with the checks that statistics cannot make (NOT NULL inside nested values, lengths of fixed), unknown columns left
+ * out, and partition columns added. `sorted` adds ORDER BY. */
+firn_rc firn_write_select(firn_arena *arena, const firn_write_options *options,
+                          const firn_partition_spec *spec, bool sorted, char **sql,
+                          firn_err *err) FIRN_MUST_USE;
+/* The transform of a source column as SQL: its text form is what firn_value_from_text takes. */
+firn_rc firn_transform_sql(firn_arena *arena, const firn_schema *schema,
+                           const firn_transform *transform, int32_t source_id, const char *row,
+                           bool for_order, char **sql, firn_err *err) FIRN_MUST_USE;
+/* What an error of the checks in the query's text starts with. */
+#define FIRN_WRITE_CHECK_MARK "firn check: "
+
+/* ---- write_project.c --------------------------------------------------------------------------------- */
+
+/* What a column gets that a statement says nothing of: its write default, else NULL. CHECK_FAILED when it is NOT NULL. */
+firn_rc firn_write_default_sql(firn_arena *arena, const firn_field *field, const char *table_text,
+                               const char **out, firn_err *err) FIRN_MUST_USE;
+
+/* ---- write_stats.c ----------------------------------------------------------------------------------- */
+
+typedef struct firn_metrics_plan firn_metrics_plan;
+/* Which columns get which metrics (write.metadata.metrics.*). */
+firn_metrics_plan *firn_metrics_plan_new(firn_arena *arena, const firn_metadata *metadata);
+/* One data file per row of a COPY's RETURN_STATS, with paths as DuckDB wrote them. Appends. The partition comes from the
+ * row's partition keys, or is `partition` when that is given. */
+firn_rc firn_write_read_stats(firn_arena *arena, const firn_metrics_plan *plan,
+                              const firn_partition_spec *spec, const firn_value *partition,
+                              duckdb_result *result, firn_written *out,
+                              firn_err *err) FIRN_MUST_USE;
+
+#endif
