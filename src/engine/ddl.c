@@ -352,51 +352,23 @@ char *firn_i64_text(firn_arena *arena, int64_t value)
 
 char *firn_ms_text(firn_arena *arena, int64_t timestamp_ms)
 {
-    return firn_format_timestamp(arena, timestamp_ms * 1000, true);
+    char *text = firn_format_timestamp(arena, timestamp_ms * 1000, false);
+    char *t = strchr(text, 'T');
+    if (t != NULL) {
+        *t = ' ';
+    }
+    return firn_arena_printf(arena, "%s+00", text);
 }
 
-void firn_text_rows_add(firn_text_rows *rows, ...)
+firn_result *firn_text_table(firn_arena *arena, const char *tag, const char *const *columns,
+                             size_t n_columns)
 {
-    const char **row = FIRN_NEW_N(rows->arena, const char *, rows->n_columns);
-    va_list args;
-    va_start(args, rows);
-    for (size_t i = 0; i < rows->n_columns; i++) {
-        row[i] = va_arg(args, const char *);
+    const char **names = FIRN_NEW_N(arena, const char *, n_columns);
+    const char **types = FIRN_NEW_N(arena, const char *, n_columns);
+    for (size_t i = 0; i < n_columns; i++) {
+        size_t len = strcspn(columns[i], " ");
+        names[i] = firn_arena_strndup(arena, columns[i], len);
+        types[i] = columns[i][len] != '\0' ? columns[i] + len + 1 : "VARCHAR";
     }
-    va_end(args);
-    firn_vec_push(rows->arena, &rows->rows, row);
-}
-
-firn_rc firn_text_rows_result(firn_session *session, const firn_text_rows *rows, const char *tag,
-                              firn_result **out, firn_err *err)
-{
-    FIRN_AUTO_BUF firn_buf sql = {0};
-    firn_buf_puts(&sql, "SELECT ");
-    for (size_t i = 0; i < rows->n_columns; i++) {
-        const char *blank = strchr(rows->columns[i], ' ');
-        const char *name = blank == NULL ? rows->columns[i]
-                                         : firn_arena_strndup(rows->arena, rows->columns[i],
-                                                              (size_t)(blank - rows->columns[i]));
-        firn_buf_printf(&sql, "%sCAST(c%zu AS %s) AS %s", i > 0 ? ", " : "", i,
-                        blank != NULL ? blank + 1 : "VARCHAR", firn_sql_ident(rows->arena, name));
-    }
-    firn_buf_puts(&sql, " FROM (VALUES ");
-    for (size_t r = 0; r == 0 || r < rows->rows.len; r++) {
-        firn_buf_puts(&sql, r > 0 ? ", (" : "(");
-        for (size_t i = 0; i < rows->n_columns; i++) {
-            const char *cell = r < rows->rows.len ? rows->rows.items[r][i] : NULL;
-            firn_buf_puts(&sql, i > 0 ? ", " : "");
-            firn_buf_puts(&sql, cell != NULL ? firn_sql_quote(rows->arena, cell) : "NULL");
-        }
-        firn_buf_puts(&sql, ")");
-    }
-    firn_buf_puts(&sql, ") AS v(");
-    for (size_t i = 0; i < rows->n_columns; i++) {
-        firn_buf_printf(&sql, "%sc%zu", i > 0 ? ", " : "", i);
-    }
-    firn_buf_puts(&sql, rows->rows.len > 0 ? ")" : ") WHERE false");
-    if (sql.overflow) {
-        FIRN_FAIL(err, FIRN_E_LIMIT, "the result of %s is larger than 1 GB", tag);
-    }
-    return firn_session_rows(session, firn_buf_cstr(&sql), NULL, tag, out, err);
+    return firn_result_table(tag, names, types, n_columns);
 }

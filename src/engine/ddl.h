@@ -156,16 +156,9 @@ firn_rc firn_view_set_properties(firn_session *session, firn_arena *arena, firn_
 
 /* ---- small results ------------------------------------------------------------------------------------- */
 
-typedef struct firn_text_rows {
-    firn_arena *arena;
-    const char *const *columns; /* "name" or "name TYPE" (DuckDB's type); VARCHAR if left out */
-    size_t n_columns;
-    FIRN_VEC(const char **) rows;
-} firn_text_rows;
-/* n_columns texts; NULL for SQL null. */
-void firn_text_rows_add(firn_text_rows *rows, ...);
-firn_rc firn_text_rows_result(firn_session *session, const firn_text_rows *rows, const char *tag,
-                              firn_result **out, firn_err *err) FIRN_MUST_USE;
+/* "name" or "name TYPE" (DuckDB's type, for how cells are shown and compared); VARCHAR if left out. */
+firn_result *firn_text_table(firn_arena *arena, const char *tag, const char *const *columns,
+                             size_t n_columns);
 
 char *firn_i64_text(firn_arena *arena, int64_t value);
 /* "2024-02-15 10:20:30.123+00" as DuckDB reads TIMESTAMPTZ. */

@@ -1,0 +1,274 @@
+/* View metadata documents: reading the current version, making new ones (Iceberg view spec, version 1).
+ *
+ * Invariants: version ids grow by one and are never used again; the current version and the version log's last entry agree; every
+ * schema that a kept version refers to is kept.
+ */
+#include "iceberg/view.h"
+
+#include "base/time.h"
+#include "base/uuid.h"
+
+#include <string.h>
+
+enum { VIEW_FORMAT_VERSION = 1, VERSIONS_KEPT_DEFAULT = 10, VIEW_SQL_BYTES_MAX = 16 << 20 };
+
+/* ---- reading --------------------------------------------------------------------------------------------- */
+
+static firn_rc find_version(const json_t *versions, int64_t id, const char *what, json_t **out,
+                            firn_err *err)
+{
+    size_t i = 0;
+    json_t *version = NULL;
+    json_array_foreach(versions, i, version)
+    {
+        int64_t version_id = 0;
+        FIRN_TRY(firn_json_i64(version, "version-id", what, &version_id, err));
+        if (version_id == id) {
+            *out = version;
+            return FIRN_OK;
+        }
+    }
+    FIRN_FAIL(err, FIRN_E_CORRUPT,
+              "%s: current-version-id is %lld, which is not among its versions", what,
+              (long long)id);
+}
+
+/* The SQL representation in firn's dialect, else the first. */
+static firn_rc pick_sql(const json_t *version, const char *what, firn_view *view, firn_err *err)
+{
+    json_t *list = NULL;
+    size_t i = 0;
+    json_t *item = NULL;
+    FIRN_TRY(firn_json_array(version, "representations", what, &list, err));
+    json_array_foreach(list, i, item)
+    {
+        const char *type = NULL;
+        const char *sql = NULL;
+        const char *dialect = NULL;
+        FIRN_TRY(firn_json_str(item, "type", what, &type, err));
+        if (!firn_streq(type, "sql")) {
+            continue;
+        }
+        FIRN_TRY(firn_json_str(item, "sql", what, &sql, err));
+        FIRN_TRY(firn_json_str(item, "dialect", what, &dialect, err));
+        if (view->sql == NULL || firn_strcaseeq(dialect, FIRN_VIEW_DIALECT)) {
+            view->sql = sql;
+            view->dialect = dialect;
+        }
+    }
+    if (view->sql == NULL) {
+        FIRN_FAIL(err, FIRN_E_UNSUPPORTED, "%s has no SQL that firn could run", what);
+    }
+    return FIRN_OK;
+}
+
+static firn_rc read_namespace(firn_arena *arena, const json_t *version, const char *what,
+                              firn_view *view, firn_err *err)
+{
+    json_t *levels = NULL;
+    size_t i = 0;
+    json_t *level = NULL;
+    FIRN_TRY(firn_json_opt_array(version, "default-namespace", what, &levels, err));
+    view->n_default_namespace = json_array_size(levels);
+    view->default_namespace = FIRN_NEW_N(arena, const char *, view->n_default_namespace);
+    json_array_foreach(levels, i, level)
+    {
+        if (!json_is_string(level)) {
+            FIRN_FAIL(err, FIRN_E_CORRUPT, "%s: default-namespace is no list of names", what);
+        }
+        view->default_namespace[i] = json_string_value(level);
+    }
+    return FIRN_OK;
+}
+
+static firn_rc read_schema(firn_arena *arena, const json_t *json, int64_t schema_id,
+                           const char *what, firn_view *view, firn_err *err)
+{
+    json_t *schemas = NULL;
+    size_t i = 0;
+    json_t *item = NULL;
+    FIRN_TRY(firn_json_array(json, "schemas", what, &schemas, err));
+    json_array_foreach(schemas, i, item)
+    {
+        int64_t id = 0;
+        FIRN_TRY(firn_json_opt_i64(item, "schema-id", what, 0, &id, err));
+        if (id == schema_id) {
+            firn_schema *schema = NULL;
+            FIRN_TRY(firn_schema_from_json(arena, item, what, &schema, err));
+            view->schema = schema;
+            return FIRN_OK;
+        }
+    }
+    FIRN_FAIL(err, FIRN_E_CORRUPT, "%s: schema %lld of its current version is missing", what,
+              (long long)schema_id);
+}
+
+firn_rc firn_view_from_json(firn_arena *arena, json_t *json, const char *what, firn_view **out,
+                            firn_err *err)
+{
+    firn_view *view = FIRN_NEW(arena, firn_view);
+    json_t *versions = NULL;
+    json_t *version = NULL;
+    json_t *properties = NULL;
+    int64_t format = 0;
+    int64_t current = 0;
+    int64_t schema_id = 0;
+    view->json = firn_json_own(arena, json_incref(json));
+    FIRN_TRY(firn_json_i64(json, "format-version", what, &format, err));
+    if (format != VIEW_FORMAT_VERSION) {
+        FIRN_FAIL(err, FIRN_E_UNSUPPORTED, "%s has view format version %lld; firn knows version 1",
+                  what, (long long)format);
+    }
+    FIRN_TRY(firn_json_str(json, "view-uuid", what, &view->uuid, err));
+    FIRN_TRY(firn_json_str(json, "location", what, &view->location, err));
+    FIRN_TRY(firn_json_i64(json, "current-version-id", what, &current, err));
+    FIRN_TRY(firn_json_array(json, "versions", what, &versions, err));
+    FIRN_TRY(find_version(versions, current, what, &version, err));
+    FIRN_TRY(firn_json_i32(version, "version-id", what, &view->version_id, err));
+    FIRN_TRY(firn_json_i64(version, "timestamp-ms", what, &view->created_ms, err));
+    FIRN_TRY(firn_json_i64(version, "schema-id", what, &schema_id, err));
+    FIRN_TRY(pick_sql(version, what, view, err));
+    FIRN_TRY(read_namespace(arena, version, what, view, err));
+    FIRN_TRY(read_schema(arena, json, schema_id, what, view, err));
+    FIRN_TRY(firn_json_opt_object(json, "properties", what, &properties, err));
+    view->properties = properties != NULL ? properties : firn_json_own(arena, json_object());
+    *out = view;
+    return FIRN_OK;
+}
+
+/* ---- making ------------------------------------------------------------------------------------------------ */
+
+static int64_t highest(const json_t *list, const char *key, int64_t none)
+{
+    size_t i = 0;
+    json_t *item = NULL;
+    int64_t max = none;
+    json_array_foreach(list, i, item)
+    {
+        int64_t id = json_integer_value(json_object_get(item, key));
+        max = id > max ? id : max;
+    }
+    return max;
+}
+
+/* The id of an equal schema in `schemas`, or of the new one appended there. */
+static int64_t add_schema(firn_arena *arena, json_t *schemas, const firn_schema *columns)
+{
+    int32_t last_id = 0;
+    firn_schema *schema = firn_schema_assign_fresh_ids(arena, columns, &last_id);
+    schema->n_identifier_field_ids = 0;
+    size_t i = 0;
+    json_t *item = NULL;
+    json_array_foreach(schemas, i, item)
+    {
+        schema->schema_id = (int32_t)json_integer_value(json_object_get(item, "schema-id"));
+        json_t *same = firn_schema_to_json(schema);
+        bool equal = json_equal(same, item);
+        json_decref(same);
+        if (equal) {
+            return schema->schema_id;
+        }
+    }
+    schema->schema_id = (int32_t)(highest(schemas, "schema-id", -1) + 1);
+    json_array_append_new(schemas, firn_schema_to_json(schema));
+    return schema->schema_id;
+}
+
+static json_t *new_version(const firn_view_create *create, int64_t id, int64_t schema_id,
+                           int64_t now_ms)
+{
+    json_t *levels = json_array();
+    for (size_t i = 0; i < create->n_default_namespace; i++) {
+        json_array_append_new(levels, json_string(create->default_namespace[i]));
+    }
+    return json_pack("{s:I, s:I, s:I, s:{s:s, s:s}, s:[{s:s, s:s, s:s}], s:o}", "version-id",
+                     (json_int_t)id, "timestamp-ms", (json_int_t)now_ms, "schema-id",
+                     (json_int_t)schema_id, "summary", "engine-name", "firn", "engine-version",
+                     FIRN_VERSION, "representations", "type", "sql", "sql", create->sql, "dialect",
+                     FIRN_VIEW_DIALECT, "default-namespace", levels);
+}
+
+/* Forget the oldest versions beyond the number to keep; the log keeps its entries only for versions that are there. */
+static void trim_versions(json_t *view, int64_t keep)
+{
+    json_t *versions = json_object_get(view, "versions");
+    json_t *log = json_object_get(view, "version-log");
+    while ((int64_t)json_array_size(versions) > keep) {
+        json_array_remove(versions, 0);
+    }
+    int64_t oldest = json_integer_value(json_object_get(json_array_get(versions, 0), "version-id"));
+    while (json_array_size(log) > 1 &&
+           json_integer_value(json_object_get(json_array_get(log, 0), "version-id")) < oldest) {
+        json_array_remove(log, 0);
+    }
+}
+
+static int64_t versions_to_keep(const json_t *view)
+{
+    int64_t keep = 0;
+    const char *text = json_string_value(
+        json_object_get(json_object_get(view, "properties"), "version.history.num-entries"));
+    return text != NULL && firn_parse_i64(text, &keep) && keep > 0 ? keep : VERSIONS_KEPT_DEFAULT;
+}
+
+static json_t *member(json_t *view, const char *key, json_t *(*make)(void))
+{
+    json_t *found = json_object_get(view, key);
+    if (found == NULL) {
+        found = make();
+        json_object_set_new(view, key, found);
+    }
+    return found;
+}
+
+firn_rc firn_view_build(firn_arena *arena, const json_t *base, const firn_view_create *create,
+                        json_t **out, firn_err *err)
+{
+    if (strlen(create->sql) > VIEW_SQL_BYTES_MAX) {
+        FIRN_FAIL(err, FIRN_E_LIMIT, "the view's query has %zu bytes; at most %d are taken",
+                  strlen(create->sql), VIEW_SQL_BYTES_MAX);
+    }
+    if (!firn_utf8_valid(firn_bytes_str(create->sql))) {
+        FIRN_FAIL(err, FIRN_E_INVALID, "the view's query is not valid UTF-8 text");
+    }
+    int64_t now_ms = firn_now_ms();
+    json_t *view = base != NULL ? json_deep_copy(base) : json_object();
+    if (base == NULL) {
+        json_object_set_new(view, "view-uuid", json_string(firn_uuid_new(arena)));
+        json_object_set_new(view, "format-version", json_integer(VIEW_FORMAT_VERSION));
+        json_object_set_new(view, "location", json_string(create->location));
+    }
+    json_t *properties = member(view, "properties", json_object);
+    if (create->properties != NULL) {
+        json_object_update(properties, (json_t *)create->properties);
+    }
+    json_t *versions = member(view, "versions", json_array);
+    json_t *log = member(view, "version-log", json_array);
+    json_t *schemas = member(view, "schemas", json_array);
+    int64_t id = highest(versions, "version-id", 0) + 1;
+    int64_t schema_id = add_schema(arena, schemas, create->schema);
+    json_array_append_new(versions, new_version(create, id, schema_id, now_ms));
+    json_array_append_new(log, json_pack("{s:I, s:I}", "timestamp-ms", (json_int_t)now_ms,
+                                         "version-id", (json_int_t)id));
+    json_object_set_new(view, "current-version-id", json_integer(id));
+    trim_versions(view, versions_to_keep(view));
+    *out = view;
+    return FIRN_OK;
+}
+
+json_t *firn_view_with_properties(const json_t *base, const json_t *properties)
+{
+    json_t *view = json_deep_copy(base);
+    json_t *all = member(view, "properties", json_object);
+    const char *key = NULL;
+    json_t *value = NULL;
+    json_object_foreach((json_t *)properties, key, value)
+    {
+        if (json_is_null(value)) {
+            json_object_del(all, key);
+        } else {
+            json_object_set(all, key, value);
+        }
+    }
+    return view;
+}
