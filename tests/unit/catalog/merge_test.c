@@ -190,6 +190,147 @@ static void a_namespace_with_new_tables_does_not_go(void **state)
     load(f, "main", "old", "new");
 }
 
+/* ---- tables that both sides changed ----------------------------------------------------------- */
+
+static firn_rc build_real_append(void *ctx, firn_arena *arena, const firn_table *base,
+                                 json_t *updates, json_t *requirements, firn_err *err)
+{
+    fixture *f = ctx;
+    firn_data_file file = {
+        .path = firn_arena_printf(arena, "%s/data/%s.parquet", base->metadata->location,
+                                  firn_uuid_new(arena)),
+        .format = "PARQUET",
+        .record_count = 10,
+        .file_size_bytes = 1000,
+        .sort_order_id = -1,
+        .first_row_id = -1,
+        .content_offset = -1,
+        .content_size_bytes = -1,
+    };
+    firn_snapshot_change change = {
+        .op = FIRN_SNAPSHOT_APPEND,
+        .added = &file,
+        .n_added = 1,
+        .validation = {.starting_snapshot_id = FIRN_NO_STARTING_SNAPSHOT},
+    };
+    firn_snapshot_result result;
+    return firn_snapshot_produce(f->storage, firn_catalog_manifests(f->catalog), arena,
+                                 base->metadata, &change, updates, requirements, &result, err);
+}
+
+/* One data file of ten rows, with its manifests. */
+static void append_file(fixture *f, const char *branch, const char *name)
+{
+    firn_table_builder builder = {.ident = id(f, "s", name), .build = build_real_append, .ctx = f};
+    assert_ok(f, firn_catalog_commit_tables(f->catalog, f->arena, branch, &builder, 1, NULL, NULL,
+                                            &f->err));
+}
+
+static const char *total_rows(fixture *f, const char *ref, const char *name)
+{
+    const firn_snapshot *current = load(f, ref, "s", name).metadata->current_snapshot;
+    return json_string_value(json_object_get(current->summary, "total-records"));
+}
+
+static void set_property(fixture *f, const char *branch, const char *name)
+{
+    json_t *updates = firn_json_own(
+        f->arena, json_pack("[{sss{ss}}]", "action", "set-properties", "updates", "k", branch));
+    assert_ok(f, commit_one(f, branch,
+                            (firn_change){.kind = FIRN_CHANGE_UPDATE_TABLE,
+                                          .ident = id(f, "s", name),
+                                          .updates = updates}));
+}
+
+static void appends_on_both_sides_are_both_kept(void **state)
+{
+    fixture *f = *state;
+    firn_merge_result result;
+    append_file(f, "dev", "a");
+    append_file(f, "dev", "a");
+    append_file(f, "main", "a");
+    assert_ok(f, merge(f, "dev", "main", &result));
+    assert_int_equal(result.n_merged, 1);
+    assert_int_equal(result.n_replayed, 1);
+    assert_string_equal(total_rows(f, "main", "a"), "30");
+    assert_string_equal(total_rows(f, "dev", "a"), "20");
+
+    /* Again, from the first merge on: nothing comes twice. */
+    append_file(f, "dev", "a");
+    append_file(f, "main", "a");
+    assert_ok(f, merge(f, "dev", "main", &result));
+    assert_int_equal(result.n_replayed, 1);
+    assert_string_equal(total_rows(f, "main", "a"), "50");
+    assert_ok(f, merge(f, "dev", "main", &result));
+    assert_null(result.commit_id);
+    assert_string_equal(total_rows(f, "main", "a"), "50");
+}
+
+static void appends_replay_on_whatever_the_target_did(void **state)
+{
+    fixture *f = *state;
+    firn_merge_result result;
+    append_file(f, "dev", "a");
+    set_property(f, "main", "a");
+    assert_ok(f, merge(f, "dev", "main", &result));
+    assert_string_equal(total_rows(f, "main", "a"), "10");
+    assert_string_equal(firn_metadata_property(load(f, "main", "s", "a").metadata, "k", ""),
+                        "main");
+}
+
+static void more_than_appends_is_a_conflict_and_leaves_no_files(void **state)
+{
+    fixture *f = *state;
+    firn_merge_result result;
+    append_file(f, "dev", "a");
+    append_file(f, "main", "a");
+    append_file(f, "dev", "b");
+    set_property(f, "dev", "b");
+    append_file(f, "main", "b");
+    int files = warehouse_files(f);
+    assert_fails(f, merge(f, "dev", "main", &result), FIRN_E_VALIDATION,
+                 "s.b: changed on both main and dev (the source changed more than rows)");
+    assert_int_equal(result.n_conflicts, 1);
+    assert_int_equal(warehouse_files(f), files);
+    assert_string_equal(total_rows(f, "main", "a"), "10");
+}
+
+static void a_dry_run_of_a_replay_writes_nothing(void **state)
+{
+    fixture *f = *state;
+    firn_merge_result result;
+    firn_merge_options options = {.dry_run = true};
+    append_file(f, "dev", "a");
+    append_file(f, "main", "a");
+    int files = warehouse_files(f);
+    assert_ok(f,
+              firn_catalog_merge(f->catalog, f->arena, "dev", "main", &options, &result, &f->err));
+    assert_int_equal(result.n_replayed, 1);
+    assert_null(result.commit_id);
+    assert_int_equal(warehouse_files(f), files);
+    assert_string_equal(total_rows(f, "main", "a"), "10");
+}
+
+static void whichever_operation_of_a_replay_fails_nothing_is_left(void **state)
+{
+    fixture *f = *state;
+    append_file(f, "dev", "a");
+    append_file(f, "main", "a");
+    int files = warehouse_files(f), n = 0;
+    firn_rc rc;
+    do {
+        firn_merge_result result;
+        setenv("FIRN_FAULT_FAIL", firn_arena_printf(f->arena, "%d", ++n), 1);
+        firn_fault_reload();
+        rc = merge(f, "dev", "main", &result);
+        unsetenv("FIRN_FAULT_FAIL");
+        firn_fault_reload();
+        assert_string_equal(total_rows(f, "main", "a"), rc == FIRN_OK ? "20" : "10");
+        assert_true(rc == FIRN_OK || warehouse_files(f) == files);
+    } while (rc != FIRN_OK);
+    assert_true(n > 10);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -202,6 +343,11 @@ int main(void)
         BRANCHES(tags_and_commits_can_be_merged_but_not_into),
         BRANCHES(a_table_needs_its_namespace_on_the_merged_side),
         BRANCHES(a_namespace_with_new_tables_does_not_go),
+        BRANCHES(appends_on_both_sides_are_both_kept),
+        BRANCHES(appends_replay_on_whatever_the_target_did),
+        BRANCHES(more_than_appends_is_a_conflict_and_leaves_no_files),
+        BRANCHES(a_dry_run_of_a_replay_writes_nothing),
+        BRANCHES(whichever_operation_of_a_replay_fails_nothing_is_left),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -154,7 +154,8 @@ typedef struct firn_table_builder {
     void *ctx;
 } firn_table_builder;
 /* Load, build, commit; on CONFLICT discard, wait (commit.retry.* properties; jittered) and start over from the new head.
- * Writers of one table that have lost a race once queue on an advisory lock, so that N of them all get through. */
+ * Writers of one table queue on an advisory lock, so that N of them all get through; `build` runs under it, so data files
+ * are best written before. The commit requires that each table is still the very metadata file that `base` was. */
 firn_rc firn_catalog_commit_tables(firn_catalog *catalog, firn_arena *arena, const char *branch,
                                    const firn_table_builder *builders, size_t n,
                                    const firn_commit_info *info, firn_commit_result *out,
@@ -201,6 +202,8 @@ typedef struct firn_merge_result {
     bool fast_forward;     /* the target had not moved since the branch was made */
     firn_diff *merged;     /* keys taken over */
     size_t n_merged;
+    size_t
+        n_replayed; /* of them: tables that both sides changed, where the source's appends were replayed */
     struct firn_merge_conflict {
         firn_ident ident;
         const char *cause;
@@ -211,8 +214,9 @@ typedef struct firn_merge_options {
     bool dry_run;
     firn_commit_info info;
 } firn_merge_options;
-/* One commit with two parents. Keys changed on one side only are taken over; a key changed on both sides (to different
- * content) is a conflict, and then nothing is merged and the call fails with VALIDATION after filling `out`. */
+/* One commit with two parents. Keys changed on one side only are taken over. A table that both sides changed gets the
+ * source's appends on top of the target's state, if the source did nothing but append; any other key changed on both sides
+ * (to different content) is a conflict, and then nothing is merged and the call fails with VALIDATION after filling `out`. */
 firn_rc firn_catalog_merge(firn_catalog *catalog, firn_arena *arena, const char *from,
                            const char *into, const firn_merge_options *options,
                            firn_merge_result *out, firn_err *err) FIRN_MUST_USE;
