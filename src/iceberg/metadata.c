@@ -189,6 +189,13 @@ static firn_rc read_refs(firn_arena *arena, firn_metadata *m, const char *what, 
 
 /* ---- schemas, specs, sort orders ---- */
 
+static firn_rc check_id(int32_t id, const char *key, const char *what, firn_err *err)
+{
+    if (id < 0 || id > FIRN_ID_MAX)
+        FIRN_FAIL(err, FIRN_E_CORRUPT, "%s: %s %d is out of range", what, key, id);
+    return FIRN_OK;
+}
+
 static firn_rc read_schemas(firn_arena *arena, firn_metadata *m, const char *what, firn_err *err)
 {
     json_t *list = NULL;
@@ -204,13 +211,14 @@ static firn_rc read_schemas(firn_arena *arena, firn_metadata *m, const char *wha
         m->schemas = FIRN_NEW_N(arena, firn_schema *, 1);
         FIRN_TRY(firn_schema_from_json(arena, only, what, &m->schemas[0], err));
         m->schema = m->schemas[0];
-        return FIRN_OK;
+        return check_id(m->schema->schema_id, "schema-id", what, err);
     }
     FIRN_TRY(firn_json_i32(m->json, "current-schema-id", what, &current_id, err));
     m->n_schemas = json_array_size(list);
     m->schemas = FIRN_NEW_N(arena, firn_schema *, m->n_schemas);
     for (size_t i = 0; i < m->n_schemas; i++) {
         FIRN_TRY(firn_schema_from_json(arena, json_array_get(list, i), what, &m->schemas[i], err));
+        FIRN_TRY(check_id(m->schemas[i]->schema_id, "schema-id", what, err));
         if (m->schemas[i]->schema_id == current_id)
             m->schema = m->schemas[i];
     }
@@ -249,6 +257,7 @@ static firn_rc read_specs(firn_arena *arena, firn_metadata *m, const char *what,
     for (size_t i = 0; i < m->n_specs; i++) {
         FIRN_TRY(
             firn_partition_spec_from_json(arena, json_array_get(list, i), what, &m->specs[i], err));
+        FIRN_TRY(check_id(m->specs[i]->spec_id, "spec-id", what, err));
         if (m->specs[i]->spec_id == default_id)
             m->spec = m->specs[i];
     }
@@ -267,8 +276,11 @@ static firn_rc read_last_partition_id(firn_metadata *m, const char *what, firn_e
         last = own > last ? own : last;
     }
     if (m->format_version > 1)
-        return firn_json_i32(m->json, "last-partition-id", what, &m->last_partition_id, err);
-    return firn_json_opt_i32(m->json, "last-partition-id", what, last, &m->last_partition_id, err);
+        FIRN_TRY(firn_json_i32(m->json, "last-partition-id", what, &m->last_partition_id, err));
+    else
+        FIRN_TRY(firn_json_opt_i32(m->json, "last-partition-id", what, last, &m->last_partition_id,
+                                   err));
+    return check_id(m->last_partition_id, "last-partition-id", what, err);
 }
 
 static firn_rc read_sort_orders(firn_arena *arena, firn_metadata *m, const char *what,
@@ -287,6 +299,7 @@ static firn_rc read_sort_orders(firn_arena *arena, firn_metadata *m, const char 
     for (size_t i = 0; i < n; i++) {
         firn_sort_order *order = NULL;
         FIRN_TRY(firn_sort_order_from_json(arena, json_array_get(list, i), what, &order, err));
+        FIRN_TRY(check_id(order->order_id, "order-id", what, err));
         m->sort_orders[m->n_sort_orders++] = order;
         if (order->order_id == default_id)
             m->sort_order = order;
@@ -375,7 +388,10 @@ static firn_rc read_head(firn_arena *arena, firn_metadata *m, const char *what, 
     FIRN_TRY(firn_json_i32(json, "last-column-id", what, &m->last_column_id, err));
     if (version >= 3)
         FIRN_TRY(firn_json_i64(json, "next-row-id", what, &m->next_row_id, err));
-    return FIRN_OK;
+    if (m->last_sequence_number < 0 || m->last_sequence_number == INT64_MAX || m->next_row_id < 0)
+        FIRN_FAIL(err, FIRN_E_CORRUPT, "%s: last-sequence-number or next-row-id is out of range",
+                  what);
+    return check_id(m->last_column_id, "last-column-id", what, err);
 }
 
 static firn_rc read_current_snapshot(firn_metadata *m, const char *what, firn_err *err)

@@ -8,7 +8,13 @@
 
 #define FIRN_MAIN_BRANCH "main"
 
-enum { FIRN_FORMAT_VERSION_MAX = 3, FIRN_FORMAT_VERSION_DEFAULT = 2 };
+enum {
+    FIRN_FORMAT_VERSION_MAX = 3,
+    FIRN_FORMAT_VERSION_DEFAULT = 2,
+    /* Ids of fields, schemas, specs and sort orders: room is left above for new ones, and for the ids that
+     * the specification reserves. */
+    FIRN_ID_MAX = 2000000000,
+};
 
 /* A view of one snapshot's JSON, from which its strings are borrowed. */
 firn_rc firn_snapshot_from_json(firn_arena *arena, const json_t *json, const char *what,

@@ -100,9 +100,10 @@ static int32_t parent_id_of(const firn_schema_change *change, int32_t id)
 static firn_rc no_such_column(const firn_schema_change *change, const char *verb, const char *path,
                               firn_err *err)
 {
-    const char *names[FIRN_SCHEMA_FIELDS_MAX > 1000 ? 1000 : FIRN_SCHEMA_FIELDS_MAX];
+    enum { SUGGESTIONS_MAX = 1000 };
+    const char *names[SUGGESTIONS_MAX];
     size_t n = 0;
-    for (; n < change->schema->root.n_fields && n < sizeof(names) / sizeof(names[0]); n++)
+    for (; n < change->schema->root.n_fields && n < SUGGESTIONS_MAX; n++)
         names[n] = change->schema->root.fields[n].name;
     const char *near = firn_nearest(path, names, n);
     FIRN_FAIL(err, FIRN_E_NO_COLUMN, "Cannot %s missing column: %s%s%s%s", verb, path,

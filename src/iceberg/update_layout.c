@@ -71,6 +71,8 @@ firn_rc firn_update_add_schema_fn(firn_updater *u, const json_t *update, const c
     schema->schema_id = pick_schema_id(u, schema, &found);
     u->last_schema_id = schema->schema_id;
     int32_t highest = firn_schema_highest_id(schema);
+    if (highest > FIRN_ID_MAX)
+        FIRN_FAIL(err, FIRN_E_INVALID, "%s: field id %d is out of range", what, highest);
     if (highest > u->m->last_column_id) {
         u->m->last_column_id = highest;
         u->changed = true;
@@ -197,6 +199,8 @@ firn_rc firn_updater_add_spec(firn_updater *u, const firn_partition_spec *spec, 
     firn_partition_spec *added = firn_arena_memdup(u->arena, spec, sizeof(*spec));
     added->spec_id = id;
     int32_t last = firn_partition_last_id(added);
+    if (last > FIRN_ID_MAX)
+        FIRN_FAIL(err, FIRN_E_INVALID, "partition field id %d is out of range", last);
     if (last > u->m->last_partition_id)
         u->m->last_partition_id = last;
     firn_vec_push(u->arena, &u->specs, added);

@@ -92,9 +92,11 @@ firn_rc firn_update_add_snapshot_fn(firn_updater *u, const json_t *update, const
     if (u->m->format_version == 1)
         json_object_del(json, "sequence-number");
     FIRN_TRY(firn_snapshot_from_json(u->arena, json, what, &snapshot, err));
-    if (snapshot.snapshot_id < 0)
-        FIRN_FAIL(err, FIRN_E_INVALID, "%s: snapshot-id %" PRId64 " is negative", what,
-                  snapshot.snapshot_id);
+    if (snapshot.snapshot_id < 0 || snapshot.sequence_number == INT64_MAX)
+        FIRN_FAIL(err, FIRN_E_INVALID,
+                  "%s: snapshot-id %" PRId64 " is negative, or sequence-number %" PRId64
+                  " out of range",
+                  what, snapshot.snapshot_id, snapshot.sequence_number);
     FIRN_TRY(check_new_snapshot(u, &snapshot, err));
     if (u->m->format_version >= 3)
         FIRN_TRY(take_row_ids(u, &snapshot, err));
@@ -365,19 +367,25 @@ static firn_rc prune_snapshot_log(firn_updater *u, firn_err *err)
     return FIRN_OK;
 }
 
+/* Is `later` more than the tolerance before `earlier`? */
+static bool goes_back(int64_t later_ms, int64_t earlier_ms)
+{
+    return (__int128)later_ms - earlier_ms < -CLOCK_TOLERANCE_MS;
+}
+
 static firn_rc check_clocks(const firn_updater *u, firn_err *err)
 {
     size_t n = u->snapshot_log.len;
     if (n == 0)
         return FIRN_OK;
     const firn_log_entry *last = &u->snapshot_log.items[n - 1];
-    if (u->now_ms - last->timestamp_ms < -CLOCK_TOLERANCE_MS)
+    if (goes_back(u->now_ms, last->timestamp_ms))
         FIRN_FAIL(err, FIRN_E_INVALID,
                   "Invalid update timestamp %" PRId64 ": before last snapshot log entry at %" PRId64
                   "; a clock is off by more than a minute",
                   u->now_ms, last->timestamp_ms);
     if (n > 1 && firn_imap_has(u->added_snapshots, last->snapshot_id) &&
-        last->timestamp_ms - last[-1].timestamp_ms < -CLOCK_TOLERANCE_MS)
+        goes_back(last->timestamp_ms, last[-1].timestamp_ms))
         FIRN_FAIL(err, FIRN_E_INVALID,
                   "Invalid snapshot timestamp %" PRId64
                   ": before the snapshot log's previous entry at %" PRId64
