@@ -58,6 +58,9 @@ firn_rc firn_is_temporary(firn_session *session, firn_arena *arena, const char *
 firn_rc firn_target_is_temporary(firn_session *session, const firn_parser *parser, bool *out,
                                  firn_err *err) FIRN_MUST_USE;
 
+/* A branch, a tag or a commit id of the lake. */
+firn_rc firn_parse_ref(firn_parser *parser, const char **out, firn_err *err) FIRN_MUST_USE;
+
 /* ---- pieces of grammar --------------------------------------------------------------------------------- */
 
 /* ('k' = 'v', k.l = 1, ...) to an object of strings; `what` names the clause in messages. Owned by the parser's arena. */

@@ -187,7 +187,6 @@ static const family families[] = {
     {"use ref", firn_exec_refs},
     {"use reference", firn_exec_refs},
     {"use", firn_exec_schema},
-    {"assign", firn_exec_refs},
     {"set", firn_exec_duck},
     {"reset", firn_exec_duck},
     {"pragma", firn_exec_duck},
