@@ -210,6 +210,34 @@ static void one_table_twice_is_refused(void **state)
     assert_fails(f, commit_appends(f, two, names, 2), FIRN_E_INVALID, "s.a is named twice");
 }
 
+/* Whatever fails for good while the commit is made: files are deleted after a known failure, and only then. */
+static void after_an_unknown_outcome_nothing_is_discarded(void **state)
+{
+    fixture *f = *state;
+    static const char *const names[] = {"a"};
+    int unknown = 0, n = 0;
+    firn_rc rc;
+    do {
+        appender one = {.f = f};
+        size_t before = snapshots(f, NULL, "s", "a");
+        setenv("FIRN_FAULT_FAIL", firn_arena_printf(f->arena, "%d+:unknown", ++n), 1);
+        firn_fault_reload();
+        rc = commit_appends(f, &one, names, 1);
+        unsetenv("FIRN_FAULT_FAIL");
+        firn_fault_reload();
+        bool landed = snapshots(f, NULL, "s", "a") > before;
+        if (rc == FIRN_E_UNKNOWN_OUTCOME) {
+            unknown++;
+            assert_true(f->err.outcome_unknown);
+            assert_int_equal(one.discarded, 0);
+        } else {
+            assert_int_equal(landed, rc == FIRN_OK);
+            assert_int_equal(one.discarded, rc == FIRN_OK ? 0 : 1);
+        }
+    } while (rc != FIRN_OK);
+    assert_true(unknown >= 2 && n - 1 > unknown);
+}
+
 /* ---- many processes --------------------------------------------------------------------------- */
 
 enum { PROCESSES = 8, COMMITS = 50 };
@@ -363,6 +391,7 @@ int main(void)
         TABLES(retries_end),
         TABLES(a_broken_rule_is_not_retried),
         TABLES(one_table_twice_is_refused),
+        TABLES(after_an_unknown_outcome_nothing_is_discarded),
         TABLES(eight_processes_append_to_one_table),
         TABLES(eight_processes_create_tables),
         TABLES(one_name_is_given_once),
