@@ -75,8 +75,6 @@ static firn_rc read_snapshots(firn_arena *arena, firn_metadata *m, const char *w
 {
     json_t *list = NULL;
     FIRN_TRY(firn_json_opt_array(m->json, "snapshots", what, &list, err));
-    firn_imap *index = firn_imap_new(arena);
-    m->index = index;
     m->n_snapshots = json_array_size(list);
     m->snapshots = FIRN_NEW_N(arena, firn_snapshot, m->n_snapshots);
     for (size_t i = 0; i < m->n_snapshots; i++) {
@@ -89,11 +87,11 @@ static firn_rc read_snapshots(firn_arena *arena, firn_metadata *m, const char *w
                       "%s: Invalid snapshot with sequence number %" PRId64
                       " greater than last sequence number %" PRId64,
                       what, snapshot->sequence_number, m->last_sequence_number);
-        if (firn_imap_has(index, snapshot->snapshot_id))
-            FIRN_FAIL(err, FIRN_E_CORRUPT, "%s: snapshot id %" PRId64 " is there twice", what,
-                      snapshot->snapshot_id);
-        firn_snapshot_index_put(index, snapshot->snapshot_id, i);
     }
+    int64_t twice;
+    m->index = firn_snapshot_index_new(arena, m->snapshots, m->n_snapshots, &twice);
+    if (!m->index)
+        FIRN_FAIL(err, FIRN_E_CORRUPT, "%s: snapshot id %" PRId64 " is there twice", what, twice);
     return FIRN_OK;
 }
 

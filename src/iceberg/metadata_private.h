@@ -4,7 +4,7 @@
 
 #include "iceberg/metadata.h"
 
-#include "base/map.h"
+#include "snapshot_index.h"
 
 #define FIRN_MAIN_BRANCH "main"
 
@@ -27,18 +27,5 @@ json_t *firn_snapshot_ref_to_json(const firn_snapshot_ref *ref); /* new referenc
 
 /* Without trailing slashes; "file:///" and "/" stay. */
 char *firn_location_trimmed(firn_arena *arena, const char *location);
-
-/* Index of snapshots: id -> position + 1 as a pointer, so that it outlives a growing array. */
-static inline void firn_snapshot_index_put(firn_imap *index, int64_t snapshot_id, size_t position)
-{
-    firn_imap_put(index, snapshot_id, (void *)(uintptr_t)(position + 1));
-}
-static inline bool firn_snapshot_index_get(const firn_imap *index, int64_t snapshot_id,
-                                           size_t *position)
-{
-    uintptr_t found = (uintptr_t)firn_imap_get(index, snapshot_id);
-    *position = (size_t)found - 1;
-    return found != 0;
-}
 
 #endif

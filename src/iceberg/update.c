@@ -87,7 +87,7 @@ static void start_empty(firn_updater *u)
     u->m->last_partition_id = FIRN_PARTITION_ID_START - 1;
     u->m->format_version = FIRN_FORMAT_VERSION_DEFAULT;
     u->snapshot_id = -1;
-    u->index = firn_imap_new(u->arena);
+    u->index = firn_snapshot_index_new(u->arena, NULL, 0, NULL);
 }
 
 /* Specs and orders are few; a fresh copy by way of their JSON has no strings of the base's arena. */
@@ -110,6 +110,14 @@ static firn_rc copy_layout(firn_updater *u, firn_err *err)
     return FIRN_OK;
 }
 
+static void copy_log(firn_arena *arena, firn_log_list *log, const firn_log_entry *entries, size_t n)
+{
+    firn_vec_reserve(arena, log, n + 1);
+    if (n > 0)
+        memcpy(log->items, entries, n * sizeof(*entries));
+    log->len = n;
+}
+
 static void copy_snapshots(firn_updater *u)
 {
     const firn_metadata *base = u->base;
@@ -117,23 +125,20 @@ static void copy_snapshots(firn_updater *u)
     if (base->n_snapshots > 0)
         memcpy(u->snapshots.items, base->snapshots, base->n_snapshots * sizeof(firn_snapshot));
     u->snapshots.len = base->n_snapshots;
-    u->index = firn_imap_new(u->arena);
+    u->index = firn_snapshot_index_copy(u->arena, base->index);
     for (size_t i = 0; i < u->snapshots.len; i++) {
         firn_snapshot *snapshot = &u->snapshots.items[i];
         if (snapshot->n_manifests > 0)
             snapshot->manifests = firn_arena_memdup(u->arena, snapshot->manifests,
                                                     snapshot->n_manifests * sizeof(const char *));
-        firn_snapshot_index_put(u->index, snapshot->snapshot_id, i);
     }
     for (size_t i = 0; i < base->n_refs; i++) {
         firn_snapshot_ref ref = base->refs[i];
         ref.name = firn_arena_strdup(u->arena, ref.name);
         firn_vec_push(u->arena, &u->refs, ref);
     }
-    for (size_t i = 0; i < base->n_snapshot_log; i++)
-        firn_vec_push(u->arena, &u->snapshot_log, base->snapshot_log[i]);
-    for (size_t i = 0; i < base->n_metadata_log; i++)
-        firn_vec_push(u->arena, &u->metadata_log, base->metadata_log[i]);
+    copy_log(u->arena, &u->snapshot_log, base->snapshot_log, base->n_snapshot_log);
+    copy_log(u->arena, &u->metadata_log, base->metadata_log, base->n_metadata_log);
 }
 
 /* Members that old documents lack although the view has them: put what the view shows into the document. */

@@ -5,6 +5,7 @@
 
 #include "iceberg/update.h"
 
+#include "base/map.h"
 #include "base/uuid.h"
 
 /* ---- one at a time ---- */

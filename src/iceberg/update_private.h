@@ -12,7 +12,11 @@
 
 #include "metadata_private.h"
 
+#include "base/map.h"
+
 enum { FIRN_UPDATER_MEMBERS_MAX = 32 };
+
+typedef FIRN_VEC(firn_log_entry) firn_log_list;
 
 typedef struct firn_updater {
     firn_arena *arena;
@@ -31,9 +35,9 @@ typedef struct firn_updater {
     FIRN_VEC(firn_sort_order *) sort_orders;
     FIRN_VEC(firn_snapshot) snapshots;
     FIRN_VEC(firn_snapshot_ref) refs;
-    FIRN_VEC(firn_log_entry) snapshot_log;
-    FIRN_VEC(firn_log_entry) metadata_log;
-    firn_imap *index; /* as in firn_metadata.index; NULL after a removal until it is needed */
+    firn_log_list snapshot_log;
+    firn_log_list metadata_log;
+    firn_snapshot_index *index; /* as in firn_metadata; NULL after a removal until it is needed */
 
     int32_t schema_id, spec_id, order_id; /* current and defaults */
     int64_t snapshot_id;                  /* current, -1: none */

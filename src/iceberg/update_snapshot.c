@@ -12,13 +12,11 @@
 
 enum { CLOCK_TOLERANCE_MS = 60 * 1000 }; /* between writers' clocks, as in Java */
 
-static firn_imap *snapshot_index(firn_updater *u)
+static firn_snapshot_index *snapshot_index(firn_updater *u)
 {
-    if (!u->index) {
-        u->index = firn_imap_new(u->arena);
-        for (size_t i = 0; i < u->snapshots.len; i++)
-            firn_snapshot_index_put(u->index, u->snapshots.items[i].snapshot_id, i);
-    }
+    int64_t twice;
+    if (!u->index)
+        u->index = firn_snapshot_index_new(u->arena, u->snapshots.items, u->snapshots.len, &twice);
     return u->index;
 }
 
@@ -103,7 +101,7 @@ firn_rc firn_update_add_snapshot_fn(firn_updater *u, const json_t *update, const
     if (snapshot.sequence_number > u->m->last_sequence_number)
         u->m->last_sequence_number = snapshot.sequence_number;
 
-    firn_snapshot_index_put(snapshot_index(u), snapshot.snapshot_id, u->snapshots.len);
+    firn_snapshot_index_put(u->arena, snapshot_index(u), snapshot.snapshot_id, u->snapshots.len);
     firn_vec_push(u->arena, &u->snapshots, snapshot);
     json_array_append(firn_updater_list(u, "snapshots"), json);
     firn_imap_put(u->added_snapshots, snapshot.snapshot_id, u);

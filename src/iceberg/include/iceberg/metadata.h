@@ -73,21 +73,30 @@ typedef struct firn_metadata {
 
 enum { FIRN_METADATA_BYTES_MAX = 512 << 20 };
 
-firn_rc firn_metadata_from_json(firn_arena *arena, json_t *json, const char *what, firn_metadata **out, firn_err *err) FIRN_MUST_USE; /* takes its own reference */
+firn_rc firn_metadata_from_json(firn_arena *arena, json_t *json, const char *what,
+                                firn_metadata **out,
+                                firn_err *err) FIRN_MUST_USE; /* takes its own reference */
 /* Plain or gzip ("*.gz.metadata.json" or by magic). CORRUPT names the file and the member. */
-firn_rc firn_metadata_parse(firn_arena *arena, firn_bytes text, const char *what, firn_metadata **out, firn_err *err) FIRN_MUST_USE;
-firn_rc firn_metadata_load(firn_storage *storage, firn_arena *arena, const char *location, firn_metadata **out, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_metadata_parse(firn_arena *arena, firn_bytes text, const char *what,
+                            firn_metadata **out, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_metadata_load(firn_storage *storage, firn_arena *arena, const char *location,
+                           firn_metadata **out, firn_err *err) FIRN_MUST_USE;
 /* Write as a new file "<table location>/metadata/<5-digit version>-<uuid>.metadata.json" (gzip by table property
  * write.metadata.compression-codec); version follows the number in `previous_location` (NULL: 0). */
-firn_rc firn_metadata_store(firn_storage *storage, firn_arena *arena, const firn_metadata *metadata, const char *previous_location, char **location, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_metadata_store(firn_storage *storage, firn_arena *arena, const firn_metadata *metadata,
+                            const char *previous_location, char **location,
+                            firn_err *err) FIRN_MUST_USE;
 
-const firn_snapshot *firn_metadata_snapshot(const firn_metadata *metadata, int64_t snapshot_id); /* NULL if unknown */
-const firn_snapshot_ref *firn_metadata_ref(const firn_metadata *metadata, const char *name);     /* NULL if unknown */
+const firn_snapshot *firn_metadata_snapshot(const firn_metadata *metadata,
+                                            int64_t snapshot_id); /* NULL if unknown */
+const firn_snapshot_ref *firn_metadata_ref(const firn_metadata *metadata,
+                                           const char *name); /* NULL if unknown */
 const firn_schema *firn_metadata_schema(const firn_metadata *metadata, int32_t schema_id);
 const firn_partition_spec *firn_metadata_spec(const firn_metadata *metadata, int32_t spec_id);
 const firn_sort_order *firn_metadata_sort_order(const firn_metadata *metadata, int32_t order_id);
 /* The snapshot that was current at the instant, by snapshot-log (not lineage). NULL: before the first. */
-const firn_snapshot *firn_metadata_snapshot_as_of(const firn_metadata *metadata, int64_t timestamp_ms);
+const firn_snapshot *firn_metadata_snapshot_as_of(const firn_metadata *metadata,
+                                                  int64_t timestamp_ms);
 /* Property or default. */
 const char *firn_metadata_property(const firn_metadata *metadata, const char *key, const char *def);
 int64_t firn_metadata_property_i64(const firn_metadata *metadata, const char *key, int64_t def);
@@ -101,7 +110,9 @@ struct firn_name_mapping_field {
     firn_name_mapping_field *fields;
     size_t n_fields;
 };
-firn_rc firn_name_mapping_parse(firn_arena *arena, const char *json_text, firn_name_mapping_field **fields, size_t *n, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_name_mapping_parse(firn_arena *arena, const char *json_text,
+                                firn_name_mapping_field **fields, size_t *n,
+                                firn_err *err) FIRN_MUST_USE;
 char *firn_name_mapping_of_schema(firn_arena *arena, const firn_schema *schema); /* JSON text */
 
 #endif

@@ -23,17 +23,23 @@ typedef struct firn_transform {
     const char *name; /* canonical text: "bucket[16]", "day"; the original for UNKNOWN */
 } firn_transform;
 
-firn_transform firn_transform_parse(firn_arena *arena, const char *text); /* UNKNOWN if not understood */
+firn_transform firn_transform_parse(firn_arena *arena,
+                                    const char *text); /* UNKNOWN if not understood */
 /* INVALID with the reason when the transform cannot take the type. */
-firn_rc firn_transform_check(const firn_transform *transform, const firn_type *source, firn_err *err) FIRN_MUST_USE;
-const firn_type *firn_transform_result(firn_arena *arena, const firn_transform *transform, const firn_type *source);
-firn_rc firn_transform_apply(firn_arena *arena, const firn_transform *transform, const firn_type *source, const firn_value *value, firn_value *out, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_transform_check(const firn_transform *transform, const firn_type *source,
+                             firn_err *err) FIRN_MUST_USE;
+const firn_type *firn_transform_result(firn_arena *arena, const firn_transform *transform,
+                                       const firn_type *source);
+firn_rc firn_transform_apply(firn_arena *arena, const firn_transform *transform,
+                             const firn_type *source, const firn_value *value, firn_value *out,
+                             firn_err *err) FIRN_MUST_USE;
 /* "2024-02-15", "2024-02", "2024-02-15-10", "3": as Java prints partition values in paths and metadata tables. */
-char *firn_transform_human(firn_arena *arena, const firn_transform *transform, const firn_type *source, const firn_value *result);
+char *firn_transform_human(firn_arena *arena, const firn_transform *transform,
+                           const firn_type *source, const firn_value *result);
 
 typedef struct firn_partition_field {
     int32_t field_id;
-    int32_t source_id; /* first of source_ids */
+    int32_t source_id;   /* first of source_ids */
     int32_t *source_ids; /* v3 multi-argument transforms */
     size_t n_source_ids;
     const char *name;
@@ -46,13 +52,17 @@ typedef struct firn_partition_spec {
     size_t n_fields;
 } firn_partition_spec;
 
-firn_rc firn_partition_spec_from_json(firn_arena *arena, const json_t *json, const char *what, firn_partition_spec **out, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_partition_spec_from_json(firn_arena *arena, const json_t *json, const char *what,
+                                      firn_partition_spec **out, firn_err *err) FIRN_MUST_USE;
 json_t *firn_partition_spec_to_json(const firn_partition_spec *spec); /* new reference */
-bool firn_partition_spec_is_unpartitioned(const firn_partition_spec *spec); /* no fields or all void */
+bool firn_partition_spec_is_unpartitioned(
+    const firn_partition_spec *spec); /* no fields or all void */
 /* Struct type of the partition tuple; a field whose source column is gone has type unknown. */
-firn_type *firn_partition_type(firn_arena *arena, const firn_partition_spec *spec, const firn_schema *schema);
+firn_type *firn_partition_type(firn_arena *arena, const firn_partition_spec *spec,
+                               const firn_schema *schema);
 /* "ts_day=2024-02-15/category=Books", URL-encoded as Java does. */
-char *firn_partition_path(firn_arena *arena, const firn_partition_spec *spec, const firn_schema *schema, const firn_value *values);
+char *firn_partition_path(firn_arena *arena, const firn_partition_spec *spec,
+                          const firn_schema *schema, const firn_value *values);
 /* The same fields under the same transforms, ids aside. */
 bool firn_partition_spec_compatible(const firn_partition_spec *a, const firn_partition_spec *b);
 
@@ -69,7 +79,8 @@ typedef struct firn_sort_order {
     size_t n_fields;
 } firn_sort_order;
 
-firn_rc firn_sort_order_from_json(firn_arena *arena, const json_t *json, const char *what, firn_sort_order **out, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_sort_order_from_json(firn_arena *arena, const json_t *json, const char *what,
+                                  firn_sort_order **out, firn_err *err) FIRN_MUST_USE;
 json_t *firn_sort_order_to_json(const firn_sort_order *order); /* new reference */
 
 #endif
