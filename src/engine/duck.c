@@ -462,15 +462,20 @@ static firn_rc call_text(firn_session *session, duckdb_prepared_statement *kept,
     return FIRN_OK;
 }
 
+json_t *firn_duck_json_load(firn_arena *arena, const char *text)
+{
+    FIRN_AUTO_BUF firn_buf marked = {0};
+    mark_bare(&marked, text);
+    return firn_json_own(arena, json_loadb((const char *)marked.data, marked.len, 0, NULL));
+}
+
 firn_rc firn_duck_parse(firn_session *session, firn_arena *arena, const char *sql, json_t **node,
                         firn_err *err)
 {
     FIRN_AUTO_BUF firn_buf raw = {0};
-    FIRN_AUTO_BUF firn_buf text = {0};
     FIRN_TRY(call_text(session, &session->parse, "SELECT json_serialize_sql($1::VARCHAR)", sql,
                        &raw, err));
-    mark_bare(&text, firn_buf_cstr(&raw));
-    json_t *root = firn_json_own(arena, json_loadb((const char *)text.data, text.len, 0, NULL));
+    json_t *root = firn_duck_json_load(arena, firn_buf_cstr(&raw));
     if (root == NULL) {
         FIRN_FAIL(err, FIRN_E_ENGINE, "DuckDB's syntax tree of the statement could not be read");
     }

@@ -63,6 +63,10 @@ firn_rc firn_duck_parse(firn_session *session, firn_arena *arena, const char *sq
 firn_rc firn_duck_unparse(firn_session *session, firn_arena *arena, const json_t *node, char **sql,
                           firn_err *err) FIRN_MUST_USE;
 
+/* JSON as DuckDB writes it: numbers that jansson cannot hold (unsigned 64-bit, NaN, Infinity) become marked strings, which
+ * firn_duck_unparse makes bare again. NULL if it does not parse. */
+json_t *firn_duck_json_load(firn_arena *arena, const char *text);
+
 /* ---- values ---------------------------------------------------------------------------------------- */
 
 /* A logical type, looked at once: what printing a vector's rows needs. */

@@ -12,10 +12,9 @@ typedef struct firn_footer_column firn_footer_column;
 struct firn_footer_column {
     const char *name;
     int32_t field_id;      /* -1: none */
-    const char *duck_type; /* of leaves; as DuckDB reads it: "INTEGER"; NULL for groups */
-    const char *logical;   /* "ListType()", "MapType()", ... ; "" none */
-    const char *physical;  /* "INT32"; NULL for groups */
-    bool repeated;
+    const char *duck_type; /* leaves: as DuckDB reads it, "INTEGER"; NULL for groups */
+    const char *physical;  /* leaves: "INT32" */
+    bool is_list, is_map, repeated;
     firn_footer_column *children;
     size_t n_children;
 };

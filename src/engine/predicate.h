@@ -16,6 +16,7 @@ void firn_planner_free(firn_planner *planner);
 typedef struct firn_plan_scan {
     const firn_schema *schema;
     const char *stub;        /* out of firn_plan_stub: "(SELECT c0 AS id, ... FROM firn_stub_3)" */
+    const char *table;       /* out: the stub itself */
     const firn_expr *filter; /* out of firn_plan_filters: TRUE if nothing is known */
     bool exact;              /* out: the filter is all that restricts the rows of this scan */
 } firn_plan_scan;

@@ -21,6 +21,7 @@ firn_rc firn_type_from_sql(firn_arena *arena, const char *text, firn_type **out,
 typedef struct firn_read_options {
     const firn_metadata *metadata;
     const firn_snapshot *snapshot; /* NULL: current */
+    bool at_empty;                 /* snapshot NULL stands for the table before its first snapshot */
     const firn_schema *schema;     /* NULL: of the snapshot (time travel) or current */
     const firn_expr
         *filter;           /* for pruning only: DuckDB evaluates the query's own predicates again */
@@ -28,6 +29,7 @@ typedef struct firn_read_options {
     bool with_row_lineage; /* v3: _row_id, _last_updated_sequence_number */
     const char *const *only_files; /* restrict to these data files; NULL: all */
     size_t n_only_files;
+    int64_t row_limit; /* > 0: so many rows suffice, planning may stop there */
     const char *table_text; /* for messages */
 } firn_read_options;
 /* A parenthesised SELECT that yields the table's rows, deletes applied, columns named and ordered as in the schema. What it

@@ -180,6 +180,25 @@ static void sequence(duckdb_function_info info, duckdb_data_chunk input, duckdb_
     }
 }
 
+static void constant(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output)
+{
+    call c = call_of(info, input);
+    const int64_t *which = duckdb_vector_get_data(duckdb_data_chunk_get_vector(input, 2));
+    for (idx_t row = 0; row < c.rows; row++) {
+        const firn_live_file *file = file_at(&c, row);
+        if (file == NULL) {
+            return;
+        }
+        bool known = which[row] >= 0 && (uint64_t)which[row] < file->n_constants;
+        if (known && file->constants[which[row]] != NULL) {
+            duckdb_vector_assign_string_element(output, row, file->constants[which[row]]);
+        } else {
+            duckdb_vector_ensure_validity_writable(output);
+            duckdb_validity_set_row_invalid(duckdb_vector_get_validity(output), row);
+        }
+    }
+}
+
 firn_rc firn_scan_functions(firn_scan_registry *registry, duckdb_connection conn, firn_err *err)
 {
     static const struct {
@@ -190,7 +209,8 @@ firn_rc firn_scan_functions(firn_scan_registry *registry, duckdb_connection conn
     } FUNCTIONS[] = {{"firn_deleted", deleted, DUCKDB_TYPE_BOOLEAN, 3},
                      {"firn_location", location, DUCKDB_TYPE_VARCHAR, 2},
                      {"firn_first_row_id", first_row_id, DUCKDB_TYPE_BIGINT, 2},
-                     {"firn_sequence", sequence, DUCKDB_TYPE_BIGINT, 2}};
+                     {"firn_sequence", sequence, DUCKDB_TYPE_BIGINT, 2},
+                     {"firn_constant", constant, DUCKDB_TYPE_VARCHAR, 3}};
     static const duckdb_type PARAMS[] = {DUCKDB_TYPE_BIGINT, DUCKDB_TYPE_UBIGINT,
                                          DUCKDB_TYPE_BIGINT};
     for (size_t i = 0; i < sizeof(FUNCTIONS) / sizeof(FUNCTIONS[0]); i++) {

@@ -5,6 +5,7 @@
  *   firn_location(scan BIGINT, file_index UBIGINT) -> VARCHAR
  *   firn_first_row_id(scan BIGINT, file_index UBIGINT) -> BIGINT, NULL if the file has none
  *   firn_sequence(scan BIGINT, file_index UBIGINT) -> BIGINT
+ *   firn_constant(scan BIGINT, file_index UBIGINT, k BIGINT) -> VARCHAR: the file's k-th identity partition value
  *
  * A scan is known by a number, never by an address, because SQL text can say anything; it stays registered until its arena ends,
  * which is after the query that reads it. @locks a read-write lock around the table of scans; entries never change.
@@ -21,6 +22,8 @@ typedef struct firn_live_file {
     const firn_dv *deleted; /* NULL: none */
     int64_t first_row_id;   /* -1: none */
     int64_t sequence_number;
+    const char *const *constants; /* texts, NULL for null */
+    size_t n_constants;
 } firn_live_file;
 
 typedef struct firn_scan_registry firn_scan_registry;

@@ -1,0 +1,44 @@
+/* Lake tables in DuckDB's syntax tree: finding them (below CTEs, subqueries, joins, views), working out which snapshot each one
+ * means, and putting a name in its place that is later replaced by SQL text.
+ */
+#ifndef ENGINE_READ_TREE_H
+#define ENGINE_READ_TREE_H
+
+#include "predicate.h"
+
+typedef struct firn_occurrence {
+    json_t *node;     /* its BASE_TABLE, already renamed to `mark` */
+    const char *mark; /* "__firn_7__" */
+    const char *text; /* "bronze.orders", for messages */
+    firn_ident ident;
+    const char *ref; /* catalog ref */
+    firn_table table;
+    const firn_snapshot *snapshot;
+    bool at_empty;
+    const firn_schema *schema;
+    const char *metadata_table; /* NULL: the table itself */
+    bool aliased;               /* the statement gave it an alias */
+    const char *sql;            /* a text that stands for it, when it is no scan */
+    firn_plan_scan scan;
+} firn_occurrence;
+
+typedef struct firn_tree {
+    json_t *root;
+    FIRN_VEC(firn_occurrence *) tables;
+    FIRN_VEC(firn_ident) references; /* tables and views that the statement itself names */
+    bool restricts;       /* has a WHERE, JOIN, HAVING or QUALIFY somewhere: predicates may exist */
+    bool volatile_inputs; /* something that a plan made elsewhere would evaluate otherwise */
+} firn_tree;
+
+/* `sql`: one SELECT-like statement, after firn_read_time_travel. */
+firn_rc firn_tree_open(firn_session *session, firn_arena *arena, const char *sql, firn_tree *out,
+                       firn_err *err) FIRN_MUST_USE;
+/* Only the names, nothing is loaded or replaced; *out->references. */
+firn_rc firn_tree_references(firn_session *session, firn_arena *arena, const char *sql,
+                             firn_tree *out, firn_err *err) FIRN_MUST_USE;
+
+/* Snapshot and schema that AT (VERSION => ...) or AT (TIMESTAMP => ...) means; `at` is DuckDB's at_clause. */
+firn_rc firn_travel_resolve(firn_session *session, firn_arena *arena, const json_t *at,
+                            firn_occurrence *occurrence, firn_err *err) FIRN_MUST_USE;
+
+#endif
