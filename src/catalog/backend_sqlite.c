@@ -363,14 +363,16 @@ static firn_rc set_up(sqlite_db *db, bool create, firn_err *err)
                  "open", err));
     int64_t version;
     FIRN_TRY(schema_version(db, &version, err));
-    if (version == FIRN_CATALOG_SCHEMA_VERSION) {
-        return FIRN_OK;
-    }
     if (version == 0 && !create) {
         FIRN_FAIL(err, FIRN_E_NOT_FOUND, "%s is empty, not a catalog yet: `firn init` makes it one",
                   db->path);
     }
-    FIRN_TRY(enter_wal(db, err));
+    if (sqlite3_db_readonly(db->handle, "main") == 0) {
+        FIRN_TRY(enter_wal(db, err)); /* a copy made by other tools may have lost it */
+    }
+    if (version == FIRN_CATALOG_SCHEMA_VERSION) {
+        return FIRN_OK;
+    }
     return migrate(db, err);
 }
 
