@@ -204,6 +204,18 @@ const char *firn_name_sql(firn_arena *arena, const char *name)
     return name;
 }
 
+char *firn_ident_sql(firn_arena *arena, firn_ident ident)
+{
+    size_t n = 0;
+    char **levels = firn_str_split(arena, ident.ns, FIRN_NS_SEP[0], &n);
+    const char **parts = FIRN_NEW_N(arena, const char *, n + 1);
+    for (size_t i = 0; i < n; i++) {
+        parts[i] = firn_name_sql(arena, levels[i]);
+    }
+    parts[n] = firn_name_sql(arena, ident.name);
+    return firn_str_join(arena, parts, n + 1, ".");
+}
+
 /* ---- pieces of grammar --------------------------------------------------------------------------------- */
 
 firn_rc firn_parse_integer(firn_parser *parser, int64_t *out, firn_err *err)

@@ -1,0 +1,231 @@
+/* CALL: Iceberg's procedures by their names in Spark, with arguments by position or by name.
+ *
+ *   CALL [catalog.][system.]name(value, ...)      CALL name(table => 'bronze.orders', snapshot_id => 123)
+ *
+ * A procedure is a row of the table below: its parameters and the function that runs it. All of them are one catalog commit on the
+ * session's branch, and give one row (or several) of what they did.
+ */
+#include "call.h"
+
+#include <string.h>
+
+/* ---- arguments --------------------------------------------------------------------------------------------- */
+
+/* 'text', 12, -12, TRUE, NULL, TIMESTAMP 'text': as text; NULL for NULL. */
+static firn_rc parse_value(firn_parser *parser, const char **out, firn_err *err)
+{
+    const firn_token *token = firn_peek(parser);
+    int64_t number = 0;
+    (void)(firn_accept(parser, "timestamp with time zone") || firn_accept(parser, "timestamptz") ||
+           firn_accept(parser, "timestamp") || firn_accept(parser, "date"));
+    token = firn_peek(parser);
+    *out = NULL;
+    if (parser->at < parser->end && token->kind == FIRN_TOKEN_STRING) {
+        return firn_parse_string(parser, out, err);
+    }
+    if (firn_accept(parser, "null")) {
+        return FIRN_OK;
+    }
+    if (firn_accept(parser, "true")) {
+        *out = "true";
+        return FIRN_OK;
+    }
+    if (firn_accept(parser, "false")) {
+        *out = "false";
+        return FIRN_OK;
+    }
+    if (parser->at < parser->end &&
+        (token->kind == FIRN_TOKEN_NUMBER || firn_at_words(parser, "-"))) {
+        FIRN_TRY(firn_parse_integer(parser, &number, err));
+        *out = firn_i64_text(parser->arena, number);
+        return FIRN_OK;
+    }
+    return firn_syntax_error(parser, err, "a value: 'text', a number, TRUE, FALSE or NULL");
+}
+
+static size_t n_parameters(const firn_procedure *procedure)
+{
+    size_t n = 0;
+    while (n < FIRN_CALL_ARGUMENTS_MAX && procedure->parameters[n] != NULL) {
+        n++;
+    }
+    return n;
+}
+
+static firn_rc parameter_index(const firn_procedure *procedure, const char *name, size_t *out,
+                               firn_err *err)
+{
+    size_t n = n_parameters(procedure);
+    for (*out = 0; *out < n; (*out)++) {
+        if (firn_strcaseeq(name, procedure->parameters[*out])) {
+            return FIRN_OK;
+        }
+    }
+    const char *near = firn_nearest(name, procedure->parameters, n);
+    FIRN_FAIL(err, FIRN_E_INVALID, "%s has no parameter %s%s%s%s", procedure->name, name,
+              near != NULL ? ". Did you mean " : "", near != NULL ? near : "",
+              near != NULL ? "?" : "");
+}
+
+static firn_rc parse_argument(firn_call *call, size_t *position, firn_err *err)
+{
+    firn_parser *parser = call->parser;
+    const firn_procedure *procedure = call->procedure;
+    const firn_token *next = firn_peek_at(parser, 1);
+    bool named = parser->at + 1 < parser->end && next->kind == FIRN_TOKEN_PUNCT && next->len == 2 &&
+                 (strncmp(parser->tokens->text + next->start, "=>", 2) == 0 ||
+                  strncmp(parser->tokens->text + next->start, ":=", 2) == 0);
+    size_t index = *position;
+    if (named) {
+        const char *name = NULL;
+        FIRN_TRY(firn_parse_name(parser, &name, err));
+        parser->at++;
+        FIRN_TRY(parameter_index(procedure, name, &index, err));
+        *position = SIZE_MAX; /* positions end where names begin */
+    } else if (index == SIZE_MAX) {
+        return firn_syntax_error(parser, err, "name => value, as before");
+    } else if (index >= n_parameters(procedure)) {
+        FIRN_FAIL(err, FIRN_E_INVALID, "%s takes %zu arguments", procedure->name,
+                  n_parameters(procedure));
+    } else {
+        ++*position;
+    }
+    if (call->given[index]) {
+        FIRN_FAIL(err, FIRN_E_INVALID, "%s is given %s twice", procedure->name,
+                  procedure->parameters[index]);
+    }
+    call->given[index] = true;
+    return parse_value(parser, &call->arguments[index], err);
+}
+
+static firn_rc parse_arguments(firn_call *call, firn_err *err)
+{
+    const firn_procedure *procedure = call->procedure;
+    size_t position = 0;
+    FIRN_TRY(firn_expect(call->parser, "(", err));
+    for (bool first = true; !firn_accept(call->parser, ")"); first = false) {
+        if (!first) {
+            FIRN_TRY(firn_expect(call->parser, ",", err));
+        }
+        FIRN_TRY(parse_argument(call, &position, err));
+    }
+    FIRN_TRY(firn_parse_end(call->parser, err));
+    for (size_t i = 0; i < procedure->n_required; i++) {
+        if (call->arguments[i] == NULL) {
+            FIRN_FAIL(err, FIRN_E_INVALID, "%s needs the argument %s", procedure->name,
+                      procedure->parameters[i]);
+        }
+    }
+    return FIRN_OK;
+}
+
+firn_rc firn_call_i64(const firn_call *call, size_t index, int64_t *out, firn_err *err)
+{
+    if (call->arguments[index] == NULL || !firn_parse_i64(call->arguments[index], out)) {
+        FIRN_FAIL(err, FIRN_E_TYPE, "%s: %s must be a whole number, not '%s'",
+                  call->procedure->name, call->procedure->parameters[index],
+                  call->arguments[index] != NULL ? call->arguments[index] : "NULL");
+    }
+    return FIRN_OK;
+}
+
+firn_rc firn_call_timestamp_ms(const firn_call *call, size_t index, int64_t *out, firn_err *err)
+{
+    int64_t us = 0;
+    const char *text = call->arguments[index];
+    if (firn_parse_i64(text, out)) {
+        return FIRN_OK; /* milliseconds, as the metadata tables' internals give them */
+    }
+    if (!firn_parse_timestamp(text, &us, NULL)) {
+        FIRN_FAIL(err, FIRN_E_TYPE, "%s: '%s' is no timestamp like '2024-02-15 10:20:30'",
+                  call->procedure->name, text);
+    }
+    *out = us / 1000;
+    return FIRN_OK;
+}
+
+/* ---- procedures ---------------------------------------------------------------------------------------------- */
+
+static const firn_procedure procedures[] = {
+    {"rollback_to_snapshot", {"table", "snapshot_id"}, 2, firn_call_rollback_to_snapshot},
+    {"rollback_to_timestamp", {"table", "timestamp"}, 2, firn_call_rollback_to_timestamp},
+    {"set_current_snapshot", {"table", "snapshot_id", "ref"}, 1, firn_call_set_current_snapshot},
+    {"cherrypick_snapshot", {"table", "snapshot_id"}, 2, firn_call_cherrypick},
+    {"publish_changes", {"table", "wap_id"}, 2, firn_call_publish_changes},
+    {"fast_forward", {"table", "branch", "to"}, 3, firn_call_fast_forward},
+    {"register_table", {"table", "metadata_file"}, 2, firn_call_register_table},
+    {"ancestors_of", {"table", "snapshot_id"}, 1, firn_call_ancestors_of},
+};
+enum { N_PROCEDURES = sizeof(procedures) / sizeof(procedures[0]) };
+
+/* Spark's procedures that firn does otherwise. */
+static const char *const elsewhere[] = {"expire_snapshots",
+                                        "remove_orphan_files",
+                                        "rewrite_data_files",
+                                        "rewrite_manifests",
+                                        "rewrite_position_delete_files",
+                                        "migrate",
+                                        "snapshot",
+                                        "add_files",
+                                        "create_changelog_view",
+                                        "compute_table_stats",
+                                        "compute_partition_stats",
+                                        "rewrite_table_path"};
+
+static const char *list_procedures(firn_arena *arena)
+{
+    const char *names[N_PROCEDURES];
+    for (size_t i = 0; i < N_PROCEDURES; i++) {
+        names[i] = procedures[i].name;
+    }
+    return firn_str_join(arena, names, N_PROCEDURES, ", ");
+}
+
+static firn_rc find_procedure(firn_arena *arena, const char *name, const firn_procedure **out,
+                              firn_err *err)
+{
+    const char *names[N_PROCEDURES];
+    for (size_t i = 0; i < N_PROCEDURES; i++) {
+        names[i] = procedures[i].name;
+        if (firn_strcaseeq(name, procedures[i].name)) {
+            *out = &procedures[i];
+            return FIRN_OK;
+        }
+    }
+    for (size_t i = 0; i < sizeof(elsewhere) / sizeof(elsewhere[0]); i++) {
+        if (firn_strcaseeq(name, elsewhere[i])) {
+            FIRN_FAIL(err, FIRN_E_UNSUPPORTED,
+                      "firn does not have the procedure %s; it has %s. Any Iceberg engine can run "
+                      "it on the same table",
+                      name, list_procedures(arena));
+        }
+    }
+    const char *near = firn_nearest(name, names, N_PROCEDURES);
+    if (near != NULL) {
+        FIRN_FAIL(err, FIRN_E_NOT_FOUND, "there is no procedure %s. Did you mean %s?", name, near);
+    }
+    FIRN_FAIL(err, FIRN_E_NOT_FOUND, "there is no procedure %s; firn has %s", name,
+              list_procedures(arena));
+}
+
+firn_rc firn_exec_call(firn_session *session, const char *sql, firn_result **out, firn_err *err)
+{
+    FIRN_AUTO_ARENA firn_arena *arena = firn_arena_new();
+    firn_parser parser;
+    const char **parts = NULL;
+    size_t n = 0;
+    FIRN_TRY(firn_parser_open(arena, sql, &parser, err));
+    FIRN_TRY(firn_expect(&parser, "call", err));
+    FIRN_TRY(firn_parse_dotted(&parser, &parts, &n, err));
+    if (n > 1 && !firn_strcaseeq(parts[n - 2], "system")) {
+        FIRN_FAIL(err, FIRN_E_NOT_FOUND, "there is no procedure %s; procedures are in system: %s",
+                  firn_str_join(arena, parts, n, "."), list_procedures(arena));
+    }
+    firn_call call = {.session = session, .arena = arena, .parser = &parser};
+    FIRN_TRY(firn_session_catalog(session, &call.catalog, err));
+    FIRN_TRY(find_procedure(arena, parts[n - 1], &call.procedure, err));
+    FIRN_TRY(parse_arguments(&call, err));
+    FIRN_TRY(firn_parse_target_text(session, arena, call.arguments[0], &call.ident, err));
+    call.text = firn_ident_text(arena, call.ident);
+    return call.procedure->run(&call, out, err);
+}
