@@ -11,6 +11,8 @@
 #include "partition_private.h"
 #include "schema_private.h"
 
+#include "base/map.h"
+
 #include <inttypes.h>
 
 /* ---- snapshots ---- */
@@ -194,6 +196,16 @@ static firn_rc check_id(int32_t id, const char *key, const char *what, firn_err 
     return FIRN_OK;
 }
 
+/* The id of one of a list; `seen` holds those before it. */
+static firn_rc claim_id(firn_imap *seen, int32_t id, const char *key, const char *what,
+                        firn_err *err)
+{
+    FIRN_TRY(check_id(id, key, what, err));
+    if (firn_imap_put(seen, id, seen))
+        FIRN_FAIL(err, FIRN_E_CORRUPT, "%s: %s %d is there twice", what, key, id);
+    return FIRN_OK;
+}
+
 static firn_rc read_schemas(firn_arena *arena, firn_metadata *m, const char *what, firn_err *err)
 {
     json_t *list = NULL;
@@ -212,11 +224,12 @@ static firn_rc read_schemas(firn_arena *arena, firn_metadata *m, const char *wha
         return check_id(m->schema->schema_id, "schema-id", what, err);
     }
     FIRN_TRY(firn_json_i32(m->json, "current-schema-id", what, &current_id, err));
+    firn_imap *seen = firn_imap_new(arena);
     m->n_schemas = json_array_size(list);
     m->schemas = FIRN_NEW_N(arena, firn_schema *, m->n_schemas);
     for (size_t i = 0; i < m->n_schemas; i++) {
         FIRN_TRY(firn_schema_from_json(arena, json_array_get(list, i), what, &m->schemas[i], err));
-        FIRN_TRY(check_id(m->schemas[i]->schema_id, "schema-id", what, err));
+        FIRN_TRY(claim_id(seen, m->schemas[i]->schema_id, "schema-id", what, err));
         if (m->schemas[i]->schema_id == current_id)
             m->schema = m->schemas[i];
     }
@@ -250,12 +263,13 @@ static firn_rc read_specs(firn_arena *arena, firn_metadata *m, const char *what,
     if (!list)
         return read_v1_spec(arena, m, what, err);
     FIRN_TRY(firn_json_i32(m->json, "default-spec-id", what, &default_id, err));
+    firn_imap *seen = firn_imap_new(arena);
     m->n_specs = json_array_size(list);
     m->specs = FIRN_NEW_N(arena, firn_partition_spec *, m->n_specs);
     for (size_t i = 0; i < m->n_specs; i++) {
         FIRN_TRY(
             firn_partition_spec_from_json(arena, json_array_get(list, i), what, &m->specs[i], err));
-        FIRN_TRY(check_id(m->specs[i]->spec_id, "spec-id", what, err));
+        FIRN_TRY(claim_id(seen, m->specs[i]->spec_id, "spec-id", what, err));
         if (m->specs[i]->spec_id == default_id)
             m->spec = m->specs[i];
     }
@@ -292,12 +306,13 @@ static firn_rc read_sort_orders(firn_arena *arena, firn_metadata *m, const char 
                   m->format_version);
     if (list)
         FIRN_TRY(firn_json_i32(m->json, "default-sort-order-id", what, &default_id, err));
+    firn_imap *seen = firn_imap_new(arena);
     size_t n = json_array_size(list);
     m->sort_orders = FIRN_NEW_N(arena, firn_sort_order *, n + 1);
     for (size_t i = 0; i < n; i++) {
         firn_sort_order *order = NULL;
         FIRN_TRY(firn_sort_order_from_json(arena, json_array_get(list, i), what, &order, err));
-        FIRN_TRY(check_id(order->order_id, "order-id", what, err));
+        FIRN_TRY(claim_id(seen, order->order_id, "order-id", what, err));
         m->sort_orders[m->n_sort_orders++] = order;
         if (order->order_id == default_id)
             m->sort_order = order;

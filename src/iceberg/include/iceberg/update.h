@@ -22,7 +22,9 @@ typedef struct firn_update_options {
     int64_t now_ms;         /* 0: clock */
 } firn_update_options;
 
-/* Apply an array of updates to `base` (NULL: create). An empty or no-op list gives base back (*out == base). */
+/* Apply an array of updates to `base` (NULL: create). An empty or no-op list gives base back (*out == base); else
+ * the result shares JSON with base by reference and stands on its own in `arena`: base's arena may go. Stale
+ * sequence numbers and row ids are CONFLICT: the writer redoes its snapshot. */
 firn_rc firn_updates_apply(firn_arena *arena, const firn_metadata *base, const json_t *updates,
                            const firn_update_options *options, firn_metadata **out,
                            firn_err *err) FIRN_MUST_USE;
@@ -76,6 +78,7 @@ firn_rc firn_schema_change_move(firn_schema_change *change, const char *path,
                                 firn_err *err) FIRN_MUST_USE;
 firn_rc firn_schema_change_identifier(firn_schema_change *change, const char *const *paths,
                                       size_t n, firn_err *err) FIRN_MUST_USE;
+/* *schema borrows names from base. When nothing changed nothing is appended, and it is base's own schema. */
 firn_rc firn_schema_change_finish(firn_schema_change *change, firn_schema **schema,
                                   json_t *updates /* appended to */,
                                   json_t *requirements /* appended to */,
