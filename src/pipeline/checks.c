@@ -45,7 +45,7 @@ static char *unique_sql(firn_arena *arena, const firn_check_spec *check)
                         firn_sql_ident(arena, check->columns.items[i]));
     }
     const char *twice =
-        firn_arena_printf(arena, "select %s from %s where %s%s group by %s having count(*) > 1",
+        firn_arena_printf(arena, "select %s from %s where %s(%s) group by %s having count(*) > 1",
                           columns, check->table, firn_buf_cstr(&present),
                           check->where != NULL ? check->where : "true", columns);
     const char *outer = columns_text(arena, &check->columns, "t.");
@@ -87,8 +87,7 @@ static char *row_count_sql(firn_arena *arena, const firn_check_spec *check)
         check->where != NULL ? check->where : "true", range_condition(arena, "n", check));
 }
 
-char *firn_check_failing_sql(firn_arena *arena, const firn_check_spec *check, const char *sql,
-                             const char **sample)
+char *firn_check_failing_sql(firn_arena *arena, const firn_check_spec *check, const char **sample)
 {
     const char *column =
         check->columns.n > 0
@@ -108,8 +107,8 @@ char *firn_check_failing_sql(firn_arena *arena, const firn_check_spec *check, co
     case FIRN_CHECK_ROW_COUNT: *sample = "n"; return row_count_sql(arena, check);
     case FIRN_CHECK_FRESHNESS: *sample = "newest"; return freshness_sql(arena, check, column);
     case FIRN_CHECK_EXPRESSION:
-        return rows_where(arena, check, firn_arena_printf(arena, "not (%s)", sql));
-    case FIRN_CHECK_SQL: return firn_arena_strdup(arena, sql);
+        return rows_where(arena, check, firn_arena_printf(arena, "not (%s)", check->sql));
+    case FIRN_CHECK_SQL: *sample = NULL; return firn_arena_strdup(arena, check->sql);
     }
     return NULL;
 }
@@ -156,18 +155,15 @@ static firn_rc count_failing(firn_session *session, firn_arena *arena, const cha
 }
 
 void firn_check_run(firn_session *session, firn_arena *arena, const firn_check_spec *check,
-                    const char *sql, const char *task, firn_run_check *out)
+                    const char *failing_sql, const char *sample, firn_run_check *out)
 {
-    const char *sample = NULL;
-    const char *failing = firn_check_failing_sql(arena, check, sql, &sample);
-    *out = (firn_run_check){.task = task,
-                            .name = check->name,
-                            .table = check->table != NULL ? check->table : "",
-                            .severity = check->warn ? "warn" : "error",
-                            .status = "passed"};
+    out->name = check->name;
+    out->table = check->table != NULL ? check->table : "";
+    out->severity = check->warn ? "warn" : "error";
+    out->status = "passed";
     firn_err err = {0};
     const char *example = NULL;
-    if (count_failing(session, arena, failing, sample, &out->failing_rows, &example, &err) !=
+    if (count_failing(session, arena, failing_sql, sample, &out->failing_rows, &example, &err) !=
         FIRN_OK) {
         out->status = "error";
         out->detail = firn_arena_strdup(arena, err.message);

@@ -9,7 +9,7 @@
 
 #include <stdlib.h>
 
-enum { SQL_BYTES_MAX = 4 << 20, TASKS_MAX = 1000 };
+enum { SQL_BYTES_MAX = 4 << 20, TASKS_MAX = 1000, NAME_BYTES_MAX = 128 };
 
 typedef enum key_kind {
     KEY_TEXT, /* string, number or boolean, kept as text */
@@ -23,69 +23,87 @@ typedef enum key_kind {
 typedef struct key_spec {
     const char *name;
     key_kind kind;
-    size_t offset; /* of the member it fills */
+    size_t offset;  /* of the member it fills */
+    unsigned types; /* a task's or model's key: the FOR_... types that take it; 0: all */
 } key_spec;
 
+enum {
+    FOR_GENERATE = 1u << FIRN_TASK_GENERATE,
+    FOR_INGEST = 1u << FIRN_TASK_INGEST,
+    FOR_SQL = 1u << FIRN_TASK_SQL,
+    FOR_CHECK = 1u << FIRN_TASK_CHECK,
+    FOR_REPORT = 1u << FIRN_TASK_REPORT,
+    FOR_SHELL = 1u << FIRN_TASK_SHELL,
+    FOR_MODELS = FOR_INGEST | FOR_SQL,
+};
+
 static const key_spec pipeline_keys[] = {
-    {"name", KEY_TEXT, offsetof(firn_pipeline, name)},
-    {"description", KEY_TEXT, offsetof(firn_pipeline, description)},
-    {"schemas", KEY_LIST, offsetof(firn_pipeline, schemas)},
-    {"params", KEY_OTHER, 0},
-    {"tasks", KEY_OTHER, 0},
+    {"name", KEY_TEXT, offsetof(firn_pipeline, name), 0},
+    {"description", KEY_TEXT, offsetof(firn_pipeline, description), 0},
+    {"schemas", KEY_LIST, offsetof(firn_pipeline, schemas), 0},
+    {"params", KEY_OTHER, 0, 0},
+    {"tasks", KEY_OTHER, 0, 0},
 };
 
 static const key_spec task_keys[] = {
-    {"name", KEY_TEXT, offsetof(firn_task, name)},
-    {"description", KEY_TEXT, offsetof(firn_task, description)},
-    {"type", KEY_OTHER, 0},
-    {"after", KEY_LIST, offsetof(firn_task, after)},
-    {"after_only", KEY_BOOL, offsetof(firn_task, after_only)},
-    {"retries", KEY_INT, offsetof(firn_task, retries)},
-    {"retry_delay", KEY_DURATION, offsetof(firn_task, retry_delay_us)},
-    {"timeout", KEY_DURATION, offsetof(firn_task, timeout_us)},
-    {"export_parquet", KEY_TEXT, offsetof(firn_task, export_parquet)},
-    {"models", KEY_OTHER, 0},
-    {"checks", KEY_OTHER, 0},
-    {"generator", KEY_TEXT, offsetof(firn_task, generator)},
-    {"dir", KEY_TEXT, offsetof(firn_task, dir)},
-    {"scale", KEY_TEXT, offsetof(firn_task, scale)},
-    {"seed", KEY_TEXT, offsetof(firn_task, seed)},
-    {"end_date", KEY_TEXT, offsetof(firn_task, end_date)},
-    {"file", KEY_TEXT, offsetof(firn_task, file)},
-    {"sql", KEY_TEXT, offsetof(firn_task, sql)},
-    {"command", KEY_TEXT, offsetof(firn_task, command)},
+    {"name", KEY_TEXT, offsetof(firn_task, name), 0},
+    {"description", KEY_TEXT, offsetof(firn_task, description), 0},
+    {"type", KEY_OTHER, 0, 0},
+    {"after", KEY_LIST, offsetof(firn_task, after), 0},
+    {"after_only", KEY_BOOL, offsetof(firn_task, after_only), 0},
+    {"retries", KEY_INT, offsetof(firn_task, retries), 0},
+    {"retry_delay", KEY_DURATION, offsetof(firn_task, retry_delay_us), 0},
+    {"timeout", KEY_DURATION, offsetof(firn_task, timeout_us), 0},
+    {"export_parquet", KEY_TEXT, offsetof(firn_task, export_parquet), FOR_MODELS},
+    {"models", KEY_OTHER, 0, FOR_MODELS},
+    {"checks", KEY_OTHER, 0, FOR_CHECK},
+    {"generator", KEY_TEXT, offsetof(firn_task, generator), FOR_GENERATE},
+    {"dir", KEY_TEXT, offsetof(firn_task, dir), FOR_GENERATE},
+    {"scale", KEY_TEXT, offsetof(firn_task, scale), FOR_GENERATE},
+    {"seed", KEY_TEXT, offsetof(firn_task, seed), FOR_GENERATE},
+    {"end_date", KEY_TEXT, offsetof(firn_task, end_date), FOR_GENERATE},
+    {"file", KEY_TEXT, offsetof(firn_task, file), FOR_REPORT},
+    {"sql", KEY_TEXT, offsetof(firn_task, sql), FOR_REPORT},
+    {"command", KEY_TEXT, offsetof(firn_task, command), FOR_SHELL},
 };
 
 static const key_spec model_keys[] = {
-    {"table", KEY_TEXT, offsetof(firn_model, table)},
-    {"file", KEY_TEXT, offsetof(firn_model, origin)},
-    {"sql", KEY_TEXT, offsetof(firn_model, sql)},
-    {"mode", KEY_OTHER, 0},
-    {"key", KEY_LIST, offsetof(firn_model, key)},
-    {"partitioned_by", KEY_LIST, offsetof(firn_model, partitioned_by)},
-    {"files", KEY_TEXT, offsetof(firn_model, files)},
-    {"format", KEY_TEXT, offsetof(firn_model, format)},
-    {"options", KEY_TEXT, offsetof(firn_model, options)},
+    {"table", KEY_TEXT, offsetof(firn_model, table), 0},
+    {"file", KEY_TEXT, offsetof(firn_model, origin), FOR_SQL},
+    {"sql", KEY_TEXT, offsetof(firn_model, sql), FOR_SQL},
+    {"mode", KEY_OTHER, 0, 0},
+    {"key", KEY_LIST, offsetof(firn_model, key), 0},
+    {"partitioned_by", KEY_LIST, offsetof(firn_model, partitioned_by), 0},
+    {"files", KEY_TEXT, offsetof(firn_model, files), FOR_INGEST},
+    {"format", KEY_TEXT, offsetof(firn_model, format), FOR_INGEST},
+    {"options", KEY_TEXT, offsetof(firn_model, options), FOR_INGEST},
 };
 
 static const key_spec check_keys[] = {
-    {"name", KEY_TEXT, offsetof(firn_check_spec, name)},
-    {"table", KEY_TEXT, offsetof(firn_check_spec, table)},
-    {"severity", KEY_OTHER, 0},
-    {"quarantine", KEY_TEXT, offsetof(firn_check_spec, quarantine)},
-    {"where", KEY_TEXT, offsetof(firn_check_spec, where)},
-    {"not_null", KEY_OTHER, 0},
-    {"unique", KEY_OTHER, 0},
-    {"accepted_values", KEY_OTHER, 0},
-    {"range", KEY_OTHER, 0},
-    {"relationships", KEY_OTHER, 0},
-    {"row_count", KEY_OTHER, 0},
-    {"freshness", KEY_OTHER, 0},
-    {"expression", KEY_OTHER, 0},
-    {"sql", KEY_OTHER, 0},
+    {"name", KEY_TEXT, offsetof(firn_check_spec, name), 0},
+    {"table", KEY_TEXT, offsetof(firn_check_spec, table), 0},
+    {"severity", KEY_OTHER, 0, 0},
+    {"quarantine", KEY_TEXT, offsetof(firn_check_spec, quarantine), 0},
+    {"where", KEY_TEXT, offsetof(firn_check_spec, where), 0},
+    {"not_null", KEY_OTHER, 0, 0},
+    {"unique", KEY_OTHER, 0, 0},
+    {"accepted_values", KEY_OTHER, 0, 0},
+    {"range", KEY_OTHER, 0, 0},
+    {"relationships", KEY_OTHER, 0, 0},
+    {"row_count", KEY_OTHER, 0, 0},
+    {"freshness", KEY_OTHER, 0, 0},
+    {"expression", KEY_OTHER, 0, 0},
+    {"sql", KEY_OTHER, 0, 0},
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static const char *const type_names[] = {"generate", "ingest", "sql", "check", "report", "shell"};
+
+const char *firn_task_type_name(firn_task_type type)
+{
+    return type_names[type];
+}
 
 typedef struct reader {
     firn_arena *arena;
@@ -234,6 +252,45 @@ static firn_rc read_object(const reader *r, const json_t *object, int line, cons
     return FIRN_OK;
 }
 
+/* A key that its task's type does not use would be ignored in silence: a gate that never runs. */
+static firn_rc refuse_foreign_keys(const reader *r, const json_t *object, const key_spec *keys,
+                                   size_t n_keys, const char *what, firn_task_type type)
+{
+    for (size_t i = 0; i < n_keys; i++) {
+        bool fits = keys[i].types == 0 || (keys[i].types & (1u << type)) != 0;
+        if (!fits && json_object_get(object, keys[i].name) != NULL) {
+            BAD(r, key_line(r, object, keys[i].name), "%s of type %s takes no %s", what,
+                type_names[type], keys[i].name);
+        }
+    }
+    return FIRN_OK;
+}
+
+/* Names become parts of file names and messages. */
+static firn_rc check_simple_name(const reader *r, int line, const char *what, const char *name)
+{
+    static const char letters[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
+    if (name[0] == '\0' || name[0] == '.' || strspn(name, letters) != strlen(name) ||
+        strlen(name) > NAME_BYTES_MAX) {
+        BAD(r, line, "%s cannot be named \"%s\": use letters, digits, \"_\", \"-\" and \".\"", what,
+            name);
+    }
+    return FIRN_OK;
+}
+
+/* Without the blanks and semicolons that end it, and with a line end: so it can be put into parentheses even if its last line is a
+ * comment. */
+static const char *embeddable_sql(const reader *r, const char *sql)
+{
+    char *text = firn_str_trim(r->arena, sql);
+    size_t len = strlen(text);
+    while (len > 0 && strchr("; \t\r\n", text[len - 1]) != NULL) {
+        text[--len] = '\0';
+    }
+    return firn_arena_printf(r->arena, "%s\n", text);
+}
+
 /* Index of a word in a list, or an error that names the nearest. */
 static firn_rc read_choice(const reader *r, const json_t *object, const char *key,
                            const char *const *choices, size_t n, int absent, int *out)
@@ -265,7 +322,7 @@ static firn_rc read_sql_file(const reader *r, int line, const char *name, const 
     if (rc != FIRN_OK) {
         return firn_err_wrap(r->err, rc, "%s:%d", r->yaml->filename, line);
     }
-    *sql = (const char *)text.data;
+    *sql = embeddable_sql(r, (const char *)text.data);
     *origin = path;
     return FIRN_OK;
 }
@@ -276,6 +333,8 @@ static firn_rc read_model(const reader *r, const json_t *json, int line, firn_ta
     static const char *const modes[] = {"overwrite", "append", "merge"};
     int mode = 0;
     FIRN_TRY(read_object(r, json, line, "a model", model_keys, COUNT(model_keys), model));
+    FIRN_TRY(
+        refuse_foreign_keys(r, json, model_keys, COUNT(model_keys), "a model of a task", type));
     FIRN_TRY(read_choice(r, json, "mode", modes, COUNT(modes), FIRN_MODEL_OVERWRITE, &mode));
     model->mode = (firn_model_mode)mode;
     if (model->table == NULL) {
@@ -283,6 +342,10 @@ static firn_rc read_model(const reader *r, const json_t *json, int line, firn_ta
     }
     if (model->mode == FIRN_MODEL_MERGE && model->key.n == 0) {
         BAD(r, line, "the model of %s has mode merge and needs key: [column, ...]", model->table);
+    }
+    if (model->mode != FIRN_MODEL_MERGE && model->key.n > 0) {
+        BAD(r, key_line(r, json, "key"), "the model of %s has a key, which only mode: merge uses",
+            model->table);
     }
     if (type == FIRN_TASK_INGEST) {
         if (model->files == NULL) {
@@ -297,7 +360,8 @@ static firn_rc read_model(const reader *r, const json_t *json, int line, firn_ta
         return read_sql_file(r, key_line(r, json, "file"), model->origin, &model->sql,
                              &model->origin);
     }
-    model->origin = r->yaml->filename;
+    model->origin = firn_arena_printf(r->arena, "%s:%d", r->yaml->filename, line);
+    model->sql = embeddable_sql(r, model->sql);
     return FIRN_OK;
 }
 
@@ -329,19 +393,19 @@ typedef struct check_arguments {
     const char *column, *to, *field, *max_age;
 } check_arguments;
 
-static const key_spec accepted_keys[] = {{"column", KEY_TEXT, offsetof(check_arguments, column)},
-                                         {"values", KEY_OTHER, 0}};
-static const key_spec range_keys[] = {{"column", KEY_TEXT, offsetof(check_arguments, column)},
-                                      {"min", KEY_OTHER, 0},
-                                      {"max", KEY_OTHER, 0}};
+static const key_spec accepted_keys[] = {{"column", KEY_TEXT, offsetof(check_arguments, column), 0},
+                                         {"values", KEY_OTHER, 0, 0}};
+static const key_spec range_keys[] = {{"column", KEY_TEXT, offsetof(check_arguments, column), 0},
+                                      {"min", KEY_OTHER, 0, 0},
+                                      {"max", KEY_OTHER, 0, 0}};
 static const key_spec relationship_keys[] = {
-    {"column", KEY_TEXT, offsetof(check_arguments, column)},
-    {"to", KEY_TEXT, offsetof(check_arguments, to)},
-    {"field", KEY_TEXT, offsetof(check_arguments, field)}};
-static const key_spec row_count_keys[] = {{"min", KEY_OTHER, 0}, {"max", KEY_OTHER, 0}};
+    {"column", KEY_TEXT, offsetof(check_arguments, column), 0},
+    {"to", KEY_TEXT, offsetof(check_arguments, to), 0},
+    {"field", KEY_TEXT, offsetof(check_arguments, field), 0}};
+static const key_spec row_count_keys[] = {{"min", KEY_OTHER, 0, 0}, {"max", KEY_OTHER, 0, 0}};
 static const key_spec freshness_keys[] = {
-    {"column", KEY_TEXT, offsetof(check_arguments, column)},
-    {"max_age", KEY_TEXT, offsetof(check_arguments, max_age)}};
+    {"column", KEY_TEXT, offsetof(check_arguments, column), 0},
+    {"max_age", KEY_TEXT, offsetof(check_arguments, max_age), 0}};
 
 typedef struct check_form {
     const char *key;
@@ -475,8 +539,17 @@ static firn_rc read_check(const reader *r, const json_t *json, int line, firn_ch
         if (check->sql == NULL) {
             BAD(r, line, "%s must be SQL text", key);
         }
+        check->sql = embeddable_sql(r, check->sql);
     } else {
         FIRN_TRY(read_check_object(r, value, key_line(r, json, key), check));
+    }
+    bool of_rows = check->kind != FIRN_CHECK_ROW_COUNT && check->kind != FIRN_CHECK_FRESHNESS;
+    if (check->quarantine != NULL && !of_rows) {
+        BAD(r, line, "the check %s looks at the table as a whole: there are no rows to quarantine",
+            key);
+    }
+    if (check->where != NULL && check->kind == FIRN_CHECK_SQL) {
+        BAD(r, line, "the check sql takes no where: put the condition into its query");
     }
     if (check->name == NULL) {
         check->name = check_name(r, check);
@@ -511,7 +584,6 @@ static firn_rc need(const reader *r, const firn_task *task, const char *value, c
 
 static firn_rc read_task(const reader *r, const json_t *json, firn_task *task)
 {
-    static const char *const types[] = {"generate", "ingest", "sql", "check", "report", "shell"};
     int type = -1;
     task->line = firn_yaml_line(r->yaml, json);
     task->retry_delay_us = 1000000;
@@ -519,12 +591,14 @@ static firn_rc read_task(const reader *r, const json_t *json, firn_task *task)
     if (task->name == NULL) {
         BAD(r, task->line, "a task needs a name");
     }
-    FIRN_TRY(read_choice(r, json, "type", types, COUNT(types), -1, &type));
+    FIRN_TRY(check_simple_name(r, key_line(r, json, "name"), "a task", task->name));
+    FIRN_TRY(read_choice(r, json, "type", type_names, COUNT(type_names), -1, &type));
     if (type < 0) {
         BAD(r, task->line, "task %s needs a type: one of %s", task->name,
-            firn_str_join(r->arena, types, COUNT(types), ", "));
+            firn_str_join(r->arena, type_names, COUNT(type_names), ", "));
     }
     task->type = (firn_task_type)type;
+    FIRN_TRY(refuse_foreign_keys(r, json, task_keys, COUNT(task_keys), "a task", task->type));
     switch (task->type) {
     case FIRN_TASK_GENERATE:
         FIRN_TRY(need(r, task, task->generator, "generator: ecommerce"));
@@ -534,8 +608,31 @@ static firn_rc read_task(const reader *r, const json_t *json, firn_task *task)
     case FIRN_TASK_CHECK: return read_checks(r, json, task);
     case FIRN_TASK_REPORT:
         FIRN_TRY(need(r, task, task->file, "file: the report to write"));
-        return need(r, task, task->sql, "sql: the query whose rows it holds");
+        FIRN_TRY(need(r, task, task->sql, "sql: the query whose rows it holds"));
+        task->sql = embeddable_sql(r, task->sql);
+        return FIRN_OK;
     case FIRN_TASK_SHELL: return need(r, task, task->command, "command");
+    }
+    return FIRN_OK;
+}
+
+static firn_rc check_after(const reader *r, const firn_pipeline *pipeline, const firn_map *seen)
+{
+    const char **names = FIRN_NEW_N(r->arena, const char *, pipeline->n_tasks);
+    for (size_t i = 0; i < pipeline->n_tasks; i++) {
+        names[i] = pipeline->tasks[i].name;
+    }
+    for (size_t i = 0; i < pipeline->n_tasks; i++) {
+        const firn_task *task = &pipeline->tasks[i];
+        for (size_t k = 0; k < task->after.n; k++) {
+            const char *other = task->after.items[k];
+            const char *near = firn_nearest(other, names, pipeline->n_tasks);
+            if (!firn_map_has(seen, other)) {
+                BAD(r, task->line, "task %s comes after \"%s\", but there is no such task%s%s%s",
+                    task->name, other, near != NULL ? "; did you mean \"" : "",
+                    near != NULL ? near : "", near != NULL ? "\"?" : "");
+            }
+        }
     }
     return FIRN_OK;
 }
@@ -560,16 +657,7 @@ static firn_rc read_tasks(const reader *r, const json_t *root, firn_pipeline *pi
             BAD(r, task->line, "there is a task %s on line %d already", task->name, twin->line);
         }
     }
-    for (size_t i = 0; i < pipeline->n_tasks; i++) {
-        const firn_task *task = &pipeline->tasks[i];
-        for (size_t k = 0; k < task->after.n; k++) {
-            if (!firn_map_has(seen, task->after.items[k])) {
-                BAD(r, task->line, "task %s comes after \"%s\", but there is no such task",
-                    task->name, task->after.items[k]);
-            }
-        }
-    }
-    return FIRN_OK;
+    return check_after(r, pipeline, seen);
 }
 
 static firn_rc read_params(const reader *r, const json_t *root, firn_pipeline *pipeline)
@@ -609,6 +697,7 @@ firn_rc firn_pipeline_load(firn_arena *arena, const char *dir, firn_pipeline **o
     if (pipeline->name == NULL) {
         pipeline->name = firn_path_basename(pipeline->dir);
     }
+    FIRN_TRY(check_simple_name(&r, key_line(&r, yaml->root, "name"), "a pipeline", pipeline->name));
     FIRN_TRY(read_params(&r, yaml->root, pipeline));
     FIRN_TRY(read_tasks(&r, yaml->root, pipeline));
     *out = pipeline;
@@ -649,6 +738,11 @@ firn_rc firn_definition_expand(firn_arena *arena, const firn_pipeline *pipeline,
 {
     FIRN_AUTO_BUF firn_buf buf = {.max = SQL_BYTES_MAX};
     while (*text != '\0') {
+        if (firn_starts_with(text, "$${")) {
+            firn_buf_puts(&buf, "${");
+            text += 3;
+            continue;
+        }
         const char *end = firn_starts_with(text, "${") ? strchr(text, '}') : NULL;
         if (end == NULL) {
             firn_buf_putc(&buf, (uint8_t)*text++);

@@ -16,6 +16,7 @@ typedef enum firn_task_type {
     FIRN_TASK_REPORT,
     FIRN_TASK_SHELL,
 } firn_task_type;
+const char *firn_task_type_name(firn_task_type type); /* as in pipeline.yaml */
 
 typedef enum firn_model_mode {
     FIRN_MODEL_OVERWRITE,
@@ -101,7 +102,8 @@ struct firn_pipeline {
 /* "5s", "10min", "1.5h", "2d", "250ms" to microseconds. */
 bool firn_duration_parse(const char *text, int64_t *out_us);
 
-/* Replaces ${name} by the value of the parameter of that name: `given` first, then the pipeline's defaults. CONFIG for an unknown name. */
+/* Replaces ${name} by the value of the parameter of that name: `given` first, then the pipeline's defaults, then the environment.
+ * `$${` stands for a literal `${`. CONFIG for an unknown name. */
 firn_rc firn_definition_expand(firn_arena *arena, const firn_pipeline *pipeline,
                                const firn_pipeline_param *given, size_t n_given, const char *text,
                                char **out, firn_err *err) FIRN_MUST_USE;

@@ -45,18 +45,20 @@ static firn_rc add_reads(grapher *g, usage *use, const char *sql, const char *or
     return FIRN_OK;
 }
 
-static firn_rc add_table(grapher *g, usage *use, bool write, const char *table, const char *origin)
+static firn_rc add_written(grapher *g, usage *use, const char *table, const char *origin)
 {
-    const char *sql = firn_arena_printf(g->arena, "select * from %s", table);
-    if (!write) {
-        return add_reads(g, use, sql, origin);
-    }
     usage one = {0};
-    FIRN_TRY(add_reads(g, &one, sql, origin));
+    FIRN_TRY(add_reads(g, &one, firn_arena_printf(g->arena, "select * from %s", table), origin));
     for (size_t i = 0; i < one.reads.len; i++) {
         firn_vec_push(g->arena, &use->writes, one.reads.items[i]);
     }
     return FIRN_OK;
+}
+
+static const char *check_origin(const grapher *g, const firn_check_spec *check)
+{
+    return firn_arena_printf(g->arena, "%s:%d: check \"%s\"", g->pipeline->path, check->line,
+                             check->name);
 }
 
 static firn_rc task_usage(grapher *g, const firn_task *task, usage *use)
@@ -65,24 +67,18 @@ static firn_rc task_usage(grapher *g, const firn_task *task, usage *use)
         firn_arena_printf(g->arena, "%s:%d: task %s", g->pipeline->path, task->line, task->name);
     for (size_t i = 0; i < task->n_models; i++) {
         const firn_model *model = &task->models[i];
-        FIRN_TRY(add_table(g, use, true, model->table, origin));
+        FIRN_TRY(add_written(g, use, model->table, origin));
         if (model->sql != NULL) {
             FIRN_TRY(add_reads(g, use, model->sql, model->origin));
         }
     }
     for (size_t i = 0; i < task->n_checks; i++) {
         const firn_check_spec *check = &task->checks[i];
-        if (check->table != NULL) {
-            FIRN_TRY(add_table(g, use, false, check->table, origin));
-        }
-        if (check->to != NULL) {
-            FIRN_TRY(add_table(g, use, false, check->to, origin));
-        }
-        if (check->kind == FIRN_CHECK_SQL) {
-            FIRN_TRY(add_reads(g, use, check->sql, origin));
-        }
+        const char *sample = NULL;
+        FIRN_TRY(add_reads(g, use, firn_check_failing_sql(g->arena, check, &sample),
+                           check_origin(g, check)));
         if (check->quarantine != NULL) {
-            FIRN_TRY(add_table(g, use, true, check->quarantine, origin));
+            FIRN_TRY(add_written(g, use, check->quarantine, check_origin(g, check)));
         }
     }
     if (task->type == FIRN_TASK_REPORT) {
@@ -164,18 +160,36 @@ static bool ready(const firn_graph *graph, const bool *done, size_t i)
     return true;
 }
 
+/* A task that the left-over task i waits for and that is left over, too. */
+static size_t waits_for(const firn_graph *graph, const bool *done, size_t i)
+{
+    size_t k = 0;
+    while (done[k] || !graph->edges[i * graph->n + k]) {
+        k++;
+    }
+    return k;
+}
+
+/* Every left-over task waits for another one, so n steps from any of them end on a cycle; one more round names it. */
 static firn_rc fail_cycle(const grapher *g, const bool *done)
 {
     FIRN_AUTO_BUF firn_buf names = {0};
-    for (size_t i = 0; i < g->graph->n; i++) {
-        if (!done[i]) {
-            firn_buf_printf(&names, "%s%s", names.len > 0 ? ", " : "", g->pipeline->tasks[i].name);
-        }
+    size_t i = 0;
+    while (done[i]) {
+        i++;
     }
-    FIRN_FAIL(
-        g->err, FIRN_E_CONFIG,
-        "%s: the tasks %s wait for each other; break the cycle with after_only: on one of them",
-        g->pipeline->path, firn_buf_cstr(&names));
+    for (size_t step = 0; step < g->graph->n; step++) {
+        i = waits_for(g->graph, done, i);
+    }
+    const size_t first = i;
+    do {
+        firn_buf_printf(&names, "%s after ", g->pipeline->tasks[i].name);
+        i = waits_for(g->graph, done, i);
+    } while (i != first);
+    FIRN_FAIL(g->err, FIRN_E_CONFIG,
+              "%s: tasks wait for each other: %s%s; break the cycle with after_only: true on one "
+              "of them",
+              g->pipeline->path, firn_buf_cstr(&names), g->pipeline->tasks[first].name);
 }
 
 static firn_rc sort_tasks(const grapher *g)

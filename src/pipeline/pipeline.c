@@ -70,7 +70,6 @@ firn_rc firn_pipeline_find(firn_lake *lake, firn_arena *arena, const char *name,
 static void describe_task(firn_arena *arena, const firn_pipeline *pipeline, const firn_graph *graph,
                           size_t i, firn_pipeline_task *out)
 {
-    static const char *const types[] = {"generate", "ingest", "sql", "check", "report", "shell"};
     const firn_task *task = &pipeline->tasks[i];
     FIRN_VEC(const char *) after = {0};
     FIRN_VEC(const char *) writes = {0};
@@ -83,7 +82,7 @@ static void describe_task(firn_arena *arena, const firn_pipeline *pipeline, cons
         firn_vec_push(arena, &writes, task->models[m].table);
     }
     *out = (firn_pipeline_task){.name = task->name,
-                                .type = types[task->type],
+                                .type = firn_task_type_name(task->type),
                                 .description = task->description != NULL ? task->description : "",
                                 .after = after.items,
                                 .n_after = after.len,
@@ -122,13 +121,11 @@ static firn_rc check_task(firn_session *session, firn_arena *arena, const firn_p
                           firn_run_check *out, firn_err *err)
 {
     for (size_t i = 0; i < task->n_checks; i++) {
-        const firn_check_spec *check = &task->checks[i];
-        char *sql = NULL;
-        if (check->sql != NULL) {
-            FIRN_TRY(firn_definition_expand(arena, pipeline, param, 1, check->sql, &sql, err));
-        }
-        firn_check_run(session, arena, check, sql, task->name, &out[i]);
-        out[i].run_id = "";
+        const char *sample = NULL;
+        char *sql = firn_check_failing_sql(arena, &task->checks[i], &sample);
+        FIRN_TRY(firn_definition_expand(arena, pipeline, param, 1, sql, &sql, err));
+        out[i] = (firn_run_check){.run_id = "", .task = task->name};
+        firn_check_run(session, arena, &task->checks[i], sql, sample, &out[i]);
     }
     return FIRN_OK;
 }

@@ -19,9 +19,13 @@ firn_rc firn_stage_path(firn_attempt *attempt, const char *relative, char **out,
     bool leaves = relative[0] == '/' || firn_streq(relative, "..") ||
                   firn_starts_with(relative, "../") || strstr(relative, "/../") != NULL ||
                   firn_ends_with(relative, "/..");
-    if (leaves || relative[0] == '\0') {
+    if (leaves || relative[0] == '\0' || firn_ends_with(relative, "/")) {
         FIRN_FAIL(err, FIRN_E_CONFIG,
-                  "task %s: \"%s\" must be a path inside the lake, without \"..\"",
+                  "task %s: \"%s\" must be the path of a file inside the lake, without \"..\"",
+                  attempt->task->name, relative);
+    }
+    if (firn_starts_with(relative, ".firn/")) {
+        FIRN_FAIL(err, FIRN_E_CONFIG, "task %s: \"%s\" would lie among firn's own files",
                   attempt->task->name, relative);
     }
     *out = firn_path_join(attempt->arena, attempt->run->stage_dir, relative);

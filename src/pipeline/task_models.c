@@ -73,8 +73,8 @@ static bool has_column(const columns *table, const char *name)
     return false;
 }
 
-static firn_rc add_new_columns(firn_attempt *attempt, const char *table, const char *query,
-                               firn_err *err)
+firn_rc firn_task_add_columns(firn_attempt *attempt, const char *table, const char *query,
+                              firn_err *err)
 {
     columns wanted = {0};
     columns there = {0};
@@ -135,27 +135,12 @@ static firn_rc ingest_query(firn_attempt *attempt, const firn_model *model, char
               model->table);
 }
 
-/* Without the blanks, comments aside, and the semicolon that end a file. */
-static char *without_semicolon(firn_arena *arena, const char *sql)
-{
-    char *text = firn_str_trim(arena, sql);
-    size_t len = strlen(text);
-    while (len > 0 && (text[len - 1] == ';' || strchr(" \t\r\n", text[len - 1]) != NULL)) {
-        text[--len] = '\0';
-    }
-    return text;
-}
-
 static firn_rc model_query(firn_attempt *attempt, const firn_model *model, char **query,
                            firn_err *err)
 {
-    if (attempt->task->type == FIRN_TASK_INGEST) {
-        return ingest_query(attempt, model, query, err);
-    }
-    FIRN_TRY(firn_attempt_expand(attempt, model->sql, query, err));
-    /* The newline keeps a comment on the last line from swallowing what is put behind. */
-    *query = firn_arena_printf(attempt->arena, "%s\n", without_semicolon(attempt->arena, *query));
-    return FIRN_OK;
+    return attempt->task->type == FIRN_TASK_INGEST
+               ? ingest_query(attempt, model, query, err)
+               : firn_attempt_expand(attempt, model->sql, query, err);
 }
 
 static firn_rc run_model(firn_attempt *attempt, const firn_model *model, int64_t *rows,
@@ -173,7 +158,7 @@ static firn_rc run_model(firn_attempt *attempt, const firn_model *model, int64_t
         sql = firn_arena_printf(arena, "create %stable %s%s as %s", exists ? "or replace " : "",
                                 model->table, partition_clause(arena, model), query);
     } else {
-        FIRN_TRY(add_new_columns(attempt, model->table, query, err));
+        FIRN_TRY(firn_task_add_columns(attempt, model->table, query, err));
         sql = model->mode == FIRN_MODEL_MERGE
                   ? merge_sql(arena, model, query)
                   : firn_arena_printf(arena, "insert into %s by name %s", model->table, query);
@@ -231,22 +216,36 @@ static void say_models(firn_attempt *attempt)
                                         firn_format_count(attempt->arena, attempt->rows));
 }
 
+static firn_rc write_models(firn_attempt *attempt, firn_err *err)
+{
+    firn_task_done *done = attempt->done;
+    while (done->models < attempt->task->n_models) {
+        const firn_model *model = &attempt->task->models[done->models];
+        int64_t rows = 0;
+        if (atomic_load(&attempt->cancelled)) {
+            FIRN_FAIL(err, FIRN_E_CANCELLED, "the task was stopped before %s", model->table);
+        }
+        firn_rc rc = run_model(attempt, model, &rows, err);
+        if (rc != FIRN_OK) {
+            return firn_err_wrap(err, rc, "%s", model->table);
+        }
+        done->rows += rows;
+        done->models++;
+    }
+    attempt->rows = done->rows;
+    return FIRN_OK;
+}
+
 firn_rc firn_task_models(firn_attempt *attempt, firn_err *err)
 {
     bool export = false;
     FIRN_TRY(wants_export(attempt, &export, err));
-    attempt->rows = 0;
-    for (size_t i = 0; i < attempt->task->n_models; i++) {
-        const firn_model *model = &attempt->task->models[i];
-        int64_t rows = 0;
-        firn_rc rc = run_model(attempt, model, &rows, err);
-        if (rc == FIRN_OK && export) {
-            rc = export_parquet(attempt, model, err);
-        }
+    FIRN_TRY(write_models(attempt, err));
+    for (size_t i = 0; export && i < attempt->task->n_models; i++) {
+        firn_rc rc = export_parquet(attempt, &attempt->task->models[i], err);
         if (rc != FIRN_OK) {
-            return firn_err_wrap(err, rc, "%s", model->table);
+            return firn_err_wrap(err, rc, "Parquet copy of %s", attempt->task->models[i].table);
         }
-        attempt->rows += rows;
     }
     say_models(attempt);
     return FIRN_OK;

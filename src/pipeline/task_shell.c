@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -41,6 +42,8 @@ static void child(const char *root, const char *command, char **environment, int
         dup2(out, STDERR_FILENO) < 0 || chdir(root) != 0) {
         _exit(126);
     }
+    signal(SIGPIPE, SIG_DFL);         /* ignored signals would stay so */
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* a run that dies takes its command along */
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
@@ -69,7 +72,7 @@ static char **make_environment(firn_attempt *attempt)
     return list.items;
 }
 
-/* Until the output ends; a cancelled attempt kills the group. */
+/* Until the output ends. A cancelled attempt kills the group and waits no longer: what has left the group could keep the pipe open. */
 static void drain(firn_attempt *attempt, int fd, pid_t pid, tail *t)
 {
     char chunk[4096];
@@ -78,6 +81,7 @@ static void drain(firn_attempt *attempt, int fd, pid_t pid, tail *t)
         int ready = poll(&waiting, 1, POLL_MS);
         if (atomic_load(&attempt->cancelled)) {
             kill(-pid, SIGKILL);
+            return;
         }
         if (ready <= 0) {
             continue;

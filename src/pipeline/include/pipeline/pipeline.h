@@ -40,6 +40,8 @@
 #include "catalog/runs.h"
 #include "engine/engine.h"
 
+#include <stdatomic.h>
+
 typedef struct firn_pipeline firn_pipeline;
 
 /* dir: a folder with pipeline.yaml. The lake's pipelines are the folders under its `pipelines` folder. */
@@ -64,6 +66,9 @@ typedef struct firn_pipeline_task {
 firn_rc firn_pipeline_plan(firn_engine *engine, firn_arena *arena, const firn_pipeline *pipeline,
                            firn_pipeline_task **out, size_t *n, firn_err *err) FIRN_MUST_USE;
 
+/* What a run tells while it goes. Each task that is started gives START, any number of PROGRESS, a RETRY for each attempt that failed and
+ * is tried again, then its CHECKs and its END; tasks that the end of a failed run leaves unstarted give nothing. The last event
+ * of a run is PUBLISHED or FAILED; one that is not to be published has neither. Pointers are valid during the call. */
 typedef enum firn_event_kind {
     FIRN_EVENT_TASK_START,
     FIRN_EVENT_TASK_PROGRESS,
@@ -96,9 +101,11 @@ typedef struct firn_pipeline_options {
     size_t n_params;
     int parallel;    /* 0: by CPU count */
     bool no_publish; /* leave the branch */
-    /* Called from one thread at a time. */
+    /* Called from one thread at a time, not always the same. */
     void (*on_event)(void *ctx, const firn_pipeline_event *event);
     void *ctx;
+    /* Set to true, by a signal handler too, it stops the run soon: what runs is interrupted, nothing is published (CANCELLED). */
+    const atomic_bool *cancel;
 } firn_pipeline_options;
 
 typedef struct firn_pipeline_outcome {
@@ -107,7 +114,9 @@ typedef struct firn_pipeline_outcome {
     int64_t checks_passed, checks_warned, checks_failed;
 } firn_pipeline_outcome;
 
-/* A failed gate is CHECK_FAILED, with `out` filled; the target branch is untouched and the run's branch stays for inspection. */
+/* A failed gate is CHECK_FAILED, with `out` filled; the target branch is untouched and the run's branch stays for inspection.
+ * BUSY while another run of the pipeline is under way. If the merge went through but not all of the run's files could be moved to
+ * their places, the run is published, the error says so, and the next run moves them first. */
 firn_rc firn_pipeline_run(firn_engine *engine, firn_arena *arena, const firn_pipeline *pipeline,
                           const firn_pipeline_options *options, firn_pipeline_outcome *out,
                           firn_err *err) FIRN_MUST_USE;
