@@ -81,8 +81,9 @@ typedef struct decoder {
     firn_avro_cursor cursor;
     const char *name;
     const char *bad; /* what was malformed, for the message */
-    const firn_pick *entry, *file, *partition;
-    size_t n_entry, n_file, n_partition;
+    const firn_pick *entry, *file;
+    size_t n_entry, n_file;
+    firn_tuple_plan tuple;
     map_pick maps[FIRN_METRIC_COUNT];
     int32_t *ids; /* of the map at hand */
     size_t ids_cap;
@@ -379,141 +380,6 @@ static bool compile_map(decoder *d, firn_metric_kind kind, const firn_pick *pick
     return true;
 }
 
-/* ---- partition tuples --------------------------------------------------------------------------------------------- */
-
-static bool big_endian_decimal(firn_bytes bytes, __int128 *out)
-{
-    if (bytes.len == 0)
-        return false;
-    __int128 sign = bytes.data[0] & 0x80 ? -1 : 0;
-    unsigned __int128 value = (unsigned __int128)sign;
-    for (size_t i = 0; i < bytes.len; i++) {
-        if (i + 16 < bytes.len && bytes.data[i] != (uint8_t)sign)
-            return false;
-        value = value << 8 | bytes.data[i];
-    }
-    *out = (__int128)value;
-    return bytes.len <= 16 || (*out < 0) == (sign < 0);
-}
-
-/* The Avro datum as the value its own schema says it is. */
-static bool natural_value(decoder *d, const firn_avro_schema *type, firn_value *out)
-{
-    firn_avro_cursor *cursor = &d->cursor;
-    int64_t number;
-    switch (type->kind) {
-    case FIRN_AVRO_BOOLEAN:
-        out->type = FIRN_TYPE_BOOLEAN;
-        return firn_avro_get_boolean(cursor, &out->boolean);
-    case FIRN_AVRO_INT:
-        out->type = type->logical == FIRN_AVRO_DATE ? FIRN_TYPE_DATE : FIRN_TYPE_INT;
-        return firn_avro_get_int(cursor, &out->i32);
-    case FIRN_AVRO_LONG:
-        if (!firn_avro_get_long(cursor, &number))
-            return false;
-        out->i64 = number;
-        out->type = FIRN_TYPE_LONG;
-        if (type->logical == FIRN_AVRO_TIMESTAMP_MILLIS &&
-            __builtin_mul_overflow(number, INT64_C(1000), &out->i64))
-            return false; /* Iceberg's own unit is microseconds */
-        return true;
-    case FIRN_AVRO_FLOAT:
-        out->type = FIRN_TYPE_FLOAT;
-        return firn_avro_get_float(cursor, &out->f32);
-    case FIRN_AVRO_DOUBLE:
-        out->type = FIRN_TYPE_DOUBLE;
-        return firn_avro_get_double(cursor, &out->f64);
-    case FIRN_AVRO_STRING:
-        out->type = FIRN_TYPE_STRING;
-        return firn_avro_get_bytes(cursor, &out->bytes);
-    case FIRN_AVRO_BYTES:
-    case FIRN_AVRO_FIXED:
-        out->type = type->kind == FIRN_AVRO_BYTES ? FIRN_TYPE_BINARY : FIRN_TYPE_FIXED;
-        firn_bytes bytes;
-        if (!firn_pick_bytes(cursor, type, &bytes))
-            return false;
-        if (type->logical != FIRN_AVRO_DECIMAL) {
-            out->bytes = bytes;
-            return true;
-        }
-        out->type = FIRN_TYPE_DECIMAL;
-        out->scale = type->scale;
-        return big_endian_decimal(bytes, &out->decimal);
-    default: return false;
-    }
-}
-
-static bool is_wide_time(firn_type_id id)
-{
-    return id >= FIRN_TYPE_TIME && id <= FIRN_TYPE_TIMESTAMPTZ_NS;
-}
-
-/* Avro's kinds are coarser than Iceberg's, and old files hold the types from before a promotion. */
-static bool coerce(firn_arena *arena, const firn_type *to, firn_value *value)
-{
-    firn_type_id from = value->type;
-    if (from == to->id || to->id == FIRN_TYPE_UNKNOWN)
-        return true;
-    bool same_layout =
-        (from == FIRN_TYPE_LONG && is_wide_time(to->id)) ||
-        ((from == FIRN_TYPE_INT || from == FIRN_TYPE_DATE) &&
-         (to->id == FIRN_TYPE_DATE || to->id == FIRN_TYPE_INT)) ||
-        (from == FIRN_TYPE_FIXED &&
-         (to->id == FIRN_TYPE_BINARY || (to->id == FIRN_TYPE_UUID && value->bytes.len == 16))) ||
-        (from == FIRN_TYPE_BINARY &&
-         ((to->id == FIRN_TYPE_FIXED && value->bytes.len == (size_t)to->length) ||
-          to->id == FIRN_TYPE_STRING)) ||
-        (from == FIRN_TYPE_STRING && to->id == FIRN_TYPE_BINARY);
-    if (same_layout) {
-        value->type = to->id;
-        return true;
-    }
-    firn_value converted;
-    if (!firn_value_convert(arena, value, to, &converted))
-        return false;
-    *value = converted;
-    return true;
-}
-
-static bool has_bytes(const firn_value *value)
-{
-    return !value->is_null && value->type >= FIRN_TYPE_STRING && value->type <= FIRN_TYPE_BINARY;
-}
-
-static bool read_partition(decoder *d, size_t row)
-{
-    firn_manifest *m = d->m;
-    firn_value *tuple = &m->partition[row * m->n_partition];
-    for (size_t i = 0; i < m->n_partition; i++)
-        tuple[i] = firn_value_null(m->partition_type->fields[i].type->id);
-    for (size_t f = 0; f < d->n_partition; f++) {
-        const firn_pick *pick = &d->partition[f];
-        if (pick->slot < 0) {
-            if (!firn_avro_skip(&d->cursor, pick->whole))
-                return false;
-            continue;
-        }
-        bool present;
-        if (!firn_pick_present(&d->cursor, pick, &present))
-            return false;
-        if (!present)
-            continue;
-        firn_value value = {0};
-        if (!natural_value(d, pick->type, &value) ||
-            !coerce(m->arena, m->partition_type->fields[pick->slot].type, &value))
-            return false;
-        if (has_bytes(&value)) {
-            /* Neighbours mostly share their partition, and then its bytes, too. */
-            const firn_value *above = row > 0 ? &tuple[pick->slot - (int)m->n_partition] : NULL;
-            bool shared = above && has_bytes(above) && above->bytes.len == value.bytes.len &&
-                          memcmp(above->bytes.data, value.bytes.data, value.bytes.len) == 0;
-            value.bytes = shared ? above->bytes : firn_bytes_dup(m->arena, value.bytes);
-        }
-        tuple[pick->slot] = value;
-    }
-    return true;
-}
-
 /* ---- records ------------------------------------------------------------------------------------------------------ */
 
 static void start_row(firn_manifest *m, size_t row)
@@ -541,6 +407,14 @@ static bool read_number(decoder *d, const firn_pick *pick, int64_t *out)
     return firn_pick_long(&d->cursor, pick->type, out);
 }
 
+static bool read_tuple(decoder *d, size_t row)
+{
+    firn_manifest *m = d->m;
+    firn_value *tuple = m->partition ? &m->partition[row * m->n_partition] : NULL;
+    return firn_tuple_read(&d->cursor, m->arena, &d->tuple, row > 0 ? tuple - m->n_partition : NULL,
+                           tuple);
+}
+
 static bool read_file_field(decoder *d, const firn_pick *pick, size_t row)
 {
     firn_manifest *m = d->m;
@@ -559,7 +433,7 @@ static bool read_file_field(decoder *d, const firn_pick *pick, size_t row)
         return true;
     case FILE_PATH: return read_text(d, pick, &m->file_path[row]);
     case FILE_FORMAT: return read_format(d, pick, &m->format[row]);
-    case FILE_PARTITION: return pick->type->kind == FIRN_AVRO_RECORD && read_partition(d, row);
+    case FILE_PARTITION: return pick->type->kind == FIRN_AVRO_RECORD && read_tuple(d, row);
     case FILE_RECORDS: return read_number(d, pick, &m->record_count[row]);
     case FILE_BYTES: return read_number(d, pick, &m->file_size_bytes[row]);
     case FILE_KEY_METADATA: return read_key_metadata(d, pick, &m->key_metadata[row]);
@@ -751,8 +625,8 @@ static firn_rc compile(decoder *d, firn_arena *arena, const firn_avro_schema *sc
         firn_pick_slot *slots = FIRN_NEW_N(arena, firn_pick_slot, m->n_partition + 1);
         for (size_t i = 0; i < m->n_partition; i++)
             slots[i] = (firn_pick_slot){m->spec->fields[i].field_id, m->spec->fields[i].name, NULL};
-        d->partition = firn_picks_new(arena, pick->type, slots, m->n_partition);
-        d->n_partition = pick->type->field_count;
+        d->tuple.picks = firn_picks_new(arena, pick->type, slots, m->n_partition);
+        d->tuple.n_picks = pick->type->field_count;
     }
     return FIRN_OK;
 }
@@ -811,16 +685,36 @@ static void shrink(firn_manifest *m)
     }
 }
 
-static firn_rc decode(firn_manifest *m, firn_bytes bytes, const firn_metadata *metadata,
-                      const firn_manifest_file *file, firn_err *err)
+static firn_rc decode_blocks(decoder *d, firn_avro_reader *reader, firn_err *err)
 {
     enum { PLAIN_BYTES_MAX = INT32_MAX };
+    uint64_t plain_bytes = 0;
+    for (;;) {
+        firn_avro_block block;
+        FIRN_TRY(firn_avro_reader_next(reader, &block, err));
+        if (block.record_count == 0)
+            return FIRN_OK;
+        plain_bytes += block.data.len;
+        if (plain_bytes > PLAIN_BYTES_MAX)
+            FIRN_FAIL(err, FIRN_E_LIMIT, "manifest %s unpacks to more than %d bytes", d->m->path,
+                      PLAIN_BYTES_MAX);
+        FIRN_TRY(decode_block(d, &block, err));
+    }
+}
+
+/* `*has_fixed` tells whether fixed_as_bytes could make a difference. */
+static firn_rc decode(firn_manifest *m, firn_bytes bytes, const firn_metadata *metadata,
+                      const firn_manifest_file *file, bool fixed_as_bytes, bool *has_fixed,
+                      firn_err *err)
+{
     FIRN_AUTO_ARENA firn_arena *scratch = firn_arena_new();
     firn_avro_reader *reader;
     FIRN_TRY(firn_avro_reader_open(scratch, bytes, m->path, &reader, err));
     FIRN_TRY(find_spec(m, metadata, reader, err));
     decoder d = {.m = m, .name = m->path};
+    d.tuple = (firn_tuple_plan){.type = m->partition_type, .fixed_as_bytes = fixed_as_bytes};
     FIRN_TRY(compile(&d, scratch, firn_avro_reader_schema(reader), err));
+    *has_fixed = firn_tuple_plan_has_fixed(&d.tuple);
     add_text(m, (firn_bytes){0}); /* offset 0 stands for none */
     m->shapes = firn_calloc(1, sizeof *m->shapes);
     m->n_shapes = m->shapes_cap = 1; /* shape 0 is the empty one */
@@ -831,24 +725,7 @@ static firn_rc decode(firn_manifest *m, firn_bytes bytes, const firn_metadata *m
     int64_t announced = file->added_files + file->existing_files + file->deleted_files;
     size_t hint = announced > 0 ? (size_t)announced : 16;
     resize_rows(m, hint < bytes.len / 8 ? hint : bytes.len / 8 + 1); /* an entry takes some bytes */
-    firn_rc rc;
-    uint64_t plain_bytes = 0;
-    for (;;) {
-        firn_avro_block block;
-        rc = firn_avro_reader_next(reader, &block, err);
-        if (rc != FIRN_OK || block.record_count == 0)
-            break;
-        plain_bytes += block.data.len;
-        if (plain_bytes > PLAIN_BYTES_MAX) {
-            rc =
-                firn_err_set(err, __FILE__, __LINE__, FIRN_E_LIMIT,
-                             "manifest %s unpacks to more than %d bytes", m->path, PLAIN_BYTES_MAX);
-            break;
-        }
-        rc = decode_block(&d, &block, err);
-        if (rc != FIRN_OK)
-            break;
-    }
+    firn_rc rc = decode_blocks(&d, reader, err);
     free(d.ids);
     if (rc != FIRN_OK)
         return rc;
@@ -858,8 +735,7 @@ static firn_rc decode(firn_manifest *m, firn_bytes bytes, const firn_metadata *m
     return FIRN_OK;
 }
 
-firn_rc firn_manifest_decode(firn_bytes bytes, const firn_metadata *metadata,
-                             const firn_manifest_file *file, firn_manifest **out, firn_err *err)
+static firn_manifest *new_manifest(const firn_manifest_file *file)
 {
     firn_manifest *m = firn_calloc(1, sizeof *m);
     atomic_init(&m->refs, 1);
@@ -872,7 +748,24 @@ firn_rc firn_manifest_decode(firn_bytes bytes, const firn_metadata *metadata,
     m->added_snapshot_id = file->added_snapshot_id;
     m->first_row_id = file->first_row_id;
     m->arena = firn_arena_new();
-    firn_rc rc = decode(m, bytes, metadata, file, err);
+    return m;
+}
+
+firn_rc firn_manifest_decode(firn_bytes bytes, const firn_metadata *metadata,
+                             const firn_manifest_file *file, firn_manifest **out, firn_err *err)
+{
+    bool has_fixed = false;
+    firn_manifest *m = new_manifest(file);
+    firn_rc rc = decode(m, bytes, metadata, file, false, &has_fixed, err);
+    if (rc == FIRN_E_CORRUPT && has_fixed) {
+        firn_manifest *again = new_manifest(file);
+        if (decode(again, bytes, metadata, file, true, &has_fixed, NULL) == FIRN_OK) {
+            firn_manifest_destroy(m);
+            *out = again;
+            return FIRN_OK;
+        }
+        firn_manifest_destroy(again);
+    }
     if (rc != FIRN_OK) {
         firn_manifest_destroy(m);
         return rc;

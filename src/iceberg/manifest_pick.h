@@ -7,6 +7,7 @@
 #define ICEBERG_MANIFEST_PICK_H
 
 #include "format/avro.h"
+#include "iceberg/value.h"
 
 typedef struct firn_pick {
     const firn_avro_schema *whole; /* as written, for skipping */
@@ -65,5 +66,22 @@ static inline FIRN_MUST_USE bool firn_pick_bytes(firn_avro_cursor *cursor,
     return (type->kind == FIRN_AVRO_STRING || type->kind == FIRN_AVRO_BYTES) &&
            firn_avro_get_bytes(cursor, out);
 }
+
+/* ---- partition tuples ---- */
+
+typedef struct firn_tuple_plan {
+    const firn_pick *picks; /* slots: fields of the spec */
+    size_t n_picks;
+    const firn_type *type; /* of the tuple */
+    /* Iceberg Java (1.10 and before) declares a partition value of type fixed as Avro fixed but writes, and expects, a
+     * length before the bytes. */
+    bool fixed_as_bytes;
+} firn_tuple_plan;
+
+/* `tuple` holds nulls; `above` is that of the row before, or NULL. Bytes go to the arena. */
+bool firn_tuple_read(firn_avro_cursor *cursor, firn_arena *arena, const firn_tuple_plan *plan,
+                     const firn_value *above, firn_value *tuple) FIRN_MUST_USE;
+/* Could fixed_as_bytes make a difference? */
+bool firn_tuple_plan_has_fixed(const firn_tuple_plan *plan);
 
 #endif

@@ -111,7 +111,7 @@ static bool put_partition_value(firn_buf *record, const firn_type *type, const f
     case FIRN_TYPE_DOUBLE: firn_avro_put_double(record, value->f64); return true;
     case FIRN_TYPE_DECIMAL: {
         uint8_t bytes[16];
-        int width = firn_decimal_bytes(type->precision);
+        int width = firn_decimal_width_bytes(type->precision);
         __int128 rest = value->decimal;
         for (int i = width; i-- > 0; rest >>= 8)
             bytes[i] = (uint8_t)rest;
@@ -121,10 +121,14 @@ static bool put_partition_value(firn_buf *record, const firn_type *type, const f
     case FIRN_TYPE_STRING:
     case FIRN_TYPE_BINARY: firn_avro_put_bytes(record, value->bytes); return true;
     case FIRN_TYPE_UUID:
-    case FIRN_TYPE_FIXED:
-        if (value->bytes.len != (type->id == FIRN_TYPE_UUID ? 16 : (size_t)type->length))
+        if (value->bytes.len != 16)
             return false;
         firn_buf_append(record, value->bytes.data, value->bytes.len);
+        return true;
+    case FIRN_TYPE_FIXED:
+        if (value->bytes.len != (size_t)type->length)
+            return false;
+        firn_avro_put_bytes(record, value->bytes);
         return true;
     default: firn_avro_put_long(record, value->i64); return true;
     }
