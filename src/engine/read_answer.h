@@ -5,7 +5,10 @@
 
 #include "read_tree.h"
 
-/* Sets out->sql to constants and *answered when the statement is a SELECT of COUNT(*) [, MIN, MAX] over one lake table whose
+/* Does the statement have that shape? Then its predicate is worth knowing even where nothing could be pruned. */
+bool firn_read_asks_metadata(firn_arena *arena, const firn_tree *tree);
+
+/* Called when predicates are known. Sets out->sql to constants and *answered when the statement is a SELECT of COUNT(*) [, MIN, MAX] over one lake table whose
  * manifests know the answer exactly. */
 firn_rc firn_read_answer(firn_session *session, firn_arena *arena, firn_tree *tree,
                          firn_read_plan *out, bool *answered, firn_err *err) FIRN_MUST_USE;

@@ -2,8 +2,8 @@
  *
  *   1. spellings that DuckDB's parser does not take (read_travel.c)
  *   2. its syntax tree, lake tables found, loaded and marked (read_tree.c)
- *   3. answers that the metadata has (read_answer.c)
- *   4. the statement once over stubs: what each table's rows must fulfil (predicate.c)
+ *   3. the statement once over stubs: what each table's rows must fulfil (predicate.c)
+ *   4. answers that the metadata has (read_answer.c)
  *   5. each table's scan as SQL text (read_sql.c), put where its mark stands
  *
  * Errors in the planner's run only cost pruning: the statement itself reports them, about the names that were written.
@@ -72,7 +72,7 @@ static firn_rc find_predicates(firn_session *session, firn_arena *arena, const c
 
 static void prune(firn_session *session, firn_arena *arena, const char *sql, firn_tree *tree)
 {
-    bool worth = false;
+    bool worth = firn_read_asks_metadata(arena, tree);
     for (size_t i = 0; i < tree->tables.len; i++) {
         worth = worth || worth_pruning(tree->tables.items[i]);
     }
@@ -139,15 +139,15 @@ firn_rc firn_read_rewrite(firn_session *session, firn_arena *arena, const char *
         out->sql = plain; /* DuckDB's own business, to the letter */
         return FIRN_OK;
     }
+    char *marked;
+    FIRN_TRY(firn_duck_unparse(session, arena, tree.root, &marked, err));
+    prune(session, arena, marked, &tree);
     bool answered = false;
     FIRN_TRY(firn_read_answer(session, arena, &tree, out, &answered, err));
     if (answered) {
         return FIRN_OK;
     }
     int64_t row_limit = firn_read_row_limit(&tree);
-    char *marked;
-    FIRN_TRY(firn_duck_unparse(session, arena, tree.root, &marked, err));
-    prune(session, arena, marked, &tree);
     for (size_t i = 0; i < tree.tables.len; i++) {
         FIRN_TRY(put_table(session, arena, tree.tables.items[i], row_limit, out, err));
     }

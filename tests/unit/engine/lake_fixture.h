@@ -15,13 +15,12 @@
 
 #include "base/io.h"
 
-/* clang-format off: cmocka.h needs these before it */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-/* clang-format on */
+
+#include <cmocka.h>
 
 #include <ftw.h>
 #include <stdio.h>
