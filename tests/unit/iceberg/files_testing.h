@@ -113,8 +113,7 @@ static inline const firn_metadata *new_table(int version, const char *spec_json,
     if (spec_json)
         MUST(firn_partition_spec_from_json(arena, json_of(spec_json), "test", &spec, &err));
     json_t *all = json_of(properties ? properties : "{}");
-    json_object_set_new(all, "format-version",
-                        json_string(firn_arena_printf(arena, "%d", version)));
+    json_object_set_new(all, "format-version", json_string(version == 3 ? "3" : "2"));
     firn_table_create create = {
         .schema = schema,
         .spec = spec,
@@ -126,6 +125,15 @@ static inline const firn_metadata *new_table(int version, const char *spec_json,
     firn_json_own(arena, updates);
     firn_metadata *metadata;
     MUST(firn_updates_apply(arena, NULL, updates, &(firn_update_options){0}, &metadata, &err));
+    if (version == 1) { /* firn makes none, but writes to those there are */
+        json_t *old = firn_json_own(arena, json_deep_copy(metadata->json));
+        json_object_set_new(old, "format-version", json_integer(1));
+        json_object_del(old, "last-sequence-number");
+        json_object_set(old, "schema", json_array_get(json_object_get(old, "schemas"), 0));
+        json_t *default_spec = json_array_get(json_object_get(old, "partition-specs"), 0);
+        json_object_set(old, "partition-spec", json_object_get(default_spec, "fields"));
+        MUST(firn_metadata_from_json(arena, old, "test", &metadata, &err));
+    }
     return metadata;
 }
 
