@@ -3,6 +3,7 @@
 
 #include "read.h"
 
+#include "base/time.h"
 #include "base/uuid.h"
 
 #include <inttypes.h>
@@ -106,9 +107,50 @@ firn_rc firn_dml_refuse_clauses(const firn_parser *parser, firn_err *err)
     return FIRN_OK;
 }
 
+firn_rc firn_dml_temporary(firn_session *session, const char *sql, const char *tag,
+                           const char *done, firn_result **out, firn_err *err)
+{
+    FIRN_AUTO_ARENA firn_arena *arena = firn_arena_new();
+    firn_rows rows = {0};
+    int64_t n = 0;
+    FIRN_TRY(firn_duck_rows(session, arena, sql, &rows, err));
+    if (rows.n_rows == 1 && rows.n_columns == 1 && rows.cells[0][0] != NULL &&
+        !firn_parse_i64(rows.cells[0][0], &n)) {
+        n = 0;
+    }
+    *out = firn_result_command(firn_arena_printf(arena, "%s %" PRId64, tag, n), n, "%s %s",
+                               firn_dml_count(arena, n, "row"), done);
+    return FIRN_OK;
+}
+
+firn_rc firn_dml_check(firn_session *session, firn_arena *arena, const firn_dml_target *target,
+                       const char *expression, firn_err *err)
+{
+    const firn_read_options options = {.metadata = target->metadata,
+                                       .at_empty = true,
+                                       .schema = target->metadata->schema,
+                                       .table_text = target->text};
+    firn_scan_stats stats = {0};
+    char *read = NULL;
+    const char *sql = NULL;
+    firn_duck_column *columns = NULL;
+    size_t n = 0;
+    FIRN_TRY(firn_read_sql(session, arena, &options, &read, &stats, err));
+    const char *alias = target->alias != NULL ? target->alias : target->name;
+    FIRN_TRY(firn_dml_rewrite(
+        session, arena,
+        firn_arena_printf(
+            arena,
+            "WITH firn_empty AS (SELECT * FROM %s) SELECT 1 FROM firn_empty AS %s WHERE (%s)", read,
+            firn_sql_ident(arena, alias), expression),
+        &sql, err));
+    return firn_duck_describe(session, arena, sql, &columns, &n, err);
+}
+
 char *firn_dml_count(firn_arena *arena, int64_t n, const char *noun)
 {
-    return firn_arena_printf(arena, "%" PRId64 " %s%s", n, noun, n == 1 ? "" : "s");
+    return firn_arena_printf(arena, "%s %s%s", firn_format_count(arena, n), noun,
+                             n == 1 ? "" : "s");
 }
 
 bool firn_dml_reads(firn_session *session, firn_arena *arena, const char *sql, firn_ident ident)

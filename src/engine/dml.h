@@ -36,6 +36,13 @@ firn_rc firn_dml_rewrite(firn_session *session, firn_arena *arena, const char *s
 /* RETURNING and ON CONFLICT, which firn has not: UNSUPPORTED says what to do instead. */
 firn_rc firn_dml_refuse_clauses(const firn_parser *parser, firn_err *err) FIRN_MUST_USE;
 
+/* A statement on a DuckDB temporary table: DuckDB's own. */
+firn_rc firn_dml_temporary(firn_session *session, const char *sql, const char *tag,
+                           const char *done, firn_result **out, firn_err *err) FIRN_MUST_USE;
+/* Check an expression over the table when there is no file to run it on: so that a misspelt column is told all the same. */
+firn_rc firn_dml_check(firn_session *session, firn_arena *arena, const firn_dml_target *target,
+                       const char *expression, firn_err *err) FIRN_MUST_USE;
+
 /* "1 row", "21 rows" */
 char *firn_dml_count(firn_arena *arena, int64_t n, const char *noun);
 

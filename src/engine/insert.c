@@ -45,8 +45,8 @@ static firn_rc parse_statics(insert_job *job, firn_err *err)
         if (firn_accept(p, "=")) {
             size_t from = p->at;
             int depth = firn_peek(p)->depth;
-            while (p->at < p->end && firn_peek(p)->depth >= depth && !firn_at_words(p, ",") &&
-                   !(firn_peek(p)->depth == depth && firn_at_words(p, ")"))) {
+            while (p->at < p->end && firn_peek(p)->depth >= depth &&
+                   !(firn_peek(p)->depth == depth && firn_at_words(p, ","))) {
                 p->at++;
             }
             if (p->at == from) {
@@ -351,7 +351,6 @@ static firn_rc insert_temporary(insert_job *job, const char *sql, firn_result **
 {
     firn_arena *arena = job->parser.arena;
     const char *query = NULL;
-    firn_rows rows = {0};
     if (job->overwrite) {
         FIRN_FAIL(err, FIRN_E_UNSUPPORTED, "INSERT OVERWRITE is for lake tables; %s is temporary",
                   job->target.text);
@@ -362,14 +361,7 @@ static firn_rc insert_temporary(insert_job *job, const char *sql, firn_result **
                                   err));
         sql = firn_arena_printf(arena, "%s %s", firn_dml_text(&job->parser, 0, job->query), query);
     }
-    FIRN_TRY(firn_duck_rows(job->session, arena, sql, &rows, err));
-    int64_t n = 0;
-    if (rows.n_rows == 1 && rows.n_columns == 1 && rows.cells[0][0] != NULL) {
-        (void)firn_parse_i64(rows.cells[0][0], &n);
-    }
-    *out = firn_result_command(firn_arena_printf(arena, "INSERT 0 %lld", (long long)n), n,
-                               "%s inserted", firn_dml_count(arena, n, "row"));
-    return FIRN_OK;
+    return firn_dml_temporary(job->session, sql, "INSERT 0", "inserted", out, err);
 }
 
 firn_rc firn_exec_insert(firn_session *session, const char *sql, firn_result **out, firn_err *err)

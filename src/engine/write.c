@@ -79,7 +79,7 @@ static firn_rc setup_engine(firn_session *session, firn_err *err)
 
 /* ---- where and how ----------------------------------------------------------------------------------- */
 
-static const char *data_location(firn_arena *arena, const firn_metadata *metadata)
+const char *firn_write_data_location(firn_arena *arena, const firn_metadata *metadata)
 {
     const char *chosen = firn_metadata_property(metadata, "write.data.path", NULL);
     if (chosen == NULL) {
@@ -137,7 +137,7 @@ static firn_rc plan_job(write_job *job, firn_err *err)
     job->partitioned = job->spec->n_fields > 0;
     job->sorted = metadata->sort_order != NULL && metadata->sort_order->n_fields > 0;
     job->plan = firn_metrics_plan_new(job->arena, metadata);
-    job->data = data_location(job->arena, metadata);
+    job->data = firn_write_data_location(job->arena, metadata);
     job->folder = firn_storage_resolve(job->storage, job->arena, job->data);
     job->prefix = firn_uuid_new(job->arena);
     job->target_bytes =
@@ -153,7 +153,7 @@ static firn_rc plan_job(write_job *job, firn_err *err)
     job->copy_options = firn_arena_printf(
         job->arena,
         "FORMAT parquet, PARQUET_VERSION v1, %s, ROW_GROUP_SIZE %" PRId64 ", FIELD_IDS %s, "
-        "RETURN_STATS, WRITE_EMPTY_FILE false",
+        "RETURN_STATS",
         compression, group_rows > 0 ? group_rows : 122880,
         firn_write_field_ids(job->arena, job->schema, job->options->with_row_lineage));
     return FIRN_OK;
@@ -206,11 +206,13 @@ static firn_rc copy_rows(write_job *job, firn_err *err)
             partition_list(job->arena, job->spec), job->prefix);
     } else if (job->sorted) { /* one file keeps the order */
         target = firn_arena_printf(job->arena, "%s/%s-0.parquet", job->folder, job->prefix);
-        layout = "";
+        layout = ", WRITE_EMPTY_FILE false";
     } else {
-        layout = firn_arena_printf(
-            job->arena, ", FILE_SIZE_BYTES '%" PRId64 "', FILENAME_PATTERN '%s-{uuidv7}', APPEND",
-            job->target_bytes, job->prefix);
+        layout = firn_arena_printf(job->arena,
+                                   ", FILE_SIZE_BYTES %" PRId64
+                                   ", FILENAME_PATTERN '%s-{uuidv7}', APPEND, "
+                                   "WRITE_EMPTY_FILE false",
+                                   job->target_bytes, job->prefix);
     }
     const char *sql =
         firn_arena_printf(job->arena, "COPY (%s) TO %s (%s%s)", select,

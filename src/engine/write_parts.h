@@ -18,6 +18,9 @@
 
 firn_rc firn_partition_functions(duckdb_connection conn, firn_err *err) FIRN_MUST_USE;
 
+/* The folder of the table's data files (write.data.path). */
+const char *firn_write_data_location(firn_arena *arena, const firn_metadata *metadata);
+
 /* ---- write_sql.c ------------------------------------------------------------------------------------- */
 
 /* FIELD_IDS {...} of the columns that are written. */
