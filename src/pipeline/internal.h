@@ -4,7 +4,7 @@
  *   graph.c       which task comes after which
  *   checks.c      what a check asks in SQL
  *   task_*.c      one attempt of one task, by type
- *   stage.c       files that a run makes for people: kept aside until the run is published
+ *   artifacts.c   files that a run makes for people: kept aside until the run is published
  *   workers.c     tasks in parallel over the graph: attempts, retries, timeouts
  *   publish.c     one run at a time, what dead runs left, publishing by one merge
  *   run.c         the run from begin to end
@@ -147,14 +147,14 @@ char *firn_check_failing_sql(firn_arena *arena, const firn_check_spec *check, co
 void firn_check_run(firn_session *session, firn_arena *arena, const firn_check_spec *check,
                     const char *failing_sql, const char *sample, firn_run_check *out);
 
-/* ---- staged files ------------------------------------------------------------------------------------ */
+/* ---- artifacts: files for people ------------------------------------------------------------------------------------ */
 
 /* Where to write the file that is published as <lake>/<relative>; makes the folders. CONFIG for a path that leaves the lake. */
-firn_rc firn_stage_path(firn_attempt *attempt, const char *relative, char **out,
-                        firn_err *err) FIRN_MUST_USE;
-/* Move everything under stage_dir to its place in the lake, each file by one rename, and remove the folder. Repeatable. */
-firn_rc firn_stage_publish(const char *lake_root, const char *stage_dir,
+firn_rc firn_artifact_path(firn_attempt *attempt, const char *relative, char **out,
                            firn_err *err) FIRN_MUST_USE;
-void firn_stage_discard(const char *stage_dir);
+/* Move everything under stage_dir to its place in the lake, each file by one rename, and remove the folder. Repeatable. */
+firn_rc firn_artifacts_publish(const char *lake_root, const char *stage_dir,
+                               firn_err *err) FIRN_MUST_USE;
+void firn_artifacts_discard(const char *stage_dir);
 
 #endif

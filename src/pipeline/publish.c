@@ -75,7 +75,7 @@ static firn_rc finish_published(firn_lake *lake, firn_arena *arena, const firn_r
 {
     firn_catalog *catalog = firn_lake_catalog(lake);
     const char *stage_dir = firn_run_stage_dir(lake, arena, run->run_id);
-    firn_rc moved = firn_stage_publish(firn_lake_root(lake), stage_dir, err);
+    firn_rc moved = firn_artifacts_publish(firn_lake_root(lake), stage_dir, err);
     if (moved != FIRN_OK) {
         moved = firn_err_wrap(
             err, moved,
@@ -147,7 +147,7 @@ static firn_rc settle_running(const firn_run_context *context, firn_arena *arena
     if (commit_id != NULL) {
         return finish_published(context->lake, arena, run, commit_id, err);
     }
-    firn_stage_discard(firn_run_stage_dir(context->lake, arena, run->run_id));
+    firn_artifacts_discard(firn_run_stage_dir(context->lake, arena, run->run_id));
     firn_log(FIRN_LOG_WARN, "pipeline",
              "run %s of pipeline %s was interrupted; %s has what it made", run->run_id,
              run->pipeline, run->branch);

@@ -163,7 +163,7 @@ static firn_rc fail_run(firn_runner *r, firn_rc rc, const firn_err *err)
     context->row.status = "failed";
     context->row.error = firn_arena_strdup(r->arena, err->message);
     context->row.ended_us = firn_now_us();
-    firn_stage_discard(context->stage_dir);
+    firn_artifacts_discard(context->stage_dir);
     record_skipped(r);
     if (firn_run_finish(firn_lake_catalog(context->lake), context->row.run_id, "failed", NULL,
                         err->message, &record_err) != FIRN_OK) {

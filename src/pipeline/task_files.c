@@ -98,7 +98,7 @@ firn_rc firn_task_report(firn_attempt *attempt, firn_err *err)
     char *path = NULL;
     FIRN_TRY(firn_attempt_expand(attempt, attempt->task->sql, &sql, err));
     FIRN_TRY(firn_attempt_expand(attempt, attempt->task->file, &file, err));
-    FIRN_TRY(firn_stage_path(attempt, file, &path, err));
+    FIRN_TRY(firn_artifact_path(attempt, file, &path, err));
     firn_result *result = NULL;
     FIRN_TRY(firn_session_query(attempt->session, sql, &result, err));
     FIRN_AUTO_BUF firn_buf text = {.max = REPORT_BYTES_MAX};

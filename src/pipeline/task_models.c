@@ -177,7 +177,7 @@ static firn_rc export_parquet(firn_attempt *attempt, const firn_model *model, fi
     const char *relative = firn_arena_printf(
         arena, "%s.parquet",
         firn_str_replace(arena, firn_str_replace(arena, model->table, "\"", ""), ".", "/"));
-    FIRN_TRY(firn_stage_path(attempt, relative, &path, err));
+    FIRN_TRY(firn_artifact_path(attempt, relative, &path, err));
     const char *sql =
         firn_arena_printf(arena, "copy (select * from %s) to %s (format parquet, compression zstd)",
                           model->table, firn_sql_quote(arena, path));

@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-firn_rc firn_stage_path(firn_attempt *attempt, const char *relative, char **out, firn_err *err)
+firn_rc firn_artifact_path(firn_attempt *attempt, const char *relative, char **out, firn_err *err)
 {
     bool leaves = relative[0] == '/' || firn_streq(relative, "..") ||
                   firn_starts_with(relative, "../") || strstr(relative, "/../") != NULL ||
@@ -89,13 +89,13 @@ static firn_rc walk(firn_arena *arena, const char *from, const char *to, firn_er
     return rc;
 }
 
-firn_rc firn_stage_publish(const char *lake_root, const char *stage_dir, firn_err *err)
+firn_rc firn_artifacts_publish(const char *lake_root, const char *stage_dir, firn_err *err)
 {
     FIRN_AUTO_ARENA firn_arena *arena = firn_arena_new();
     return walk(arena, stage_dir, lake_root, err);
 }
 
-void firn_stage_discard(const char *stage_dir)
+void firn_artifacts_discard(const char *stage_dir)
 {
     FIRN_AUTO_ARENA firn_arena *arena = firn_arena_new();
     firn_err err;
