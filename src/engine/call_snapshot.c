@@ -285,9 +285,9 @@ firn_rc firn_call_register_table(firn_call *call, firn_result **out, firn_err *e
         firn_metadata_load(firn_catalog_storage(call->catalog), arena, location, &metadata, err));
     firn_change change = {
         .kind = FIRN_CHANGE_REGISTER_TABLE, .ident = call->ident, .location = location};
-    FIRN_TRY(firn_session_commit(call->session, arena, &change, 1,
-                                 firn_arena_printf(arena, "register table %s", call->text), NULL,
-                                 err));
+    FIRN_TRY(firn_session_commit_changes(call->session, arena, &change, 1,
+                                         firn_arena_printf(arena, "register table %s", call->text),
+                                         NULL, err));
     const firn_snapshot *snapshot = metadata->current_snapshot;
     const json_t *summary = snapshot != NULL ? snapshot->summary : NULL;
     static const char *const columns[] = {"current_snapshot_id BIGINT",

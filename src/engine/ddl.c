@@ -26,9 +26,9 @@ static firn_commit_info commit_info(const firn_session *session, const char *mes
                               .message = session->message != NULL ? session->message : message};
 }
 
-firn_rc firn_session_commit(firn_session *session, firn_arena *arena, const firn_change *changes,
-                            size_t n, const char *message, firn_commit_result *result,
-                            firn_err *err)
+firn_rc firn_session_commit_changes(firn_session *session, firn_arena *arena,
+                                    const firn_change *changes, size_t n, const char *message,
+                                    firn_commit_result *result, firn_err *err)
 {
     firn_catalog *catalog = NULL;
     FIRN_TRY(firn_session_catalog(session, &catalog, err));

@@ -20,9 +20,9 @@ firn_rc firn_session_catalog(firn_session *session, firn_catalog **out,
                              firn_err *err) FIRN_MUST_USE;
 
 /* One catalog commit on the session's branch, signed as the session says. `commit_id` and the locations in `result` (nullable). */
-firn_rc firn_session_commit(firn_session *session, firn_arena *arena, const firn_change *changes,
-                            size_t n, const char *message, firn_commit_result *result,
-                            firn_err *err) FIRN_MUST_USE;
+firn_rc firn_session_commit_changes(firn_session *session, firn_arena *arena,
+                                    const firn_change *changes, size_t n, const char *message,
+                                    firn_commit_result *result, firn_err *err) FIRN_MUST_USE;
 /* Build-and-commit of one table's updates, with retries. */
 typedef firn_rc (*firn_table_build_fn)(void *ctx, firn_arena *arena, const firn_table *base,
                                        json_t *updates, json_t *requirements, firn_err *err);

@@ -417,7 +417,7 @@ static firn_rc rename_table(firn_session *session, firn_parser *parser, firn_ide
     const char *from_text = firn_ident_text(arena, ident);
     const char *to_text = firn_ident_text(arena, to);
     firn_change change = {.kind = FIRN_CHANGE_RENAME_TABLE, .ident = ident, .to = to};
-    FIRN_TRY(firn_session_commit(
+    FIRN_TRY(firn_session_commit_changes(
         session, arena, &change, 1,
         firn_arena_printf(arena, "rename table %s to %s", from_text, to_text), NULL, err));
     *out = firn_result_command("ALTER TABLE", -1, "renamed %s to %s", from_text, to_text);

@@ -297,9 +297,9 @@ static firn_rc create_new(new_table *table, firn_err *err)
                           .ident = table->sql->ident,
                           .requirements = requirements,
                           .updates = updates};
-    firn_rc rc =
-        firn_session_commit(table->session, arena, &change, 1,
-                            firn_arena_printf(arena, "create table %s", table->text), NULL, err);
+    firn_rc rc = firn_session_commit_changes(
+        table->session, arena, &change, 1, firn_arena_printf(arena, "create table %s", table->text),
+        NULL, err);
     if (rc != FIRN_OK && rc != FIRN_E_UNKNOWN_OUTCOME) {
         discard_rows(table);
     }

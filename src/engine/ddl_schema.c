@@ -112,8 +112,9 @@ static firn_rc create_schema(firn_session *session, firn_parser *parser, firn_re
         return FIRN_OK;
     }
     FIRN_TRY(plan_create(session, arena, ns, properties, &changes, err));
-    firn_rc rc = firn_session_commit(session, arena, changes.items, changes.len,
-                                     firn_arena_printf(arena, "create schema %s", text), NULL, err);
+    firn_rc rc =
+        firn_session_commit_changes(session, arena, changes.items, changes.len,
+                                    firn_arena_printf(arena, "create schema %s", text), NULL, err);
     if (rc == FIRN_E_EXISTS && if_not_exists) { /* somebody else was faster */
         *out = firn_result_command("CREATE SCHEMA", -1, "schema %s is already there", text);
         return FIRN_OK;
@@ -208,8 +209,9 @@ static firn_rc drop_schema(firn_session *session, firn_parser *parser, firn_resu
     size_t n_below = changes.len;
     firn_change change = {.kind = FIRN_CHANGE_DROP_NAMESPACE, .ident = {.ns = ns}};
     firn_vec_push(arena, &changes, change);
-    firn_rc rc = firn_session_commit(session, arena, changes.items, changes.len,
-                                     firn_arena_printf(arena, "drop schema %s", text), NULL, err);
+    firn_rc rc =
+        firn_session_commit_changes(session, arena, changes.items, changes.len,
+                                    firn_arena_printf(arena, "drop schema %s", text), NULL, err);
     if (rc == FIRN_E_NOT_EMPTY && !cascade) {
         return firn_err_wrap(err, rc, "DROP SCHEMA without CASCADE");
     }
@@ -246,8 +248,8 @@ static firn_rc alter_schema(firn_session *session, firn_parser *parser, firn_res
     firn_change change = {
         .kind = FIRN_CHANGE_SET_NAMESPACE_PROPERTIES, .ident = {.ns = ns}, .document = properties};
     const char *text = firn_ns_text(arena, ns);
-    FIRN_TRY(firn_session_commit(session, arena, &change, 1,
-                                 firn_arena_printf(arena, "alter schema %s", text), NULL, err));
+    FIRN_TRY(firn_session_commit_changes(
+        session, arena, &change, 1, firn_arena_printf(arena, "alter schema %s", text), NULL, err));
     *out = firn_result_command("ALTER SCHEMA", -1, "altered schema %s", text);
     return FIRN_OK;
 }
@@ -263,8 +265,7 @@ static firn_rc use_schema(firn_session *session, firn_parser *parser, firn_resul
     FIRN_TRY(firn_parse_namespace(parser, &ns, err));
     FIRN_TRY(firn_parse_end(parser, err));
     FIRN_TRY(firn_session_catalog(session, &catalog, err));
-    FIRN_TRY(
-        firn_catalog_namespace_properties(catalog, arena, session->ref, ns, &properties, err));
+    FIRN_TRY(firn_catalog_namespace_properties(catalog, arena, session->ref, ns, &properties, err));
     free(session->schema);
     session->schema = firn_strdup(ns);
     *out = firn_result_command("USE", -1, "using schema %s", firn_ns_text(arena, ns));

@@ -27,8 +27,8 @@ firn_rc firn_exec_drop_table(firn_session *session, const char *sql, firn_result
     FIRN_TRY(firn_parse_end(&parser, err));
     const char *text = firn_ident_text(arena, ident);
     firn_change change = {.kind = FIRN_CHANGE_DROP_TABLE, .ident = ident};
-    firn_rc rc = firn_session_commit(session, arena, &change, 1,
-                                     firn_arena_printf(arena, "drop table %s", text), NULL, err);
+    firn_rc rc = firn_session_commit_changes(
+        session, arena, &change, 1, firn_arena_printf(arena, "drop table %s", text), NULL, err);
     if (if_exists && (rc == FIRN_E_NO_TABLE || rc == FIRN_E_NO_NAMESPACE)) {
         *out = firn_result_command("DROP TABLE", -1, "there was no table %s", text);
         return FIRN_OK;
@@ -152,7 +152,7 @@ firn_rc firn_exec_comment(firn_session *session, const char *sql, firn_result **
         firn_change change = {.kind = FIRN_CHANGE_SET_NAMESPACE_PROPERTIES,
                               .ident = {.ns = ns},
                               .document = properties};
-        FIRN_TRY(firn_session_commit(session, arena, &change, 1, "comment", NULL, err));
+        FIRN_TRY(firn_session_commit_changes(session, arena, &change, 1, "comment", NULL, err));
     } else if (view) {
         FIRN_TRY(firn_view_set_properties(session, arena, ident, properties, err));
     } else {

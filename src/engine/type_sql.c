@@ -31,6 +31,7 @@ static const type_name type_names[] = {
     {"boolean", FIRN_TYPE_BOOLEAN},
     {"bool", FIRN_TYPE_BOOLEAN},
     {"logical", FIRN_TYPE_BOOLEAN},
+    {"int", FIRN_TYPE_INT},
     {"tinyint", FIRN_TYPE_INT},
     {"byte", FIRN_TYPE_INT},
     {"int1", FIRN_TYPE_INT},
@@ -39,7 +40,6 @@ static const type_name type_names[] = {
     {"int2", FIRN_TYPE_INT},
     {"integer", FIRN_TYPE_INT},
     {"int4", FIRN_TYPE_INT},
-    {"int", FIRN_TYPE_INT},
     {"signed", FIRN_TYPE_INT},
     {"int32", FIRN_TYPE_INT},
     {"int16", FIRN_TYPE_INT},
@@ -120,7 +120,21 @@ static const struct {
     {"serial", "BIGINT"},
 };
 
-static firn_rc parse_type(firn_parser *parser, int depth, firn_type **out, firn_err *err);
+/* Where in a type the parser is, and how strict: a query's columns are taken with types that Iceberg lacks if another holds all
+ * their values (HUGEINT, which sum() gives, becomes DECIMAL(38, 0)). */
+typedef struct type_scope {
+    int depth;
+    bool of_query;
+    int format_version; /* of_query: what the type of NULL becomes */
+} type_scope;
+
+static firn_rc parse_type(firn_parser *parser, type_scope scope, firn_type **out, firn_err *err);
+
+static type_scope inside(type_scope scope)
+{
+    scope.depth++;
+    return scope;
+}
 
 static firn_type *new_type(firn_parser *parser, firn_type_id id, size_t n_fields)
 {
@@ -153,8 +167,8 @@ static firn_rc parse_field_options(firn_parser *parser, firn_field *field, firn_
 }
 
 /* Fields up to `close`, which is consumed. */
-static firn_rc parse_struct(firn_parser *parser, const char *close, int depth, firn_type **out,
-                            firn_err *err)
+static firn_rc parse_struct(firn_parser *parser, const char *close, type_scope scope,
+                            firn_type **out, firn_err *err)
 {
     FIRN_VEC(firn_field) fields = {0};
     do {
@@ -162,7 +176,7 @@ static firn_rc parse_struct(firn_parser *parser, const char *close, int depth, f
         firn_type *type = NULL;
         FIRN_TRY(firn_parse_name(parser, &field.name, err));
         (void)firn_accept(parser, ":");
-        FIRN_TRY(parse_type(parser, depth + 1, &type, err));
+        FIRN_TRY(parse_type(parser, inside(scope), &type, err));
         field.type = type;
         FIRN_TRY(parse_field_options(parser, &field, err));
         for (size_t i = 0; i < fields.len; i++) {
@@ -180,14 +194,14 @@ static firn_rc parse_struct(firn_parser *parser, const char *close, int depth, f
     return FIRN_OK;
 }
 
-static firn_rc parse_map(firn_parser *parser, const char *close, int depth, firn_type **out,
+static firn_rc parse_map(firn_parser *parser, const char *close, type_scope scope, firn_type **out,
                          firn_err *err)
 {
     firn_type *key = NULL;
     firn_type *value = NULL;
-    FIRN_TRY(parse_type(parser, depth + 1, &key, err));
+    FIRN_TRY(parse_type(parser, inside(scope), &key, err));
     FIRN_TRY(firn_expect(parser, ",", err));
-    FIRN_TRY(parse_type(parser, depth + 1, &value, err));
+    FIRN_TRY(parse_type(parser, inside(scope), &value, err));
     bool required = firn_accept(parser, "not null");
     FIRN_TRY(firn_expect(parser, close, err));
     firn_type *type = new_type(parser, FIRN_TYPE_MAP, 2);
@@ -197,11 +211,11 @@ static firn_rc parse_map(firn_parser *parser, const char *close, int depth, firn
     return FIRN_OK;
 }
 
-static firn_rc parse_list(firn_parser *parser, const char *close, int depth, firn_type **out,
+static firn_rc parse_list(firn_parser *parser, const char *close, type_scope scope, firn_type **out,
                           firn_err *err)
 {
     firn_type *element = NULL;
-    FIRN_TRY(parse_type(parser, depth + 1, &element, err));
+    FIRN_TRY(parse_type(parser, inside(scope), &element, err));
     firn_type *list = new_list(parser, element);
     list->fields[0].required = firn_accept(parser, "not null");
     FIRN_TRY(firn_expect(parser, close, err));
@@ -210,25 +224,25 @@ static firn_rc parse_list(firn_parser *parser, const char *close, int depth, fir
 }
 
 /* A type with types inside; *out stays NULL if the cursor is at none. */
-static firn_rc parse_nested(firn_parser *parser, int depth, firn_type **out, firn_err *err)
+static firn_rc parse_nested(firn_parser *parser, type_scope scope, firn_type **out, firn_err *err)
 {
     if (firn_accept(parser, "struct <")) {
-        return parse_struct(parser, ">", depth, out, err);
+        return parse_struct(parser, ">", scope, out, err);
     }
     if (firn_accept(parser, "struct (") || firn_accept(parser, "row (")) {
-        return parse_struct(parser, ")", depth, out, err);
+        return parse_struct(parser, ")", scope, out, err);
     }
     if (firn_accept(parser, "map <")) {
-        return parse_map(parser, ">", depth, out, err);
+        return parse_map(parser, ">", scope, out, err);
     }
     if (firn_accept(parser, "map (")) {
-        return parse_map(parser, ")", depth, out, err);
+        return parse_map(parser, ")", scope, out, err);
     }
     if (firn_accept(parser, "array <") || firn_accept(parser, "list <")) {
-        return parse_list(parser, ">", depth, out, err);
+        return parse_list(parser, ">", scope, out, err);
     }
     if (firn_accept(parser, "array (") || firn_accept(parser, "list (")) {
-        return parse_list(parser, ")", depth, out, err);
+        return parse_list(parser, ")", scope, out, err);
     }
     return FIRN_OK;
 }
@@ -347,12 +361,47 @@ static bool accept_null_type(firn_parser *parser)
     return true;
 }
 
-static firn_rc parse_primitive(firn_parser *parser, firn_type **out, firn_err *err)
+/* Types of query columns that Iceberg lacks and another type holds; *found tells whether it was one. */
+static firn_rc parse_widened(firn_parser *parser, firn_type *type, bool *found, firn_err *err)
+{
+    *found = true;
+    if (firn_accept(parser, "hugeint") || firn_accept(parser, "uhugeint")) {
+        *type = (firn_type){.id = FIRN_TYPE_DECIMAL, .precision = DECIMAL_PRECISION_MAX};
+    } else if (firn_accept(parser, "ubigint")) {
+        *type = (firn_type){.id = FIRN_TYPE_DECIMAL, .precision = 20};
+    } else if (firn_accept(parser, "bit")) {
+        type->id = FIRN_TYPE_STRING;
+    } else if (firn_accept(parser, "enum")) {
+        type->id = FIRN_TYPE_STRING;
+        const char *value = NULL;
+        FIRN_TRY(firn_expect(parser, "(", err));
+        do {
+            FIRN_TRY(firn_parse_string(parser, &value, err));
+        } while (firn_accept(parser, ","));
+        FIRN_TRY(firn_expect(parser, ")", err));
+    } else {
+        *found = false;
+    }
+    return FIRN_OK;
+}
+
+static firn_rc parse_primitive(firn_parser *parser, type_scope scope, firn_type **out,
+                               firn_err *err)
 {
     firn_type *type = new_type(parser, FIRN_TYPE_UNKNOWN, 0);
+    bool widened = false;
     *out = type;
     if (accept_null_type(parser)) {
+        if (scope.of_query && scope.format_version < 3) {
+            type->id = FIRN_TYPE_INT; /* as DuckDB's CREATE TABLE AS SELECT NULL does */
+        }
         return FIRN_OK;
+    }
+    if (scope.of_query) {
+        FIRN_TRY(parse_widened(parser, type, &widened, err));
+        if (widened) {
+            return FIRN_OK;
+        }
     }
     size_t i = 0;
     size_t n = sizeof(type_names) / sizeof(type_names[0]);
@@ -381,17 +430,17 @@ static firn_rc parse_primitive(firn_parser *parser, firn_type **out, firn_err *e
     return FIRN_OK;
 }
 
-static firn_rc parse_type(firn_parser *parser, int depth, firn_type **out, firn_err *err)
+static firn_rc parse_type(firn_parser *parser, type_scope scope, firn_type **out, firn_err *err)
 {
     firn_type *type = NULL;
-    if (depth > TYPE_DEPTH_MAX) {
+    if (scope.depth > TYPE_DEPTH_MAX) {
         FIRN_FAIL(err, FIRN_E_LIMIT, "the type is nested more than %d levels deep", TYPE_DEPTH_MAX);
     }
-    FIRN_TRY(parse_nested(parser, depth, &type, err));
+    FIRN_TRY(parse_nested(parser, scope, &type, err));
     if (type == NULL) {
-        FIRN_TRY(parse_primitive(parser, &type, err));
+        FIRN_TRY(parse_primitive(parser, scope, &type, err));
     }
-    for (int postfix = depth; firn_accept(parser, "["); postfix++) {
+    for (int postfix = scope.depth; firn_accept(parser, "["); postfix++) {
         int64_t length = 0;
         if (postfix > TYPE_DEPTH_MAX) {
             FIRN_FAIL(err, FIRN_E_LIMIT, "the type is nested more than %d levels deep",
@@ -409,7 +458,7 @@ static firn_rc parse_type(firn_parser *parser, int depth, firn_type **out, firn_
 
 firn_rc firn_parse_type(firn_parser *parser, firn_type **out, firn_err *err)
 {
-    return parse_type(parser, 0, out, err);
+    return parse_type(parser, (type_scope){0}, out, err);
 }
 
 firn_rc firn_type_from_sql(firn_arena *arena, const char *text, firn_type **out, firn_err *err)
@@ -417,6 +466,16 @@ firn_rc firn_type_from_sql(firn_arena *arena, const char *text, firn_type **out,
     firn_parser parser;
     FIRN_TRY(firn_parser_open(arena, text, &parser, err));
     FIRN_TRY(firn_parse_type(&parser, out, err));
+    return firn_parse_end(&parser, err);
+}
+
+firn_rc firn_type_of_query(firn_arena *arena, const char *text, int format_version, firn_type **out,
+                           firn_err *err)
+{
+    firn_parser parser;
+    type_scope scope = {.of_query = true, .format_version = format_version};
+    FIRN_TRY(firn_parser_open(arena, text, &parser, err));
+    FIRN_TRY(parse_type(&parser, scope, out, err));
     return firn_parse_end(&parser, err);
 }
 

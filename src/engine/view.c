@@ -180,7 +180,7 @@ static firn_rc put_view(firn_session *session, firn_arena *arena, firn_ident ide
                           .expected_location = old != NULL ? old->location : NULL};
     const char *message =
         firn_arena_printf(arena, "%s view %s", verb, firn_ident_text(arena, ident));
-    return firn_session_commit(session, arena, &change, 1, message, NULL, err);
+    return firn_session_commit_changes(session, arena, &change, 1, message, NULL, err);
 }
 
 /* What there is under the name; a table in the way is EXISTS. */
@@ -263,8 +263,8 @@ static firn_rc drop_view(firn_session *session, firn_parser *parser, firn_result
     FIRN_TRY(firn_parse_end(parser, err));
     const char *text = firn_ident_text(arena, ident);
     firn_change change = {.kind = FIRN_CHANGE_DROP_VIEW, .ident = ident};
-    firn_rc rc = firn_session_commit(session, arena, &change, 1,
-                                     firn_arena_printf(arena, "drop view %s", text), NULL, err);
+    firn_rc rc = firn_session_commit_changes(
+        session, arena, &change, 1, firn_arena_printf(arena, "drop view %s", text), NULL, err);
     if (if_exists && is_missing(rc)) {
         *out = firn_result_command("DROP VIEW", -1, "there was no view %s", text);
         return FIRN_OK;
@@ -291,7 +291,7 @@ static firn_rc rename_view(firn_session *session, firn_parser *parser, firn_iden
     const char *message =
         firn_arena_printf(arena, "rename view %s to %s", firn_ident_text(arena, ident),
                           firn_ident_text(arena, change.to));
-    return firn_session_commit(session, arena, &change, 1, message, NULL, err);
+    return firn_session_commit_changes(session, arena, &change, 1, message, NULL, err);
 }
 
 firn_rc firn_view_set_properties(firn_session *session, firn_arena *arena, firn_ident ident,
