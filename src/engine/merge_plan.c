@@ -59,6 +59,16 @@ firn_rc firn_parse_merge_source(firn_parser *parser, const char *stop, const cha
     *alias = NULL;
     firn_parser here = *parser;
     here.end = end;
+    if (firn_accept(&here, "(")) { /* (query) [AS] s [(a, b)] */
+        int depth = parser->tokens->list.items[from].depth;
+        while (here.at < end && firn_peek(&here)->depth > depth) {
+            here.at++;
+        }
+        here.at++;
+        (void)firn_accept(&here, "as");
+        parser->at = end;
+        return here.at < end ? firn_parse_name(&here, alias, err) : FIRN_OK;
+    }
     size_t as = firn_find_word(&here, from, "as");
     firn_parser behind_as = here;
     behind_as.at = as + 1;

@@ -163,7 +163,7 @@ static firn_rc put_field(const projection *p, firn_buf *out, size_t i, firn_err 
         FIRN_TRY(firn_write_default_sql(p->arena, field, p->options->table_text, &expr, err));
     } else {
         const firn_duck_column *column = &p->columns[p->source[i]];
-        expr = firn_arena_printf(p->arena, "c%zu", p->source[i]);
+        expr = firn_sql_ident(p->arena, field->name); /* put_source calls it so */
         if (!firn_streq(column->type, type)) {
             firn_type *given = NULL;
             if (firn_type_is_nested(field->type) &&
@@ -176,6 +176,20 @@ static firn_rc put_field(const projection *p, firn_buf *out, size_t i, firn_err 
     firn_buf_printf(out, "%s%s AS %s", i > 0 ? ", " : "", expr,
                     firn_sql_ident(p->arena, field->name));
     return FIRN_OK;
+}
+
+/* The source with its columns called as those they go to: that is how messages about a value name them. */
+static void put_source(const projection *p, firn_buf *out)
+{
+    firn_buf_printf(out, " FROM (%s) AS firn_source(", p->options->source_sql);
+    for (size_t c = 0; c < p->n_columns; c++) {
+        const char *name = firn_arena_printf(p->arena, "firn_c%zu", c);
+        for (size_t i = 0; i < p->n_fields; i++) {
+            name = p->source[i] == c ? p->fields[i].name : name;
+        }
+        firn_buf_printf(out, "%s%s", c > 0 ? ", " : "", firn_sql_ident(p->arena, name));
+    }
+    firn_buf_putc(out, ')');
 }
 
 firn_rc firn_write_projection(firn_session *session, firn_arena *arena,
@@ -198,11 +212,7 @@ firn_rc firn_write_projection(firn_session *session, firn_arena *arena,
     for (size_t i = 0; i < p.n_fields; i++) {
         FIRN_TRY(put_field(&p, &out, i, err));
     }
-    firn_buf_printf(&out, " FROM (%s) AS firn_source(", options->source_sql);
-    for (size_t i = 0; i < p.n_columns; i++) {
-        firn_buf_printf(&out, "%sc%zu", i > 0 ? ", " : "", i);
-    }
-    firn_buf_putc(&out, ')');
+    put_source(&p, &out);
     *sql = firn_arena_strdup(arena, firn_buf_cstr(&out));
     return FIRN_OK;
 }
