@@ -82,8 +82,6 @@ static firn_rc read_snapshots(firn_arena *arena, firn_metadata *m, const char *w
     for (size_t i = 0; i < m->n_snapshots; i++) {
         firn_snapshot *snapshot = &m->snapshots[i];
         FIRN_TRY(firn_snapshot_from_json(arena, json_array_get(list, i), what, snapshot, err));
-        if (m->format_version == 1)
-            snapshot->sequence_number = 0;
         if (snapshot->sequence_number > m->last_sequence_number)
             FIRN_FAIL(err, FIRN_E_CORRUPT,
                       "%s: Invalid snapshot with sequence number %" PRId64

@@ -306,6 +306,11 @@ static void broken_documents_are_refused(void **state)
         MUST_FAIL(read_metadata(doc, &err), broken[i].code, "table metadata s3://b/t/m.json");
     }
     MUST_FAIL(read_metadata(json_of("[]"), &err), FIRN_E_CORRUPT, "non-object");
+    json_t *v1 = json_of(oldest); /* an upgrade would carry the number along */
+    json_object_set_new(json_array_get(json_object_get(v1, "snapshots"), 0), "sequence-number",
+                        json_integer(1));
+    MUST_FAIL(read_metadata(v1, &err), FIRN_E_CORRUPT,
+              "sequence number 1 greater than last sequence number 0");
     json_t *v3 = firn_json_own(arena, json_deep_copy(new_table(3)->json));
     json_object_del(v3, "next-row-id");
     MUST_FAIL(read_metadata(v3, &err), FIRN_E_CORRUPT, "next-row-id");
