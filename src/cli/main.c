@@ -1,10 +1,7 @@
-/*
- * main.c - the firn program.
- */
-#include <stdio.h>
+/* The firn program. Everything is in firn_cli_main, so that it can be tested as a library. */
+#include "cli/cli.h"
 
-int main(void)
+int main(int argc, char **argv)
 {
-    puts("firn " FIRN_VERSION);
-    return 0;
+    return firn_cli_main(argc, argv);
 }

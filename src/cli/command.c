@@ -1,0 +1,309 @@
+/* The table of commands: see command.h. Order is the order of help and reference. */
+#include "command.h"
+
+#include <stddef.h>
+#include <string.h>
+
+const firn_option firn_global_options[] = {
+    {"lake", 0, "DIR", NULL, false,
+     "the lake's folder; default: $FIRN_LAKE, else the nearest parent folder with a firn.yaml"},
+    {"ref", 0, "REF", NULL, false,
+     "the branch to work on; to read also a tag or a commit id; default: main"},
+    {"format", 0, "FORMAT", "table|csv|json", false,
+     "how rows are printed: table (default), csv or json"},
+    {"quiet", 'q', NULL, NULL, false, "print results only: no footers, no progress, no advice"},
+    {"verbose", 'v', NULL, NULL, false, "say on stderr what happens underneath"},
+    {"help", 'h', NULL, NULL, false, "explain the command"},
+    {"version", 'V', NULL, NULL, false, "print the version"},
+    {0},
+};
+
+const firn_command_group firn_command_groups[] = {
+    {"table", "look at tables and change their metadata"},
+    {"ref", "branches, tags and the commit log"},
+    {"pipeline", "run pipelines and look at their runs"},
+    {0},
+};
+
+const firn_command firn_commands[] = {
+    {"init",
+     "[DIR]",
+     "make a folder a lake",
+     "Writes firn.yaml with every setting explained, an empty catalog and the folders. Without DIR "
+     "it is the working folder, or what --lake names.",
+     firn_cmd_init,
+     {{"name", 0, "NAME", NULL, false, "the lake's name; default: the folder's"}},
+     {"firn init my-lake", "firn init . --name sales"}},
+    {"demo",
+     "[NAME]",
+     "make and fill the e-commerce demo lake",
+     "Makes the lake if it is not there, puts the example pipeline into it and runs it: sample "
+     "data, bronze, quality gates, silver, gold, report. Run it again for another run on the same "
+     "lake. The default lake is ./demo-lake.",
+     firn_cmd_demo,
+     {{"scale", 0, "N", NULL, false, "times as much data; 1 means 5,000 orders (default)"},
+      {"seed", 0, "N", NULL, false, "the same seed gives the same data; default 42"},
+      {"export-parquet", 0, NULL, NULL, false,
+       "also write plain Parquet copies of the tables (gold/daily_sales.parquet, ...)"}},
+     {"firn demo", "firn demo ecommerce --lake /tmp/shop --scale 200"}},
+    {"sql",
+     "",
+     "run SQL, or open the interactive shell",
+     "With neither -c nor -f: the shell on a terminal, else the statements on standard input. "
+     "Statements run in order up to the first error; each one is one atomic commit.",
+     firn_cmd_sql,
+     {{"command", 'c', "SQL", NULL, true, "run these statements"},
+      {"file", 'f', "FILE", NULL, true, "run the statements of a file; - is standard input"},
+      {"expanded", 'x', NULL, NULL, false, "one line per column instead of one per row"}},
+     {"firn sql", "firn sql -c \"select * from gold.daily_sales limit 5\"",
+      "firn sql --format csv -c \"from gold.daily_sales\" > daily.csv",
+      "firn --ref run/r-20261120-1 sql -f look.sql"}},
+
+    {"table list",
+     "[SCHEMA]",
+     "list tables with their rows, files and sizes",
+     NULL,
+     firn_cmd_table_list,
+     {{0}},
+     {"firn table list", "firn table list gold --format json"}},
+    {"table show",
+     "TABLE",
+     "show a table: columns, partitions, counts, location",
+     NULL,
+     firn_cmd_table_show,
+     {{0}},
+     {"firn table show bronze.orders"}},
+    {"table schema",
+     "TABLE",
+     "show the columns with types and field ids",
+     NULL,
+     firn_cmd_table_schema,
+     {{"schema-id", 0, "N", NULL, false, "an earlier schema of the table"}},
+     {"firn table schema bronze.orders"}},
+    {"table history",
+     "TABLE",
+     "show which snapshot was current since when",
+     NULL,
+     firn_cmd_table_history,
+     {{0}},
+     {"firn table history bronze.orders"}},
+    {"table snapshots",
+     "TABLE",
+     "list the snapshots with what each added and removed",
+     NULL,
+     firn_cmd_table_snapshots,
+     {{0}},
+     {"firn table snapshots bronze.orders"}},
+    {"table files",
+     "TABLE",
+     "list the data files of the current snapshot",
+     NULL,
+     firn_cmd_table_files,
+     {{"snapshot", 0, "ID", NULL, false, "of another snapshot"},
+      {"limit", 0, "N", NULL, false, "at most so many files"}},
+     {"firn table files bronze.orders --limit 20"}},
+    {"table properties",
+     "TABLE",
+     "show table properties, set or remove them",
+     "All changes of one call are one commit.",
+     firn_cmd_table_properties,
+     {{"set", 0, "KEY=VALUE", NULL, true, "set a property"},
+      {"unset", 0, "KEY", NULL, true, "remove a property"}},
+     {"firn table properties bronze.orders",
+      "firn table properties bronze.orders --set write.target-file-size-bytes=134217728"}},
+    {"table rollback",
+     "TABLE",
+     "make an earlier snapshot the current one again",
+     "The snapshot must be an ancestor of the current one; nothing is deleted, so a rollback can "
+     "itself be rolled back.",
+     firn_cmd_table_rollback,
+     {{"to", 0, "ID", NULL, false, "the snapshot; default: the one before the current"},
+      {"as-of", 0, "TIME", NULL, false, "the snapshot that was current at this time (UTC)"}},
+     {"firn table rollback bronze.orders",
+      "firn table rollback bronze.orders --as-of \"2026-11-20 08:00\""}},
+    {"table rename",
+     "TABLE NEW",
+     "rename a table, or move it to another schema",
+     NULL,
+     firn_cmd_table_rename,
+     {{0}},
+     {"firn table rename bronze.orders bronze.orders_2024"}},
+    {"table drop",
+     "TABLE...",
+     "take tables out of the catalog",
+     "Their files stay: other branches, tags and earlier commits may need them, and `firn table "
+     "register` brings a table back. Several tables are dropped in one commit.",
+     firn_cmd_table_drop,
+     {{"if-exists", 0, NULL, NULL, false, "a table that is not there is no error"}},
+     {"firn table drop bronze.orders_old"}},
+    {"table register",
+     "TABLE METADATA_FILE",
+     "add an existing Iceberg table by its metadata file",
+     "Nothing is copied: the table's files stay where they are.",
+     firn_cmd_table_register,
+     {{"replace", 0, NULL, NULL, false, "point an existing table at this metadata file"}},
+     {"firn table register bronze.events /data/events/metadata/00003-1f.metadata.json"}},
+
+    {"ref list", "", "list branches and tags", NULL, firn_cmd_ref_list, {{0}}, {"firn ref list"}},
+    {"ref log",
+     "[REF]",
+     "show what was committed, when and by whom",
+     NULL,
+     firn_cmd_ref_log,
+     {{"limit", 'n', "N", NULL, false, "at most so many commits; default 20, 0 for all"}},
+     {"firn ref log", "firn ref log main -n 5"}},
+    {"ref branch",
+     "NAME [FROM]",
+     "make a branch",
+     "A branch is a name: no table is copied.",
+     firn_cmd_ref_branch,
+     {{0}},
+     {"firn ref branch fix", "firn ref branch audit v2026.11"}},
+    {"ref tag",
+     "NAME [FROM]",
+     "give the present state a name that stays",
+     NULL,
+     firn_cmd_ref_tag,
+     {{0}},
+     {"firn ref tag v2026.11"}},
+    {"ref diff",
+     "FROM [TO]",
+     "show what differs between two refs",
+     "Without TO: the current branch (--ref, else main).",
+     firn_cmd_ref_diff,
+     {{0}},
+     {"firn ref diff main fix"}},
+    {"ref merge",
+     "FROM [INTO]",
+     "publish a branch's changes into another",
+     "One atomic commit, whatever the number of tables. Tables that both sides changed are merged "
+     "if the branch only appended to them; else the merge is refused and nothing changes. Without "
+     "INTO: the current branch (--ref, else main).",
+     firn_cmd_ref_merge,
+     {{"dry-run", 0, NULL, NULL, false, "only say what would be merged"},
+      {"message", 'm', "TEXT", NULL, false, "message of the merge commit"}},
+     {"firn ref merge fix", "firn ref merge fix main --dry-run"}},
+    {"ref delete",
+     "NAME...",
+     "delete branches or tags",
+     NULL,
+     firn_cmd_ref_delete,
+     {{0}},
+     {"firn ref delete fix"}},
+
+    {"pipeline list",
+     "",
+     "list the lake's pipelines with their last run",
+     NULL,
+     firn_cmd_pipeline_list,
+     {{0}},
+     {"firn pipeline list"}},
+    {"pipeline show",
+     "PIPELINE",
+     "show the tasks and how they depend on each other",
+     NULL,
+     firn_cmd_pipeline_show,
+     {{0}},
+     {"firn pipeline show ecommerce"}},
+    {"pipeline run",
+     "PIPELINE",
+     "run a pipeline and publish what it made",
+     "The run works on a branch of its own, which is merged into the target only if every gate "
+     "passes. A failed run leaves the target as it was, and its branch for inspection.",
+     firn_cmd_pipeline_run,
+     {{"set", 0, "NAME=VALUE", NULL, true, "give a parameter of the pipeline"},
+      {"only", 0, "TASK", NULL, true, "run this task only"},
+      {"target", 0, "BRANCH", NULL, false, "publish to this branch; default: main, or --ref"},
+      {"no-publish", 0, NULL, NULL, false, "leave the result on the run's branch"},
+      {"parallel", 0, "N", NULL, false, "tasks that run at once; default: one per CPU"},
+      {"json", 0, NULL, NULL, false, "print one JSON object per event"}},
+     {"firn pipeline run ecommerce", "firn pipeline run ecommerce --set scale=200",
+      "firn pipeline run ecommerce --target staging"}},
+    {"pipeline runs",
+     "[PIPELINE]",
+     "list past runs, newest first",
+     NULL,
+     firn_cmd_pipeline_runs,
+     {{"limit", 'n', "N", NULL, false, "at most so many; default 20, 0 for all"}},
+     {"firn pipeline runs"}},
+    {"pipeline tasks",
+     "RUN",
+     "show the tasks of a run",
+     NULL,
+     firn_cmd_pipeline_tasks,
+     {{0}},
+     {"firn pipeline tasks r-20261120-1"}},
+    {"pipeline checks",
+     "RUN",
+     "show the check results of a run",
+     NULL,
+     firn_cmd_pipeline_checks,
+     {{0}},
+     {"firn pipeline checks r-20261120-1"}},
+
+    {"check",
+     "[PIPELINE...]",
+     "run the data-quality checks of pipelines, changing nothing",
+     "Without names: those of every pipeline. Exit code 1 if a check of severity error fails.",
+     firn_cmd_check,
+     {{0}},
+     {"firn check", "firn --ref fix check ecommerce"}},
+    {"status",
+     "",
+     "show what the lake holds and how it is doing",
+     NULL,
+     firn_cmd_status,
+     {{0}},
+     {"firn status", "firn status --format json"}},
+    {"version", "", "print the version", NULL, firn_cmd_version, {{0}}, {"firn version"}},
+    {"help",
+     "[COMMAND...]",
+     "explain firn or a command",
+     NULL,
+     firn_cmd_help,
+     {{"markdown", 0, NULL, NULL, false, "the whole command reference as Markdown"},
+      {"config", 0, NULL, NULL, false, "the reference of firn.yaml as Markdown"},
+      {"completion", 0, "SHELL", "bash", false, "a completion script for your shell"}},
+     {"firn help table rollback", "source <(firn help --completion bash)"}},
+    {0},
+};
+
+const firn_command *firn_command_find(const char *name)
+{
+    for (const firn_command *at = firn_commands; at->name != NULL; at++) {
+        if (strcmp(at->name, name) == 0) {
+            return at;
+        }
+    }
+    return NULL;
+}
+
+const firn_command_group *firn_command_group_find(const char *name)
+{
+    for (const firn_command_group *at = firn_command_groups; at->name != NULL; at++) {
+        if (strcmp(at->name, name) == 0) {
+            return at;
+        }
+    }
+    return NULL;
+}
+
+const char *firn_command_in_group(const firn_command *command, const char *group)
+{
+    size_t len = strlen(group);
+    bool inside = strncmp(command->name, group, len) == 0 && command->name[len] == ' ';
+    return inside ? command->name + len + 1 : NULL;
+}
+
+void firn_command_arity(const firn_command *command, int *min, int *max)
+{
+    *min = 0;
+    *max = 0;
+    for (const char *at = command->arguments; *at != '\0'; at += strspn(at, " ")) {
+        size_t len = strcspn(at, " ");
+        bool repeats = memmem(at, len, "...", 3) != NULL;
+        *min += at[0] != '[';
+        *max = repeats ? -1 : *max + 1;
+        at += len;
+    }
+}
