@@ -6,8 +6,6 @@
 #include "read.h"
 
 bool firn_metadata_table_known(const char *name); /* "snapshots", "all_files", ...; any case */
-/* "a, b, c" for messages. */
-const char *firn_metadata_table_names(void);
 
 typedef struct firn_metadata_table_options {
     const char *name;

@@ -40,6 +40,8 @@ firn_rc firn_read_sql(firn_session *session, firn_arena *arena, const firn_read_
 /* ---- whole queries ----------------------------------------------------------------------------------- */
 typedef struct firn_read_table { /* for EXPLAIN and tests */
     firn_ident ident;
+    const firn_metadata *metadata;
+    const firn_expr *expr; /* pruning predicate; NULL: none */
     const char *ref;
     int64_t snapshot_id; /* -1: empty */
     firn_scan_stats stats;

@@ -107,6 +107,8 @@ static firn_rc put_table(firn_session *session, firn_arena *arena, firn_occurren
     }
     firn_read_table *report = firn_vec_push_zero(arena, &out->tables);
     report->ident = table->ident;
+    report->metadata = table->table.metadata;
+    report->expr = table->scan.filter;
     report->ref = table->ref;
     report->snapshot_id = table->snapshot != NULL ? table->snapshot->snapshot_id : -1;
     report->filter = table->scan.filter != NULL && table->scan.filter->op != FIRN_EXPR_TRUE

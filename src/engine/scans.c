@@ -9,7 +9,8 @@
 typedef struct live_scan {
     int64_t number;
     firn_scan_registry *registry;
-    const firn_live_file *files;
+    const firn_live_file *files; /* NULL: rows of text */
+    const char *const *texts;
     size_t n;
 } live_scan;
 
@@ -53,11 +54,10 @@ static void unregister(void *ctx)
     pthread_rwlock_unlock(&registry->lock);
 }
 
-int64_t firn_scan_register(firn_scan_registry *registry, firn_arena *arena,
-                           const firn_live_file *files, size_t n)
+static int64_t register_scan(firn_scan_registry *registry, firn_arena *arena, live_scan new_scan)
 {
-    live_scan *scan = FIRN_NEW(arena, live_scan);
-    *scan = (live_scan){.registry = registry, .files = files, .n = n};
+    live_scan *scan = firn_arena_memdup(arena, &new_scan, sizeof(new_scan));
+    scan->registry = registry;
     pthread_rwlock_wrlock(&registry->lock);
     if (registry->n == registry->cap) {
         registry->cap = registry->cap == 0 ? 16 : registry->cap * 2;
@@ -69,6 +69,18 @@ int64_t firn_scan_register(firn_scan_registry *registry, firn_arena *arena,
     pthread_rwlock_unlock(&registry->lock);
     firn_arena_defer(arena, unregister, scan);
     return scan->number;
+}
+
+int64_t firn_scan_register(firn_scan_registry *registry, firn_arena *arena,
+                           const firn_live_file *files, size_t n)
+{
+    return register_scan(registry, arena, (live_scan){.files = files, .n = n});
+}
+
+int64_t firn_rows_register(firn_scan_registry *registry, firn_arena *arena,
+                           const char *const *texts, size_t n)
+{
+    return register_scan(registry, arena, (live_scan){.texts = texts, .n = n});
 }
 
 static const live_scan *find(firn_scan_registry *registry, int64_t number)
@@ -111,7 +123,7 @@ static const firn_live_file *file_at(call *at, idx_t row)
     if (at->scan == NULL || at->scan->number != at->numbers[row]) {
         at->scan = find(at->registry, at->numbers[row]);
     }
-    if (at->scan == NULL || at->indexes[row] >= at->scan->n) {
+    if (at->scan == NULL || at->scan->files == NULL || at->indexes[row] >= at->scan->n) {
         duckdb_scalar_function_set_error(
             at->info, "no such scan: firn's scan functions are of no use by themselves");
         return NULL;
@@ -199,6 +211,62 @@ static void constant(duckdb_function_info info, duckdb_data_chunk input, duckdb_
     }
 }
 
+/* ---- rows of text ------------------------------------------------------------------------------------- */
+
+static void rows_bind(duckdb_bind_info info)
+{
+    duckdb_value parameter = duckdb_bind_get_parameter(info, 0);
+    int64_t number = duckdb_get_int64(parameter);
+    duckdb_destroy_value(&parameter);
+    const live_scan *rows = find(duckdb_bind_get_extra_info(info), number);
+    if (rows == NULL || (rows->texts == NULL && rows->n > 0)) {
+        duckdb_bind_set_error(info, "no such rows: firn_rows is of no use by itself");
+        return;
+    }
+    duckdb_logical_type text = duckdb_create_logical_type(DUCKDB_TYPE_VARCHAR);
+    duckdb_bind_add_result_column(info, "j", text);
+    duckdb_destroy_logical_type(&text);
+    duckdb_bind_set_cardinality(info, rows->n, true);
+    duckdb_bind_set_bind_data(info, (void *)rows, NULL);
+}
+
+static void rows_init(duckdb_init_info info)
+{
+    duckdb_init_set_init_data(info, firn_calloc(1, sizeof(size_t)), free);
+    duckdb_init_set_max_threads(info, 1);
+}
+
+static void rows_next(duckdb_function_info info, duckdb_data_chunk output)
+{
+    const live_scan *rows = duckdb_function_get_bind_data(info);
+    size_t *next = duckdb_function_get_init_data(info);
+    duckdb_vector vector = duckdb_data_chunk_get_vector(output, 0);
+    idx_t n = 0;
+    for (; n < duckdb_vector_size() && *next < rows->n; n++) {
+        duckdb_vector_assign_string_element(vector, n, rows->texts[(*next)++]);
+    }
+    duckdb_data_chunk_set_size(output, n);
+}
+
+static firn_rc register_rows(firn_scan_registry *registry, duckdb_connection conn, firn_err *err)
+{
+    duckdb_table_function function = duckdb_create_table_function();
+    duckdb_logical_type number = duckdb_create_logical_type(DUCKDB_TYPE_BIGINT);
+    duckdb_table_function_set_name(function, "firn_rows");
+    duckdb_table_function_add_parameter(function, number);
+    duckdb_table_function_set_extra_info(function, registry, NULL);
+    duckdb_table_function_set_bind(function, rows_bind);
+    duckdb_table_function_set_init(function, rows_init);
+    duckdb_table_function_set_function(function, rows_next);
+    duckdb_state state = duckdb_register_table_function(conn, function);
+    duckdb_destroy_logical_type(&number);
+    duckdb_destroy_table_function(&function);
+    if (state != DuckDBSuccess) {
+        FIRN_FAIL(err, FIRN_E_ENGINE, "DuckDB does not take the function firn_rows");
+    }
+    return FIRN_OK;
+}
+
 firn_rc firn_scan_functions(firn_scan_registry *registry, duckdb_connection conn, firn_err *err)
 {
     static const struct {
@@ -233,5 +301,5 @@ firn_rc firn_scan_functions(firn_scan_registry *registry, duckdb_connection conn
                       FUNCTIONS[i].name);
         }
     }
-    return FIRN_OK;
+    return register_rows(registry, conn, err);
 }

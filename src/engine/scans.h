@@ -33,6 +33,9 @@ void firn_scan_registry_free(firn_scan_registry *registry);
 /* `files` must live as long as `arena`. Gives the scan's number, from 1. */
 int64_t firn_scan_register(firn_scan_registry *registry, firn_arena *arena,
                            const firn_live_file *files, size_t n);
+/* Rows of text that the table function firn_rows(n) streams as its one column j (sheet.h). `texts` must live as long as `arena`. */
+int64_t firn_rows_register(firn_scan_registry *registry, firn_arena *arena,
+                           const char *const *texts, size_t n);
 /* Make the functions known to DuckDB: once per database. */
 firn_rc firn_scan_functions(firn_scan_registry *registry, duckdb_connection conn,
                             firn_err *err) FIRN_MUST_USE;
