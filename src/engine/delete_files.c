@@ -142,6 +142,7 @@ static firn_rc add_older(const delete_job *job, const firn_scan_task *task, firn
             if (vector != NULL) {
                 firn_dv_or(dv, vector);
             }
+            firn_vec_push(arena, &job->change->replaced, old);
             continue;
         }
         const char *path =

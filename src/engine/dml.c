@@ -2,6 +2,7 @@
 #include "dml.h"
 
 #include "read.h"
+#include "write_parts.h"
 
 #include "base/time.h"
 #include "base/uuid.h"
@@ -176,7 +177,7 @@ static firn_rc attempt_once(firn_session *session, firn_dml_attempt_fn attempt, 
 {
     FIRN_AUTO_ARENA firn_arena *arena = firn_arena_new();
     firn_err ignored = {0};
-    FIRN_TRY(firn_duck_connect(session, err));
+    FIRN_TRY(firn_write_setup(session, err));
     FIRN_TRY(firn_duck_exec(session, "BEGIN TRANSACTION", err)); /* DuckDB's: now() stands still */
     firn_rc rc = attempt(ctx, arena, err);
     /* Temporary tables of the attempt go, too. A ROLLBACK that fails has nothing left to undo. */

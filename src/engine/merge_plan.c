@@ -183,11 +183,26 @@ static firn_rc is_assigned(const merge_job *job, size_t column, bool *out, firn_
     return FIRN_OK;
 }
 
+/* DuckDB lets a column refer to __firn_act beside it unless that holds a subquery; then the conditions are said again. */
+static bool has_subquery(const merge_job *job, firn_merge_match match)
+{
+    for (size_t i = 0; i < job->merge->clauses.len; i++) {
+        const firn_merge_clause *clause = &job->merge->clauses.items[i];
+        if (clause->match == match && clause->condition != NULL &&
+            (strcasestr(clause->condition, "select") != NULL ||
+             strcasestr(clause->condition, "from") != NULL)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The new value of a column under the clauses of one kind; the old one where a clause leaves it alone. */
 static firn_rc put_values(const merge_job *job, firn_buf *out, firn_merge_match match,
                           firn_err *err)
 {
     const char *alias = firn_rowlevel_alias(&job->change);
+    bool again = has_subquery(job, match);
     for (size_t c = 0; c < root_of(job)->n_fields; c++) {
         bool assigned = false;
         FIRN_TRY(is_assigned(job, c, &assigned, err));
@@ -196,7 +211,13 @@ static firn_rc put_values(const merge_job *job, firn_buf *out, firn_merge_match 
         }
         const char *old = firn_arena_printf(
             job->arena, "%s.%s", alias, firn_sql_ident(job->arena, root_of(job)->fields[c].name));
-        firn_buf_puts(out, ", CASE __firn_act WHEN 0 THEN NULL");
+        firn_buf_puts(out, ", CASE ");
+        if (again) {
+            put_clause_number(job, out, match);
+        } else {
+            firn_buf_puts(out, "__firn_act");
+        }
+        firn_buf_puts(out, " WHEN 0 THEN NULL");
         for (size_t i = 0; i < job->merge->clauses.len; i++) {
             const firn_merge_clause *clause = &job->merge->clauses.items[i];
             const char *value = NULL;

@@ -217,10 +217,14 @@ firn_rc firn_rowlevel_commit(firn_rowlevel *change, firn_written *written,
                              firn_snapshot_result *out, firn_err *err)
 {
     bool adds_data = false;
-    size_t n_removed = change->removed.len;
-    firn_data_file *removed = FIRN_NEW_N(change->arena, firn_data_file, n_removed);
-    for (size_t i = 0; i < n_removed; i++) {
-        removed[i] = *change->removed.items[i]->file;
+    size_t n_removed = 0;
+    firn_data_file *removed =
+        FIRN_NEW_N(change->arena, firn_data_file, change->removed.len + change->replaced.len);
+    for (size_t i = 0; i < change->removed.len; i++) {
+        removed[n_removed++] = *change->removed.items[i]->file;
+    }
+    for (size_t i = 0; i < change->replaced.len; i++) {
+        removed[n_removed++] = *change->replaced.items[i];
     }
     for (size_t i = 0; i < written->files.len; i++) {
         adds_data = adds_data || written->files.items[i].content == FIRN_CONTENT_DATA;

@@ -31,6 +31,7 @@ typedef struct firn_rowlevel {
     firn_tasks tasks;    /* files that may hold such rows */
     firn_tasks removed;  /* files that go: rewritten, or without a row left */
     int64_t n_rewritten; /* of them, those whose other rows are written anew */
+    FIRN_VEC(const firn_data_file *) replaced; /* deletion vectors that newer ones take in */
 } firn_rowlevel;
 
 /* Plan: `where` (nullable) is the statement's condition on the table. A table without a snapshot has no tasks. */

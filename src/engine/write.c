@@ -61,7 +61,7 @@ static int64_t open_files(void)
     return room > OPEN_FILES_MAX ? OPEN_FILES_MAX : (int64_t)room;
 }
 
-static firn_rc setup_engine(firn_session *session, firn_err *err)
+firn_rc firn_write_setup(firn_session *session, firn_err *err)
 {
     firn_engine *engine = session->engine;
     FIRN_TRY(firn_duck_connect(session, err));
@@ -263,8 +263,10 @@ static firn_rc cut_large_files(write_job *job, firn_err *err)
         job->out->rows -= file.record_count; /* counted again as pieces */
     }
     size_t pieces = job->out->files.len - n;
-    memmove(&job->out->files.items[kept], &job->out->files.items[n],
-            pieces * sizeof(firn_data_file));
+    if (pieces > 0) {
+        memmove(&job->out->files.items[kept], &job->out->files.items[n],
+                pieces * sizeof(firn_data_file));
+    }
     job->out->files.len = kept + pieces;
     return FIRN_OK;
 }
@@ -363,7 +365,7 @@ firn_rc firn_write_query(firn_session *session, firn_arena *arena,
 {
     write_job job = {.session = session, .arena = arena, .options = options, .out = out};
     *out = (firn_written){0};
-    FIRN_TRY(setup_engine(session, err));
+    FIRN_TRY(firn_write_setup(session, err));
     FIRN_TRY(plan_job(&job, err));
     firn_rc rc = write_files(&job, err);
     if (rc != FIRN_OK) {

@@ -16,6 +16,8 @@
 /* Names of the columns that the COPY partitions by: __firn_p0, __firn_p1, ... one per field of the spec. */
 #define FIRN_PARTITION_COLUMN "__firn_p"
 
+/* Once per database, by the first write; not inside a transaction of DuckDB, whose ROLLBACK would undo it. */
+firn_rc firn_write_setup(firn_session *session, firn_err *err) FIRN_MUST_USE;
 firn_rc firn_partition_functions(duckdb_connection conn, firn_err *err) FIRN_MUST_USE;
 
 /* The folder of the table's data files (write.data.path). */
