@@ -215,7 +215,7 @@ static bool at_query(const firn_parser *parser)
             return true;
         }
     }
-    return parser->at == parser->end || firn_peek(parser)->kind == FIRN_TOKEN_STRING;
+    return parser->at < parser->end && firn_peek(parser)->kind == FIRN_TOKEN_STRING;
 }
 
 static firn_rc describe_schema(firn_session *session, firn_parser *parser, firn_result **out,
