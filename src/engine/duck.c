@@ -248,10 +248,41 @@ firn_rc firn_duck_query(firn_session *session, const char *sql, duckdb_result *o
     return FIRN_OK;
 }
 
+/* The parser makes two statements of a PIVOT whose columns come from the data: run all but the last, prepare that. */
+static firn_rc prepare_last(firn_session *session, const char *sql, duckdb_prepared_statement *out,
+                            firn_err *err)
+{
+    FIRN_TRY(firn_duck_connect(session, err));
+    FIRN_TRY(check_interrupted(session, err));
+    duckdb_extracted_statements parts = NULL;
+    idx_t n = duckdb_extract_statements(session->conn, sql, &parts);
+    if (n < 2) {
+        duckdb_destroy_extracted(&parts);
+        return prepare(session, sql, out, err);
+    }
+    firn_rc rc = FIRN_OK;
+    for (idx_t i = 0; i < n && rc == FIRN_OK; i++) {
+        *out = NULL;
+        duckdb_result ignored = {0};
+        if (duckdb_prepare_extracted_statement(session->conn, parts, i, out) != DuckDBSuccess) {
+            rc = firn_duck_error(err, DUCKDB_ERROR_INVALID, duckdb_prepare_error(*out), sql);
+        } else if (i + 1 < n && duckdb_execute_prepared(*out, &ignored) != DuckDBSuccess) {
+            rc = firn_duck_error(err, duckdb_result_error_type(&ignored),
+                                 duckdb_result_error(&ignored), sql);
+        }
+        duckdb_destroy_result(&ignored);
+        if (rc != FIRN_OK || i + 1 < n) {
+            duckdb_destroy_prepare(out);
+        }
+    }
+    duckdb_destroy_extracted(&parts);
+    return rc;
+}
+
 firn_rc firn_duck_stream(firn_session *session, const char *sql, duckdb_result *out, firn_err *err)
 {
     duckdb_prepared_statement statement;
-    FIRN_TRY(prepare(session, sql, &statement, err));
+    FIRN_TRY(prepare_last(session, sql, &statement, err));
     duckdb_pending_result pending = NULL;
     firn_rc rc = FIRN_OK;
     *out = (duckdb_result){0};

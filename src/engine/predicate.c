@@ -569,9 +569,42 @@ static bool literal_of(const reader *r, const json_t *expr, firn_value *out)
 
 static piece read_expr(const reader *r, const json_t *expr, int depth);
 
+/* CAST(day AS TIMESTAMP) against an instant: "day > current_date - INTERVAL '30 days'" comes as this. With a time zone the midnight
+ * may lie up to a day away. */
+static piece read_day(const reader *r, const json_t *cast, const json_t *constant, firn_expr_op op)
+{
+    static const int64_t DAY_US = INT64_C(86400000000);
+    const firn_field *field = field_of(r, json_object_get(cast, "child"));
+    firn_value instant;
+    if (field == NULL || field->type->id != FIRN_TYPE_DATE || !literal_of(r, constant, &instant) ||
+        (instant.type != FIRN_TYPE_TIMESTAMP && instant.type != FIRN_TYPE_TIMESTAMPTZ)) {
+        return UNKNOWN;
+    }
+    int64_t floor = instant.i64 / DAY_US - (instant.i64 % DAY_US < 0 ? 1 : 0);
+    int64_t ceiling = floor + (instant.i64 % DAY_US != 0 ? 1 : 0);
+    int64_t slack = instant.type == FIRN_TYPE_TIMESTAMPTZ ? 1 : 0;
+    firn_value day = {.type = FIRN_TYPE_DATE};
+    switch (op) {
+    case FIRN_EXPR_LT: day.i32 = (int32_t)(ceiling + slack); break;
+    case FIRN_EXPR_LT_EQ: day.i32 = (int32_t)(floor + slack); break;
+    case FIRN_EXPR_GT: day.i32 = (int32_t)(floor - slack); break;
+    case FIRN_EXPR_GT_EQ: day.i32 = (int32_t)(ceiling - slack); break;
+    default: return UNKNOWN;
+    }
+    piece out = plain_leaf(r->arena, op, field, &day, 1);
+    out.exact = out.exact && slack == 0;
+    return out;
+}
+
 static piece read_comparison(const reader *r, const json_t *expr)
 {
     const json_t *left = json_object_get(expr, "left"), *right = json_object_get(expr, "right");
+    bool cast_left = firn_streq(text_member(left, "expression_class"), "BOUND_CAST");
+    bool cast_right = firn_streq(text_member(right, "expression_class"), "BOUND_CAST");
+    firn_expr_op day_op;
+    if (cast_left != cast_right && comparison_op(text_member(expr, "type"), cast_right, &day_op)) {
+        return cast_left ? read_day(r, left, right, day_op) : read_day(r, right, left, day_op);
+    }
     const firn_field *field = field_of(r, left);
     bool flipped = field == NULL;
     field = flipped ? field_of(r, right) : field;
@@ -860,6 +893,7 @@ static void collect_scans(collector *c, const json_t *node, const json_t *const 
     }
     bool filter = firn_streq(type, "LOGICAL_FILTER");
     bool passes = filter || firn_streq(type, "LOGICAL_PROJECTION");
+    bool keeps_rows = passes || firn_streq(type, "LOGICAL_AGGREGATE_AND_GROUP_BY");
     size_t n_mine = 0;
     if (passes) {
         n_mine = n_filters;
@@ -876,7 +910,7 @@ static void collect_scans(collector *c, const json_t *node, const json_t *const 
     json_t *child;
     json_array_foreach(json_object_get(node, "children"), i, child)
     {
-        collect_scans(c, child, mine, n_mine, root_chain && passes, depth + 1);
+        collect_scans(c, child, mine, n_mine, root_chain && keeps_rows, depth + 1);
     }
 }
 

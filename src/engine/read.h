@@ -56,6 +56,9 @@ typedef struct firn_read_plan {
 firn_rc firn_read_rewrite(firn_session *session, firn_arena *arena, const char *sql,
                           firn_read_plan *out, firn_err *err) FIRN_MUST_USE;
 
+/* The same for statements that DuckDB parses without giving a tree (PIVOT by data), on tokens. */
+firn_rc firn_read_pivot(firn_session *session, firn_arena *arena, const char *sql, firn_read_plan *plan, firn_err *err) FIRN_MUST_USE;
+
 /* Predicate on one table out of SQL text, for DELETE, UPDATE and MERGE: what can be said with Iceberg expressions about rows of
  * the table (alias: how the text calls it, nullable). Never stricter than the text; *exact when it is the same. */
 firn_rc firn_read_predicate(firn_session *session, firn_arena *arena, const firn_schema *schema,

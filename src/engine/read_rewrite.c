@@ -136,7 +136,14 @@ firn_rc firn_read_rewrite(firn_session *session, firn_arena *arena, const char *
     char *plain;
     FIRN_TRY(firn_read_time_travel(arena, sql, &plain, err));
     firn_tree tree;
-    FIRN_TRY(firn_tree_open(session, arena, plain, &tree, err));
+    firn_err why = {0};
+    firn_rc rc = firn_tree_open(session, arena, plain, &tree, &why);
+    if (rc == FIRN_E_UNSUPPORTED && tree.root == NULL) {
+        return firn_read_pivot(session, arena, plain, out, err);
+    }
+    if (rc != FIRN_OK) {
+        FIRN_FAIL(err, rc, "%s", why.message);
+    }
     if (tree.tables.len == 0) {
         out->sql = plain; /* DuckDB's own business, to the letter */
         return FIRN_OK;

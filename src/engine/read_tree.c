@@ -214,6 +214,7 @@ static firn_rc add_view(walk *w, json_t *node, const named *name, const char *te
     occurrence->aliased = text_member(node, "alias")[0] != '\0';
     occurrence->mark = put_mark(w, node, name->parts[name->n - 1]);
     strip_schemas(w->tree, tree);
+    FIRN_TRY(firn_tree_fix_clocks(w->session, w->arena, w->tree, tree, false, err));
     char *inner_sql;
     FIRN_TRY(firn_duck_unparse(w->session, w->arena, tree, &inner_sql, err));
     occurrence->sql = firn_arena_printf(w->arena, "(%s)", inner_sql);
@@ -302,8 +303,8 @@ static firn_rc visit_table(walk *w, json_t *node, const scope *visible, firn_err
 
 /* ---- the walk ------------------------------------------------------------------------------------------------- */
 
-/* Functions whose value a second DuckDB does not know, or knows differently. now() and its like are constants of the statement
- * (firn_tree_open puts them in), getvariable's too; the others only keep predicates from being used. */
+/* Functions whose value a second DuckDB does not know, or knows differently: they keep predicates from being used. (For now() and
+ * its like see read_now.c.) */
 static void note_function(walk *w, const json_t *node)
 {
     static const char *const NAMES[] = {"getvariable",      "current_setting",   "nextval",
@@ -451,6 +452,7 @@ static firn_rc open_tree(firn_session *session, firn_arena *arena, const char *s
     FIRN_TRY(walk_node(&w, out->root, NULL, err));
     if (out->tables.len > 0) {
         strip_schemas(out, out->root);
+        FIRN_TRY(firn_tree_fix_clocks(session, arena, out, out->root, true, err));
     }
     return FIRN_OK;
 }

@@ -37,6 +37,10 @@ firn_rc firn_tree_open(firn_session *session, firn_arena *arena, const char *sql
 firn_rc firn_tree_references(firn_session *session, firn_arena *arena, const char *sql,
                              firn_tree *out, firn_err *err) FIRN_MUST_USE;
 
+/* Put constants where conditions below `node` read the clock (read_now.c); `outermost`: node is the statement itself. */
+firn_rc firn_tree_fix_clocks(firn_session *session, firn_arena *arena, firn_tree *tree,
+                             json_t *node, bool outermost, firn_err *err) FIRN_MUST_USE;
+
 /* Snapshot and schema that AT (VERSION => ...) or AT (TIMESTAMP => ...) means; `at` is DuckDB's at_clause. */
 firn_rc firn_travel_resolve(firn_session *session, firn_arena *arena, const json_t *at,
                             firn_occurrence *occurrence, firn_err *err) FIRN_MUST_USE;
