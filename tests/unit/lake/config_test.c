@@ -1,0 +1,171 @@
+/* firn.yaml: what parses, what is refused and in which words, and that everything made from the key table agrees. */
+#include "lake/config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+static firn_config parse(firn_arena *arena, const char *text)
+{
+    firn_config config;
+    firn_err err = {0};
+    if (firn_config_parse(arena, firn_bytes_str(text), "firn.yaml", &config, &err) != FIRN_OK) {
+        fail_msg("%s", err.message);
+    }
+    return config;
+}
+
+static void refuses(const char *text, const char *words)
+{
+    FIRN_AUTO_ARENA firn_arena *arena = firn_arena_new();
+    firn_config config;
+    firn_err err = {0};
+    assert_int_equal(firn_config_parse(arena, firn_bytes_str(text), "firn.yaml", &config, &err),
+                     FIRN_E_CONFIG);
+    if (strstr(err.message, words) == NULL) {
+        fail_msg("\"%s\" is not in \"%s\"", words, err.message);
+    }
+}
+
+static void empty_file_is_all_defaults(void **state)
+{
+    (void)state;
+    FIRN_AUTO_ARENA firn_arena *arena = firn_arena_new();
+    firn_config config = parse(arena, "");
+    assert_string_equal(config.warehouse, "warehouse");
+    assert_string_equal(config.catalog, ".firn/catalog.db");
+    assert_int_equal(config.catalog_busy_ms, 30000);
+    assert_int_equal(config.engine_memory_bytes, 0);
+    assert_int_equal(config.manifest_cache_bytes, 256000000);
+    assert_int_equal(config.target_file_bytes, 512000000);
+    assert_int_equal(config.format_version, 2);
+    assert_string_equal(config.compression, "zstd");
+    assert_int_equal(config.n_aliases, 0);
+}
+
+static void values_have_units(void **state)
+{
+    (void)state;
+    FIRN_AUTO_ARENA firn_arena *arena = firn_arena_new();
+    firn_config config = parse(
+        arena,
+        "engine:\n  memory_limit: 1.5GiB\n  threads: 3\n"
+        "catalog:\n  busy_timeout: 500ms\nwrite: {target_file_size: 64 MB, format_version: 3}\n");
+    assert_int_equal(config.engine_memory_bytes, INT64_C(1610612736));
+    assert_int_equal(config.engine_threads, 3);
+    assert_int_equal(config.catalog_busy_ms, 500);
+    assert_int_equal(config.target_file_bytes, 64000000);
+    assert_int_equal(config.format_version, 3);
+}
+
+static void aliases_are_pairs(void **state)
+{
+    (void)state;
+    FIRN_AUTO_ARENA firn_arena *arena = firn_arena_new();
+    firn_config config = parse(
+        arena,
+        "storage:\n  aliases:\n    - {from: \"s3://a\", to: /mnt/a}\n    - {from: /b, to: c}\n");
+    assert_int_equal(config.n_aliases, 2);
+    assert_string_equal(config.aliases[0].from, "s3://a");
+    assert_string_equal(config.aliases[1].to, "c");
+    refuses("storage:\n  aliases:\n    - {from: x}\n", "firn.yaml:3: item 1 of storage.aliases");
+    refuses("storage: {aliases: 5}\n", "must be a list");
+}
+
+static void environment_is_read(void **state)
+{
+    (void)state;
+    FIRN_AUTO_ARENA firn_arena *arena = firn_arena_new();
+    setenv("FIRN_TEST_THREADS", "7", 1);
+    firn_config config = parse(
+        arena,
+        "engine: {threads: \"${FIRN_TEST_THREADS}\"}\nwarehouse: ${FIRN_TEST_NONE:-elsewhere}\n");
+    assert_int_equal(config.engine_threads, 7);
+    assert_string_equal(config.warehouse, "elsewhere");
+}
+
+static void mistakes_are_named_with_line_and_nearest_key(void **state)
+{
+    (void)state;
+    refuses("lake:\n  name: x\nengin:\n  threads: 1\n",
+            "firn.yaml:3: there is no key \"engin\". Did you mean \"engine\"?");
+    refuses("engine:\n  thread: 1\n",
+            "firn.yaml:2: there is no key \"engine.thread\". Did you mean \"engine.threads\"?");
+    refuses("threads: 1\n", "Did you mean \"engine.threads\"?");
+    refuses("\nzzzzzzzzzzzz: 1\n", "firn.yaml:2: there is no key \"zzzzzzzzzzzz\"");
+    refuses("engine: 5\n", "\"engine\" is a section");
+    refuses("engine: {threads: many}\n",
+            "engine.threads is \"many\", but it must be a whole number");
+    refuses("engine: {threads: -1}\n", "at least 0 and at most 1024");
+    refuses("engine: {memory_limit: 5 parsecs}\n", "a size such as");
+    refuses("catalog: {busy_timeout: 2 days}\n", "a duration such as");
+    refuses("write: {format_version: 1}\n", "at least 2 and at most 3");
+    refuses("write: {compression: zip}\n", "one of zstd, snappy, gzip, lz4, uncompressed");
+    refuses("write: {compression: \"\"}\n", "one of");
+    refuses("warehouse: [a, b]\n", "must be a single value");
+    refuses("- a\n", "\"key: value\" lines");
+}
+
+static void template_gives_back_its_name_and_defaults(void **state)
+{
+    (void)state;
+    FIRN_AUTO_ARENA firn_arena *arena = firn_arena_new();
+    firn_config config = parse(arena, firn_config_template(arena, "it's: \"odd\""));
+    firn_config defaults = parse(arena, "");
+    assert_string_equal(config.name, "it's: \"odd\"");
+    assert_string_equal(config.warehouse, defaults.warehouse);
+    assert_int_equal(config.target_file_bytes, defaults.target_file_bytes);
+    assert_int_equal(config.catalog_busy_ms, defaults.catalog_busy_ms);
+}
+
+/* What stands commented out in the file can be switched on as it is. */
+static void commented_keys_are_valid(void **state)
+{
+    (void)state;
+    FIRN_AUTO_ARENA firn_arena *arena = firn_arena_new();
+    static const char *const LINES[] = {"  # busy_timeout: 30s", "  # memory_limit: 0",
+                                        "  # threads: 0",        "  # aliases: []",
+                                        "  # compression: zstd", "# pipelines: pipelines"};
+    char *text = firn_config_template(arena, "x");
+    for (size_t i = 0; i < sizeof(LINES) / sizeof(LINES[0]); i++) {
+        assert_non_null(strstr(text, LINES[i]));
+        text = firn_str_replace(arena, text, LINES[i], firn_str_replace(arena, LINES[i], "# ", ""));
+    }
+    firn_config config = parse(arena, text);
+    assert_string_equal(config.compression, "zstd");
+    assert_int_equal(config.catalog_busy_ms, 30000);
+}
+
+static void reference_has_every_key_of_the_template(void **state)
+{
+    (void)state;
+    FIRN_AUTO_ARENA firn_arena *arena = firn_arena_new();
+    const char *reference = firn_config_reference(arena);
+    static const char *const KEYS[] = {"lake.name",           "catalog.busy_timeout",
+                                       "engine.memory_limit", "write.compression",
+                                       "storage.aliases",     "pipelines"};
+    for (size_t i = 0; i < sizeof(KEYS) / sizeof(KEYS[0]); i++) {
+        assert_non_null(strstr(reference, firn_arena_printf(arena, "| `%s` |", KEYS[i])));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(empty_file_is_all_defaults),
+        cmocka_unit_test(values_have_units),
+        cmocka_unit_test(aliases_are_pairs),
+        cmocka_unit_test(environment_is_read),
+        cmocka_unit_test(mistakes_are_named_with_line_and_nearest_key),
+        cmocka_unit_test(template_gives_back_its_name_and_defaults),
+        cmocka_unit_test(commented_keys_are_valid),
+        cmocka_unit_test(reference_has_every_key_of_the_template),
+    };
+    return cmocka_run_group_tests_name("lake/config", tests, NULL, NULL);
+}
