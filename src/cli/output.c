@@ -141,10 +141,12 @@ static void json_row(firn_printer *printer, const char *const *cells, const char
 
 /* A cell as it is shown. Sums and averages of money and measures get their digits grouped; whole numbers, which may be keys and
  * years, do not. */
-static const char *shown(firn_arena *arena, const firn_column *column, const char *cell)
+static const char *shown(const firn_printer *printer, size_t i, const char *cell)
 {
+    firn_arena *arena = printer->scratch;
+    const firn_column *column = &printer->columns[i];
     if (cell == NULL) {
-        return "null";
+        return printer->options.null != NULL ? printer->options.null : "null";
     }
     if (column->kind == FIRN_COLUMN_DECIMAL || column->kind == FIRN_COLUMN_FLOAT) {
         return firn_text_grouped(arena, cell);
@@ -232,7 +234,7 @@ static void print_table_row(firn_printer *printer, const char *const *cells)
 {
     const char **texts = FIRN_NEW_N(printer->scratch, const char *, printer->n);
     for (size_t i = 0; i < printer->n; i++) {
-        texts[i] = shown(printer->scratch, &printer->columns[i], cells[i]);
+        texts[i] = shown(printer, i, cells[i]);
     }
     table_row(printer, texts, cells);
 }
@@ -248,8 +250,7 @@ static void start_table(firn_printer *printer)
         printer->widths[i] =
             firn_utf8_width(firn_text_safe(printer->scratch, printer->columns[i].name));
         for (size_t r = 0; r < printer->sample.len; r++) {
-            size_t width = firn_utf8_width(
-                shown(printer->scratch, &printer->columns[i], printer->sample.items[r][i]));
+            size_t width = firn_utf8_width(shown(printer, i, printer->sample.items[r][i]));
             printer->widths[i] = width > printer->widths[i] ? width : printer->widths[i];
         }
         firn_arena_reset(printer->scratch);
@@ -289,7 +290,7 @@ static void expanded_row(firn_printer *printer, const char *const *cells)
         const char *name = firn_text_safe(printer->scratch, printer->columns[i].name);
         fprintf(to, " %s%s%s", firn_term_bold(to), name, firn_term_plain(to));
         spaces(to, width - firn_utf8_width(name) + 1);
-        fprintf(to, "│ %s\n", shown(printer->scratch, &printer->columns[i], cells[i]));
+        fprintf(to, "│ %s\n", shown(printer, i, cells[i]));
     }
     firn_arena_reset(printer->scratch);
 }

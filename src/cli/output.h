@@ -52,7 +52,8 @@ typedef struct firn_column {
 typedef struct firn_printer_options {
     FILE *to;
     firn_format format;
-    bool expanded; /* table: one line per column */
+    bool expanded;    /* table: one line per column */
+    const char *null; /* table: how null is shown; NULL: "null" */
 } firn_printer_options;
 
 typedef struct firn_printer firn_printer;

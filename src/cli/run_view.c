@@ -9,7 +9,7 @@
 
 enum {
     NAME_COLUMNS = 22,
-    DETAIL_COLUMNS = 56,
+    DETAIL_COLUMNS = 62,
     RUNNING_MAX = 64,
     BAR_COLUMNS = 20,
 };

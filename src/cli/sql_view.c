@@ -71,6 +71,20 @@ static firn_rc print_rows(firn_sql_view *view, firn_result *result, firn_printer
     return firn_printer_end(printer, err);
 }
 
+/* EXPLAIN's lines are drawn already. */
+static firn_rc show_lines(firn_sql_view *view, firn_result *result, firn_err *err)
+{
+    const char *const *cells = NULL;
+    firn_watch_hide(view->watch);
+    for (;;) {
+        FIRN_TRY(firn_result_next(result, &cells, err));
+        if (cells == NULL) {
+            return firn_output_flush(view->to, err);
+        }
+        fprintf(view->to, "%s\n", cells[0] != NULL ? cells[0] : "");
+    }
+}
+
 static firn_rc show_rows(firn_sql_view *view, firn_result *result, firn_err *err)
 {
     FIRN_AUTO_ARENA firn_arena *arena = firn_arena_new();
@@ -81,7 +95,11 @@ static firn_rc show_rows(firn_sql_view *view, firn_result *result, firn_err *err
                                    .kind = firn_result_column_kind(result, i)};
     }
     const firn_printer_options options = {
-        .to = view->to, .format = view->format, .expanded = view->expanded};
+        .to = view->to,
+        .format = view->format,
+        .expanded = view->expanded,
+        /* in what firn itself tells, nothing to say is no value */
+        .null = firn_starts_with(firn_result_tag(result), "SELECT") ? "null" : ""};
     firn_printer *printer = firn_printer_new(&options, columns, n);
     firn_rc rc = print_rows(view, result, printer, err);
     if (rc == FIRN_OK) {
@@ -96,7 +114,9 @@ static firn_rc on_result(void *ctx, firn_result *result, firn_err *err)
     firn_sql_view *view = ctx;
     firn_rc rc = FIRN_OK;
     if (firn_result_has_rows(result)) {
-        rc = show_rows(view, result, err);
+        bool drawn = view->format == FIRN_FORMAT_TABLE && firn_result_columns(result) == 1 &&
+                     firn_starts_with(firn_result_tag(result), "EXPLAIN");
+        rc = drawn ? show_lines(view, result, err) : show_rows(view, result, err);
     } else if (firn_result_message(result) != NULL && !view->cli->quiet) {
         firn_watch_hide(view->watch);
         /* csv and json are for programs: what they read is rows */
