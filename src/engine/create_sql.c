@@ -130,7 +130,7 @@ static firn_rc parse_clause(firn_parser *parser, firn_create_sql *out, bool *mor
         return firn_parse_sort_terms(parser, &out->sort, err);
     }
     if (firn_accept(parser, "location")) {
-        return firn_parse_string(parser, &out->location, err);
+        return firn_parse_location(parser, &out->location, err);
     }
     if (firn_accept(parser, "comment")) {
         FIRN_TRY(firn_parse_string(parser, &text, err));
@@ -191,6 +191,7 @@ firn_rc firn_parse_create_table(firn_session *session, firn_parser *parser, firn
     FIRN_TRY(firn_expect(parser, "table", err));
     out->if_not_exists = firn_accept(parser, "if not exists");
     FIRN_TRY(firn_parse_target(session, parser, &out->ident, err));
+    FIRN_TRY(firn_check_new_name(out->ident.name, err));
     if (out->or_replace && out->if_not_exists) {
         FIRN_FAIL(err, FIRN_E_SYNTAX, "OR REPLACE and IF NOT EXISTS exclude each other");
     }

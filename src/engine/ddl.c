@@ -2,6 +2,7 @@
 #include "ddl.h"
 
 #include "duck.h"
+#include "metadata_tables.h"
 #include "read.h"
 
 #include <stdarg.h>
@@ -55,17 +56,33 @@ firn_rc firn_session_commit_table(firn_session *session, firn_arena *arena,
 
 /* ---- names --------------------------------------------------------------------------------------------- */
 
+firn_rc firn_check_new_name(const char *name, firn_err *err)
+{
+    const char *dollar = strrchr(name, '$');
+    if (strchr(name, '@') != NULL) {
+        FIRN_FAIL(err, FIRN_E_INVALID, "a name cannot contain @, which stands before a branch: %s",
+                  name);
+    }
+    if (dollar != NULL && firn_metadata_table_known(dollar + 1)) {
+        FIRN_FAIL(err, FIRN_E_INVALID, "%s would be the metadata table %s of %.*s", name,
+                  dollar + 1, (int)(dollar - name), name);
+    }
+    return FIRN_OK;
+}
+
 firn_rc firn_parse_target(firn_session *session, firn_parser *parser, firn_ident *out,
                           firn_err *err)
 {
     const char **parts = NULL;
     size_t n = 0;
     FIRN_TRY(firn_parse_dotted(parser, &parts, &n, err));
-    if (firn_accept(parser, "@") || strchr(parts[n - 1], '@') != NULL) {
+    const char *at = strchr(parts[n - 1], '@');
+    if (firn_accept(parser, "@") || at != NULL) {
+        int len = (int)(at != NULL ? (size_t)(at - parts[n - 1]) : strlen(parts[n - 1]));
         FIRN_FAIL(err, FIRN_E_UNSUPPORTED,
-                  "\"%s@...\": statements change tables on the session's branch (%s). Switch with "
+                  "%.*s@...: statements change tables on the session's branch (%s). Switch with "
                   "USE BRANCH name first",
-                  parts[n - 1], session->ref);
+                  len, parts[n - 1], session->ref);
     }
     return firn_session_resolve(session, parser->arena, parts, n, out, err);
 }
@@ -316,6 +333,25 @@ firn_rc firn_parse_property_keys(firn_parser *parser, const char ***keys, size_t
     FIRN_TRY(firn_expect(parser, ")", err));
     *keys = list.items;
     *n = list.len;
+    return FIRN_OK;
+}
+
+firn_rc firn_parse_location(firn_parser *parser, const char **out, firn_err *err)
+{
+    const firn_token *token = firn_peek(parser);
+    const char *text = NULL;
+    FIRN_TRY(firn_parse_string(parser, &text, err));
+    if (text[0] != '/' && strstr(text, ":/") == NULL) {
+        FIRN_FAIL(err, FIRN_E_INVALID,
+                  "line %u, column %u: a location is an absolute path or a URI, not '%s'",
+                  token->line, token->column, text);
+    }
+    char *location = firn_location_of_path(parser->arena, text);
+    size_t len = strlen(location);
+    while (len > 1 && location[len - 1] == '/') {
+        location[--len] = '\0';
+    }
+    *out = location;
     return FIRN_OK;
 }
 

@@ -41,6 +41,8 @@ firn_rc firn_session_commit_table(firn_session *session, firn_arena *arena,
 /* Table or view that a statement changes: a dotted name, resolved; "t@ref" is refused (the session's branch is what changes). */
 firn_rc firn_parse_target(firn_session *session, firn_parser *parser, firn_ident *out,
                           firn_err *err) FIRN_MUST_USE;
+/* INVALID for names of new tables and views that queries would take for something else: t@x, t$snapshots. */
+firn_rc firn_check_new_name(const char *name, firn_err *err) FIRN_MUST_USE;
 /* Table or view that a statement reads: "t@ref" stays part of the name, as firn_session_load_table takes it. */
 firn_rc firn_parse_source(firn_session *session, firn_parser *parser, firn_ident *out,
                           firn_err *err) FIRN_MUST_USE;
@@ -69,6 +71,8 @@ firn_rc firn_parse_properties(firn_parser *parser, const char *what, json_t **ou
 /* ('k', k.l, ...) */
 firn_rc firn_parse_property_keys(firn_parser *parser, const char ***keys, size_t *n,
                                  firn_err *err) FIRN_MUST_USE;
+/* 'absolute path or URI' as a location without a slash at its end. */
+firn_rc firn_parse_location(firn_parser *parser, const char **out, firn_err *err) FIRN_MUST_USE;
 /* A whole number, optionally signed. */
 firn_rc firn_parse_integer(firn_parser *parser, int64_t *out, firn_err *err) FIRN_MUST_USE;
 /* A column's type; the cursor ends behind it. Fields in it have id 0. */

@@ -209,13 +209,8 @@ static firn_rc unset_properties(firn_alter *alter, firn_err *err)
 /* New files go there; those that exist stay where they are. */
 static firn_rc set_location(firn_alter *alter, firn_err *err)
 {
-    const char *text = NULL;
-    FIRN_TRY(firn_parse_string(alter->parser, &text, err));
-    char *location = firn_location_of_path(alter->arena, text);
-    size_t len = strlen(location);
-    while (len > 1 && location[len - 1] == '/') {
-        location[--len] = '\0';
-    }
+    const char *location = NULL;
+    FIRN_TRY(firn_parse_location(alter->parser, &location, err));
     json_t *update = json_pack("[{s:s, s:s}]", "action", "set-location", "location", location);
     if (update == NULL) {
         FIRN_FAIL(err, FIRN_E_INVALID, "the location is not valid UTF-8 text");
@@ -414,6 +409,7 @@ static firn_rc rename_table(firn_session *session, firn_parser *parser, firn_ide
     } else {
         FIRN_TRY(firn_session_resolve(session, arena, parts, n, &to, err));
     }
+    FIRN_TRY(firn_check_new_name(to.name, err));
     const char *from_text = firn_ident_text(arena, ident);
     const char *to_text = firn_ident_text(arena, to);
     firn_change change = {.kind = FIRN_CHANGE_RENAME_TABLE, .ident = ident, .to = to};

@@ -267,18 +267,14 @@ static firn_rc create_new(new_table *table, firn_err *err)
 {
     firn_arena *arena = table->arena;
     firn_catalog *catalog = NULL;
-    char *location = NULL;
     json_t *updates = NULL;
     firn_metadata *metadata = NULL;
     FIRN_TRY(firn_session_catalog(table->session, &catalog, err));
-    if (table->sql->location != NULL) {
-        location = firn_location_of_path(arena, table->sql->location);
-    } else {
-        FIRN_TRY(firn_catalog_default_location(catalog, arena, table->sql->ident, &location, err));
-    }
-    size_t len = strlen(location);
-    while (len > 1 && location[len - 1] == '/') {
-        location[--len] = '\0';
+    const char *location = table->sql->location;
+    if (location == NULL) {
+        char *usual = NULL;
+        FIRN_TRY(firn_catalog_default_location(catalog, arena, table->sql->ident, &usual, err));
+        location = usual;
     }
     add_lake_defaults(table);
     firn_table_create create = {.schema = table->schema,
@@ -470,7 +466,7 @@ static firn_rc build_replacement(void *ctx, firn_arena *arena, const firn_table 
     set_last(updates, "set-default-sort-order", "sort-order-id");
     if (table->sql->location != NULL) {
         json_object_set_new(add_action(updates, "set-location"), "location",
-                            json_string(firn_location_of_path(arena, table->sql->location)));
+                            json_string(table->sql->location));
     }
     firn_require_uuid(requirements, old->table_uuid);
     firn_require_current_schema(requirements, old->schema->schema_id);

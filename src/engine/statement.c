@@ -378,6 +378,9 @@ firn_rc firn_statement_execute(firn_session *session, const char *sql, firn_resu
     FIRN_AUTO_ARENA firn_arena *arena = firn_arena_new();
     firn_parser parser;
     *out = NULL;
+    if (!firn_utf8_valid(firn_bytes_str(sql))) { /* so every name and text from here on is */
+        FIRN_FAIL(err, FIRN_E_INVALID, "the statement is not valid UTF-8 text");
+    }
     FIRN_TRY(firn_parser_open(arena, sql, &parser, err));
     if (parser.at == parser.end) {
         FIRN_FAIL(err, FIRN_E_SYNTAX, "there is no statement in the text");

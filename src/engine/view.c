@@ -221,6 +221,7 @@ static firn_rc create_view(firn_session *session, firn_parser *parser, firn_resu
     FIRN_TRY(firn_expect(parser, "view", err));
     view.if_not_exists = firn_accept(parser, "if not exists");
     FIRN_TRY(firn_parse_target(session, parser, &view.ident, err));
+    FIRN_TRY(firn_check_new_name(view.ident.name, err));
     view.text = firn_ident_text(arena, view.ident);
     FIRN_TRY(parse_names(parser, &view, err));
     FIRN_TRY(parse_options(parser, &view, err));
@@ -288,6 +289,7 @@ static firn_rc rename_view(firn_session *session, firn_parser *parser, firn_iden
     } else {
         FIRN_TRY(firn_session_resolve(session, arena, parts, n, &change.to, err));
     }
+    FIRN_TRY(firn_check_new_name(change.to.name, err));
     const char *message =
         firn_arena_printf(arena, "rename view %s to %s", firn_ident_text(arena, ident),
                           firn_ident_text(arena, change.to));

@@ -18,6 +18,18 @@ static const char *property(const firn_metadata *metadata, const char *key)
     return firn_metadata_property(metadata, key, "(none)");
 }
 
+/* Everything below the warehouse. */
+static size_t count_objects(lake_fixture *f)
+{
+    firn_storage_object *objects = NULL;
+    size_t n = 0;
+    firn_err err = {0};
+    const char *prefix = firn_arena_printf(f->arena, "file://%s/warehouse/", f->root);
+    lake_check(firn_storage_list(firn_lake_storage(f->lake), f->arena, prefix, &objects, &n, &err),
+               &err, "list");
+    return n;
+}
+
 /* ---- schemas --------------------------------------------------------------------------------------------- */
 
 static void schemas_nest_and_carry_properties(void **state)
@@ -189,6 +201,9 @@ static void bad_tables_are_refused_with_the_reason(void **state)
         {"create table x as select interval 1 day as i", FIRN_E_TYPE, "column i"},
         {"create or replace table if not exists x (a int)", FIRN_E_SYNTAX, "exclude"},
         {"create table t@dev (a int)", FIRN_E_UNSUPPORTED, "USE BRANCH"},
+        {"create table \"t$snapshots\" (a int)", FIRN_E_INVALID, "metadata table"},
+        {"create table x (a int) location 'relative/path'", FIRN_E_INVALID, "absolute"},
+        {"create table x (a int) location ''", FIRN_E_INVALID, "absolute"},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         lake_contains(lake_fails(f, rows[i].sql, rows[i].code), rows[i].part);
@@ -237,6 +252,7 @@ static void a_failing_query_leaves_no_table(void **state)
     lake_fails(f, "create table t as select cast(i || 'x' as int) as a from range(5) r(i)",
                FIRN_E_TYPE);
     lake_expect(f, "show tables", "");
+    assert_int_equal(count_objects(f), 0);
     lake_exec(f, "create table t as select 1 as a");
     lake_expect(f, "select a from t", "1");
 }
@@ -304,6 +320,54 @@ static void like_copies_the_layout(void **state)
     assert_string_not_equal(u->table_uuid, t->table_uuid);
 }
 
+/* The N-th storage or catalog operation fails, for every N: the lake is as before or as the statement says, and a statement that
+ * failed has left no file behind. */
+static void any_operation_may_fail(void **state)
+{
+    lake_fixture *f = *state;
+    lake_exec(f, "create schema s; create table s.t (a bigint, b int) partitioned by (b);"
+                 "insert into s.t select range, 1 from range(5)");
+    assert_true(count_objects(f) > 0);
+    static const char *const statements[] = {
+        "create table s.c partitioned by (k) as select range as a, range % 2 as k from range(4)",
+        "create or replace table s.t as select a + 1 as a from s.t",
+        "create table s.e (a int)",
+        "create view s.v as select * from s.t",
+        "create or replace view s.v as select a as b from s.t",
+        "alter table s.t add column c int, set tblproperties ('x' = 'y')",
+        "alter table s.e rename to d",
+        "drop schema s cascade",
+    };
+    for (size_t i = 0; i < sizeof(statements) / sizeof(statements[0]); i++) {
+        bool done = false;
+        for (int n = 1; !done; n++) {
+            assert_true(n < 500);
+            const char *before = lake_text(f, "show log limit 1");
+            size_t objects = count_objects(f);
+            firn_err err = {0};
+            setenv("FIRN_FAULT_FAIL", firn_arena_printf(f->arena, "%d", n), 1);
+            firn_fault_reload();
+            firn_rc rc = firn_session_exec(f->session, statements[i], NULL, &err);
+            unsetenv("FIRN_FAULT_FAIL");
+            firn_fault_reload();
+            lake_reopen(f);
+            const char *after = lake_text(f, "show log limit 1");
+            if (rc == FIRN_OK) {
+                assert_string_not_equal(after, before);
+                done = true;
+            } else if (!err.outcome_unknown) {
+                assert_string_equal(after, before);
+                if (count_objects(f) != objects) {
+                    fail_msg("%s left files behind when operation %d failed: %s", statements[i], n,
+                             err.message);
+                }
+            } else if (!firn_streq(after, before)) {
+                done = true; /* it had happened */
+            }
+        }
+    }
+}
+
 /* ---- the rest --------------------------------------------------------------------------------------------------- */
 
 static void dropped_tables_are_gone_and_their_files_stay(void **state)
@@ -361,6 +425,7 @@ int main(void)
         LAKE_TEST(replacing_keeps_history_and_identity),
         LAKE_TEST(a_table_can_replace_itself),
         LAKE_TEST(like_copies_the_layout),
+        LAKE_TEST(any_operation_may_fail),
         LAKE_TEST(dropped_tables_are_gone_and_their_files_stay),
         LAKE_TEST(comments_are_set_and_removed),
     };
