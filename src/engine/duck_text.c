@@ -6,6 +6,7 @@
 #include "base/time.h"
 
 #include <ctype.h>
+#include <float.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -204,38 +205,80 @@ static void put_decimal(firn_buf *out, __int128 value, int width, int scale, boo
     }
 }
 
-/* The shortest digits that read back as the same number, in fixed notation from 1e-4 to below 1e16. */
-static void put_double(firn_buf *out, double value, bool single)
+static void put_zeros(firn_buf *out, int n)
+{
+    for (int i = 0; i < n; i++) {
+        firn_buf_putc(out, '0');
+    }
+}
+
+/* The digits of a number d.ddd * 10^exponent, in fixed notation from 1e-4 to below 1e16. */
+static void put_digits(firn_buf *out, const char *digits, int n, int exponent)
+{
+    if (exponent < -4 || exponent >= 16) {
+        firn_buf_putc(out, (uint8_t)digits[0]);
+        firn_buf_printf(out, "%s%.*se%c%02d", n > 1 ? "." : "", n - 1, digits + 1,
+                        exponent < 0 ? '-' : '+', abs(exponent));
+    } else if (exponent < 0) {
+        firn_buf_puts(out, "0.");
+        put_zeros(out, -exponent - 1);
+        firn_buf_append(out, digits, (size_t)n);
+    } else if (n <= exponent + 1) {
+        firn_buf_append(out, digits, (size_t)n);
+        put_zeros(out, exponent + 1 - n);
+        firn_buf_puts(out, ".0");
+    } else {
+        firn_buf_append(out, digits, (size_t)exponent + 1);
+        firn_buf_putc(out, '.');
+        firn_buf_append(out, digits + exponent + 1, (size_t)(n - exponent - 1));
+    }
+}
+
+/* The shortest digits that read back as the same number. */
+static void put_double(firn_buf *out, double value)
 {
     if (isnan(value)) {
         firn_buf_puts(out, "nan");
         return;
     }
+    if (signbit(value)) {
+        firn_buf_putc(out, '-');
+        value = -value;
+    }
     if (isinf(value)) {
-        firn_buf_puts(out, value > 0 ? "inf" : "-inf");
+        firn_buf_puts(out, "inf");
         return;
     }
     char text[40];
-    for (int digits = single ? 6 : 15; digits <= 17; digits++) {
-        snprintf(text, sizeof(text), "%.*e", digits - 1, value);
-        if (single ? strtof(text, NULL) == (float)value : strtod(text, NULL) == value) {
+    /* Normal numbers keep 15 digits whatever they are, so fewer are only zeros cut off. */
+    for (int n = value < DBL_MIN ? 1 : DBL_DIG; n <= 17; n++) {
+        snprintf(text, sizeof(text), "%.*e", n - 1, value);
+        if (strtod(text, NULL) == value) {
             break;
         }
     }
-    char *e = strchr(text, 'e');
-    int exponent = atoi(e + 1);
-    char *end = e; /* of the digits, without zeros at the end */
-    while (end[-1] == '0') {
-        end--;
+    char digits[20];
+    int n = 0;
+    char *at = text;
+    for (; *at != 'e'; at++) {
+        if (*at != '.') {
+            digits[n++] = *at;
+        }
     }
-    int fraction = (int)(end - strchr(text, '.')) - 1;
-    if (exponent < -4 || exponent >= 16) {
-        firn_buf_append(out, text, (size_t)(end - text) - (fraction <= 0 ? 1 : 0));
-        firn_buf_printf(out, "e%c%02d", exponent < 0 ? '-' : '+', abs(exponent));
-        return;
+    while (n > 1 && digits[n - 1] == '0') {
+        n--;
     }
-    int decimals = fraction - exponent;
-    firn_buf_printf(out, "%.*f", decimals > 0 ? decimals : 1, value);
+    put_digits(out, digits, n, atoi(at + 1));
+}
+
+/* DuckDB's own printing of single precision breaks ties in a way of its own: ask it. */
+static void put_float(firn_buf *out, float value)
+{
+    duckdb_value boxed = duckdb_create_float(value);
+    char *text = duckdb_get_varchar(boxed);
+    firn_buf_puts(out, text);
+    duckdb_free(text);
+    duckdb_destroy_value(&boxed);
 }
 
 /* ---- times ------------------------------------------------------------------------------------------ */
@@ -428,8 +471,8 @@ static void put_scalar(firn_buf *out, const firn_duck_type *type, duckdb_vector 
     case DUCKDB_TYPE_UHUGEINT:
         put_u128(out, (unsigned __int128)integer_at(type->id, data, row));
         break;
-    case DUCKDB_TYPE_FLOAT: put_double(out, (double)((const float *)data)[row], true); break;
-    case DUCKDB_TYPE_DOUBLE: put_double(out, ((const double *)data)[row], false); break;
+    case DUCKDB_TYPE_FLOAT: put_float(out, ((const float *)data)[row]); break;
+    case DUCKDB_TYPE_DOUBLE: put_double(out, ((const double *)data)[row]); break;
     case DUCKDB_TYPE_DECIMAL:
         put_decimal(out, integer_at(type->storage, data, row), type->width, type->scale, json);
         break;
@@ -507,7 +550,7 @@ static void put_member(firn_buf *out, const firn_duck_type *type, duckdb_vector 
     size_t start = out->len;
     if (!firn_duck_text(out, type, vector, row)) {
         firn_buf_puts(out, "NULL");
-    } else if (!type->is_json && (type->children == NULL || type->id == DUCKDB_TYPE_UNION)) {
+    } else if (!type->is_json && type->children == NULL) {
         quote_since(out, start, false);
     }
 }
