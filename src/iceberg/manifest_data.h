@@ -42,13 +42,22 @@ typedef struct firn_metric_shape {
 typedef struct firn_metric_map {
     uint32_t *shape; /* per row */
     uint32_t *first; /* per row: its first item */
-    int64_t *counts; /* per item, -1: not recorded; counts only */
-    uint32_t *
-        ends; /* per item: end of its bytes, which start where the previous item's end; bounds only */
+    /* Counts, per item: 32 bits each until one does not fit, all of them 64 after that; all ones: not recorded. */
+    uint32_t *counts;
+    uint64_t *wide_counts;
+    /* Bounds, per item: the end of its bytes, which start where the item before ends. */
+    uint32_t *ends;
     uint8_t *bytes;
     size_t n_items, items_cap;
     size_t bytes_len, bytes_cap;
 } firn_metric_map;
+
+static inline int64_t firn_metric_count(const firn_metric_map *map, size_t item)
+{
+    if (map->wide_counts)
+        return (int64_t)map->wide_counts[item];
+    return map->counts[item] == UINT32_MAX ? -1 : (int64_t)map->counts[item];
+}
 
 /* One column's metrics, row by row. */
 typedef struct firn_metric_column firn_metric_column;

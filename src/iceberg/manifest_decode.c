@@ -14,6 +14,8 @@
 
 #include "manifest_pick.h"
 
+#include <stdlib.h>
+
 enum entry_slot { SLOT_STATUS, SLOT_SNAPSHOT, SLOT_SEQUENCE, SLOT_FILE_SEQUENCE, SLOT_DATA_FILE };
 
 static const firn_pick_slot entry_slots[] = {
@@ -306,26 +308,36 @@ static bool read_map_key(decoder *d, const map_pick *pick, size_t n)
     return true;
 }
 
+static void add_count(firn_metric_map *map, int64_t count)
+{
+    if (!map->wide_counts && count >= UINT32_MAX) {
+        map->wide_counts = firn_malloc((map->n_items + 1) * sizeof *map->wide_counts);
+        for (size_t i = 0; i < map->n_items; i++)
+            map->wide_counts[i] = map->counts[i] == UINT32_MAX ? UINT64_MAX : map->counts[i];
+        map->items_cap = map->n_items + 1;
+        free(map->counts);
+        map->counts = NULL;
+    }
+    if (map->wide_counts) {
+        GROW(map->wide_counts, map->items_cap, map->n_items + 1);
+        map->wide_counts[map->n_items++] = count < 0 ? UINT64_MAX : (uint64_t)count;
+    } else {
+        GROW(map->counts, map->items_cap, map->n_items + 1);
+        map->counts[map->n_items++] = count < 0 ? UINT32_MAX : (uint32_t)count;
+    }
+}
+
 static bool read_map_value(decoder *d, const map_pick *pick, firn_metric_kind kind)
 {
     firn_metric_map *map = &d->m->metrics[kind];
     bool present;
-    if (!firn_pick_present(&d->cursor, &pick->value, &present))
+    if (!firn_pick_present(&d->cursor, &pick->value, &present) || map->n_items == UINT32_MAX)
         return false;
-    if (map->n_items >= map->items_cap) {
-        size_t cap = map->items_cap;
-        if (kind >= FIRN_METRIC_LOWER)
-            GROW(map->ends, map->items_cap, map->n_items + 1);
-        else
-            GROW(map->counts, map->items_cap, map->n_items + 1);
-        if (map->items_cap == cap || map->items_cap > UINT32_MAX)
-            return false;
-    }
     if (kind < FIRN_METRIC_LOWER) {
         int64_t count = -1;
         if (present && !firn_pick_long(&d->cursor, pick->value.type, &count))
             return false;
-        map->counts[map->n_items++] = count < 0 ? -1 : count;
+        add_count(map, count);
         return true;
     }
     firn_bytes bytes = {0};
@@ -333,6 +345,7 @@ static bool read_map_value(decoder *d, const map_pick *pick, firn_metric_kind ki
         return false;
     if (map->bytes_len + bytes.len > UINT32_MAX)
         return false;
+    GROW(map->ends, map->items_cap, map->n_items + 1);
     GROW(map->bytes, map->bytes_cap, map->bytes_len + bytes.len + 1);
     if (bytes.len)
         memcpy(map->bytes + map->bytes_len, bytes.data, bytes.len);
@@ -410,9 +423,12 @@ static bool read_number(decoder *d, const firn_pick *pick, int64_t *out)
 static bool read_tuple(decoder *d, size_t row)
 {
     firn_manifest *m = d->m;
-    firn_value *tuple = m->partition ? &m->partition[row * m->n_partition] : NULL;
-    return firn_tuple_read(&d->cursor, m->arena, &d->tuple, row > 0 ? tuple - m->n_partition : NULL,
-                           tuple);
+    firn_value *tuple = NULL, *above = NULL; /* both stay NULL where nothing is partitioned */
+    if (m->n_partition > 0)
+        tuple = &m->partition[row * m->n_partition];
+    if (m->n_partition > 0 && row > 0)
+        above = tuple - m->n_partition;
+    return firn_tuple_read(&d->cursor, m->arena, &d->tuple, above, tuple);
 }
 
 static bool read_file_field(decoder *d, const firn_pick *pick, size_t row)
@@ -662,7 +678,7 @@ static void count_bytes(firn_manifest *m)
                    firn_arena_used_bytes(m->arena);
     for (int k = 0; k < FIRN_METRIC_COUNT; k++)
         bytes +=
-            m->metrics[k].items_cap * (k < FIRN_METRIC_LOWER ? 8 : 4) + m->metrics[k].bytes_cap;
+            m->metrics[k].items_cap * (m->metrics[k].wide_counts ? 8 : 4) + m->metrics[k].bytes_cap;
     atomic_store(&m->bytes, bytes);
 }
 
@@ -677,6 +693,8 @@ static void shrink(firn_manifest *m)
         size_t items = map->n_items ? map->n_items : 1;
         if (map->counts)
             map->counts = firn_realloc(map->counts, items * sizeof *map->counts);
+        if (map->wide_counts)
+            map->wide_counts = firn_realloc(map->wide_counts, items * sizeof *map->wide_counts);
         if (map->ends)
             map->ends = firn_realloc(map->ends, items * sizeof *map->ends);
         if (map->bytes)

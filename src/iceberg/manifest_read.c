@@ -39,6 +39,7 @@ void firn_manifest_destroy(firn_manifest *m)
         free(m->metrics[k].shape);
         free(m->metrics[k].first);
         free(m->metrics[k].counts);
+        free(m->metrics[k].wide_counts);
         free(m->metrics[k].ends);
         free(m->metrics[k].bytes);
     }
@@ -142,7 +143,7 @@ static int64_t *column_counts(const firn_manifest *m, firn_metric_kind kind, con
     int64_t *counts = firn_malloc((m->n + 1) * sizeof *counts);
     for (size_t i = 0; i < m->n; i++) {
         int64_t place = places[map->shape[i]];
-        counts[i] = place < 0 ? -1 : map->counts[map->first[i] + (size_t)place];
+        counts[i] = place < 0 ? -1 : firn_metric_count(map, map->first[i] + (size_t)place);
     }
     return counts;
 }
@@ -234,10 +235,10 @@ static void put_metric(const firn_metric_map *map, firn_metric_kind kind, size_t
                        firn_column_metrics *out)
 {
     switch (kind) {
-    case FIRN_METRIC_SIZE: out->size_bytes = map->counts[item]; break;
-    case FIRN_METRIC_VALUES: out->value_count = map->counts[item]; break;
-    case FIRN_METRIC_NULLS: out->null_count = map->counts[item]; break;
-    case FIRN_METRIC_NANS: out->nan_count = map->counts[item]; break;
+    case FIRN_METRIC_SIZE: out->size_bytes = firn_metric_count(map, item); break;
+    case FIRN_METRIC_VALUES: out->value_count = firn_metric_count(map, item); break;
+    case FIRN_METRIC_NULLS: out->null_count = firn_metric_count(map, item); break;
+    case FIRN_METRIC_NANS: out->nan_count = firn_metric_count(map, item); break;
     case FIRN_METRIC_LOWER: out->lower = item_bytes(map, item); break;
     case FIRN_METRIC_UPPER: out->upper = item_bytes(map, item); break;
     case FIRN_METRIC_COUNT: break;

@@ -101,6 +101,8 @@ static bool removes_all(const removal *r)
     return r->commit->change->remove_all || r->whole_specs;
 }
 
+enum { CHECKED_MAX = 1000 }; /* more files than this are not worth checking one by one */
+
 /* ---- which manifests ------------------------------------------------------------------------------------------------- */
 
 /* May a tuple lie in the manifest? By its summaries; true when they do not say. */
@@ -144,7 +146,6 @@ static bool covers_file(const firn_commit *commit, const firn_manifest_file *man
 static bool covers_any(const firn_commit *commit, const firn_manifest_file *manifest,
                        const firn_data_file *files, size_t n)
 {
-    enum { CHECKED_MAX = 10000 };
     const firn_partition_spec *spec = firn_metadata_spec(commit->base, manifest->spec_id);
     if (n > CHECKED_MAX || !spec)
         return n > 0;
@@ -163,6 +164,8 @@ static bool covers_replaced(const firn_commit *commit, const firn_manifest_file 
     const firn_partition_spec *spec = firn_metadata_spec(commit->base, manifest->spec_id);
     if (!spec)
         return false; /* added files have specs of the table */
+    if (commit->change->n_added > CHECKED_MAX)
+        return true;
     FIRN_AUTO_ARENA firn_arena *scratch = firn_arena_new();
     const firn_type *type = firn_partition_type_of(scratch, commit->base, spec);
     for (size_t i = 0; i < commit->change->n_added; i++) {

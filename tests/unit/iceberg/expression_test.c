@@ -227,6 +227,14 @@ static void test_projections(void **state)
             "field 1000 > 10");
     project("truncate[10]", 1, "{'type':'gt-eq','term':'id','value':20}", "field 1000 >= 20",
             "field 1000 > 10");
+    project("truncate[10]", 1, "{'type':'lt','term':'id','value':21}", "field 1000 <= 20",
+            "field 1000 < 20");
+    project("truncate[10]", 1, "{'type':'gt','term':'id','value':18}", "field 1000 >= 10",
+            "field 1000 > 10");
+    project("truncate[10]", 1, "{'type':'lt-eq','term':'id','value':18}", "field 1000 <= 10",
+            "field 1000 < 10");
+    project("truncate[10]", 1, "{'type':'gt-eq','term':'id','value':21}", "field 1000 >= 20",
+            "field 1000 > 20");
     project("truncate[10]", 1, "{'type':'eq','term':'id','value':25}", "field 1000 = 20", "false");
     project("truncate[10]", 1, "{'type':'not-eq','term':'id','value':25}", "true",
             "field 1000 <> 20");

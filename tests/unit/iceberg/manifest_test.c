@@ -27,8 +27,11 @@ static firn_data_file full_file(const firn_metadata *t, int version)
                                        .nan_count = -1,
                                        .lower = long_bound(-7),
                                        .upper = long_bound(70)};
-    metrics[1] = (firn_column_metrics){
-        .field_id = 4, .size_bytes = -1, .value_count = 5, .null_count = 1, .nan_count = 4};
+    metrics[1] = (firn_column_metrics){.field_id = 4,
+                                       .size_bytes = -1,
+                                       .value_count = INT64_C(5000000000),
+                                       .null_count = 1,
+                                       .nan_count = 4};
     return (firn_data_file){
         .path = firn_arena_printf(arena, "%s/data/x.parquet", t->location),
         .format = "PARQUET",
