@@ -164,6 +164,20 @@ firn_rc firn_alter_rename_column(firn_alter *alter, firn_err *err)
     return firn_schema_change_rename(columns, path, name, err);
 }
 
+/* DuckDB annotates Parquet's int32 columns, and Iceberg's vectorized Spark reader (1.10) cannot read such a column as long. The
+ * table property that turns it off is set unless somebody has decided otherwise. */
+static void keep_readable_by_spark(firn_alter *alter, const firn_field *field,
+                                   const firn_type *type)
+{
+    static const char key[] = "read.parquet.vectorization.enabled";
+    if (field == NULL || field->type->id != FIRN_TYPE_INT || type->id != FIRN_TYPE_LONG ||
+        json_object_get(alter->metadata->properties, key) != NULL) {
+        return;
+    }
+    json_t *properties = firn_json_own(alter->arena, json_pack("{s:s}", key, "false"));
+    firn_update_set_properties(alter->updates, properties);
+}
+
 static firn_rc change_type(firn_alter *alter, const char *path, firn_err *err)
 {
     firn_type *type = NULL;
@@ -174,7 +188,10 @@ static firn_rc change_type(firn_alter *alter, const char *path, firn_err *err)
                   "(int to bigint, float to double, a decimal's precision). Add a column, UPDATE "
                   "it and drop the old one");
     }
-    return firn_schema_change_type(columns_of(alter), path, type, err);
+    FIRN_TRY(firn_schema_change_type(columns_of(alter), path, type, err));
+    keep_readable_by_spark(alter, firn_schema_find_name(alter->metadata->schema, path, false),
+                           type);
+    return FIRN_OK;
 }
 
 static firn_rc change_default(firn_alter *alter, const char *path, firn_err *err)

@@ -117,6 +117,28 @@ static firn_rc compression_sql(firn_arena *arena, const firn_metadata *metadata,
               near != NULL ? "?)" : "");
 }
 
+static void note_fixed(void *ctx, const firn_field *field, const firn_field *parent,
+                       const char *path)
+{
+    const char **found = ctx;
+    (void)parent;
+    *found = field->type->id == FIRN_TYPE_FIXED ? path : *found;
+}
+
+/* fixed[n] must be Parquet's FIXED_LEN_BYTE_ARRAY, which DuckDB writes for UUID alone; other readers refuse the plain form. */
+static firn_rc refuse_fixed(const write_job *job, firn_err *err)
+{
+    const char *path = NULL;
+    firn_schema_visit(job->arena, job->schema, note_fixed, &path);
+    if (path != NULL) {
+        FIRN_FAIL(
+            err, FIRN_E_UNSUPPORTED,
+            "column %s of %s has type fixed, which firn reads but cannot write; use binary for new tables",
+            path, job->options->table_text);
+    }
+    return FIRN_OK;
+}
+
 static firn_rc plan_job(write_job *job, firn_err *err)
 {
     const firn_metadata *metadata = job->options->metadata;
@@ -128,6 +150,7 @@ static firn_rc plan_job(write_job *job, firn_err *err)
     }
     job->storage = firn_lake_storage(job->session->engine->lake);
     job->schema = metadata->schema;
+    FIRN_TRY(refuse_fixed(job, err));
     job->spec = job->options->spec_id < 0 ? metadata->spec
                                           : firn_metadata_spec(metadata, job->options->spec_id);
     if (job->spec == NULL) {
