@@ -173,19 +173,20 @@ static void other_dialects_are_taken_when_there_is_no_own(void **state)
 {
     (void)state;
     FIRN_AUTO_ARENA firn_arena *arena = firn_arena_new();
-    const char *text =
-        "{\"format-version\": 1, \"view-uuid\": \"u\", \"location\": \"l\", \"schemas\": "
-        "[{\"type\": \"struct\", \"schema-id\": 0, \"fields\": []}], "
-        "\"current-version-id\": 1, \"versions\": [{\"version-id\": 1, \"timestamp-ms\": 1, "
-        "\"schema-id\": 0, \"representations\": [{\"type\": \"sql\", \"sql\": \"spark's\", "
-        "\"dialect\": \"spark\"}, {\"type\": \"sql\", \"sql\": \"%s\", \"dialect\": \"%s\"}], "
-        "\"default-namespace\": [\"a\", \"b\"]}], \"unknown\": 1}";
     static const char *const rows[][3] = {{"own", "duckdb", "own"},
                                           {"trino's", "trino", "spark's"}};
     for (size_t i = 0; i < 2; i++) {
         firn_view *view = NULL;
-        json_t *json = firn_json_own(
-            arena, json_loads(firn_arena_printf(arena, text, rows[i][0], rows[i][1]), 0, NULL));
+        const char *text = firn_arena_printf(
+            arena,
+            "{\"format-version\": 1, \"view-uuid\": \"u\", \"location\": \"l\", \"schemas\": "
+            "[{\"type\": \"struct\", \"schema-id\": 0, \"fields\": []}], "
+            "\"current-version-id\": 1, \"versions\": [{\"version-id\": 1, \"timestamp-ms\": 1, "
+            "\"schema-id\": 0, \"representations\": [{\"type\": \"sql\", \"sql\": \"spark's\", "
+            "\"dialect\": \"spark\"}, {\"type\": \"sql\", \"sql\": \"%s\", \"dialect\": \"%s\"}], "
+            "\"default-namespace\": [\"a\", \"b\"]}], \"unknown\": 1}",
+            rows[i][0], rows[i][1]);
+        json_t *json = firn_json_own(arena, json_loads(text, 0, NULL));
         assert_int_equal(firn_view_from_json(arena, json, "x", &view, NULL), FIRN_OK);
         assert_string_equal(view->sql, rows[i][2]);
         assert_int_equal(view->n_default_namespace, 2);
