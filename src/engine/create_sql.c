@@ -203,10 +203,8 @@ firn_rc firn_parse_create_table(firn_session *session, firn_parser *parser, firn
     }
     FIRN_TRY(parse_clauses(parser, out, err));
     if (!out->has_like && firn_accept(parser, "as")) {
+        FIRN_TRY(firn_expect_query(parser, err));
         size_t end = query_end(parser);
-        if (end == parser->at) {
-            return firn_syntax_error(parser, err, "a query behind AS");
-        }
         out->query = firn_token_text(parser->arena, parser->tokens, parser->at, end);
         parser->at = end;
         FIRN_TRY(parse_clauses(parser, out, err));

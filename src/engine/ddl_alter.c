@@ -269,6 +269,12 @@ static firn_rc alter_add(firn_alter *alter, firn_err *err)
         FIRN_TRY(firn_alter_flush(alter, err));
         return alter_partition(alter, "add", err);
     }
+    if (firn_at_words(alter->parser, "primary key") || firn_at_word(alter->parser, "constraint")) {
+        FIRN_FAIL(err, FIRN_E_UNSUPPORTED,
+                  "Iceberg tables have no constraints; ALTER TABLE %s SET IDENTIFIER FIELDS says "
+                  "what tells rows apart",
+                  alter->text);
+    }
     return firn_alter_add_column(alter, err);
 }
 

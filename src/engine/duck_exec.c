@@ -129,6 +129,8 @@ static firn_rc rewrite_query(firn_session *session, firn_parser *parser, size_t 
                              firn_read_plan *plan, const char **sql, firn_err *err)
 {
     firn_arena *arena = parser->arena;
+    parser->at = as + 1;
+    FIRN_TRY(firn_expect_query(parser, err));
     const char *head = firn_token_text(arena, parser->tokens, 0, as + 1);
     const char *query = firn_token_text(arena, parser->tokens, as + 1, parser->end);
     FIRN_TRY(firn_read_rewrite(session, arena, query, plan, err));

@@ -18,13 +18,23 @@ static bool is_semicolon(const firn_tokens *tokens, const firn_token *token)
     return token->kind == FIRN_TOKEN_PUNCT && token->len == 1 && tokens->text[token->start] == ';';
 }
 
-/* The text of tokens [from, to) with as many line ends and blanks before it as make its position the script's. */
-static char *placed_text(firn_arena *arena, const firn_tokens *tokens, size_t from, size_t to)
+/* What statements may be moved by, all together: without a bound a long script would grow with the square of its lines. */
+enum { PLACE_BYTES_MAX = 8 << 20 };
+
+/* The text of tokens [from, to) with as many line ends and blanks before it as make its position the script's; beyond the bound
+ * its own. */
+static char *placed_text(firn_arena *arena, const firn_tokens *tokens, size_t from, size_t to,
+                         size_t *placed)
 {
     const firn_token *first = &tokens->list.items[from];
     const firn_token *last = &tokens->list.items[to - 1];
     size_t lines = first->line - 1;
     size_t blanks = first->column - 1;
+    *placed += lines + blanks;
+    if (*placed > PLACE_BYTES_MAX) {
+        lines = 0;
+        blanks = 0;
+    }
     size_t len = last->start + last->len - first->start;
     char *text = firn_arena_alloc(arena, lines + blanks + len + 1);
     memset(text, '\n', lines);
@@ -41,11 +51,12 @@ firn_rc firn_statement_split(firn_arena *arena, const char *sql, char ***stateme
     FIRN_TRY(firn_lex(arena, sql, &tokens, err));
     FIRN_VEC(char *) list = {0};
     size_t from = 0;
+    size_t placed = 0;
     for (size_t i = 0; i < tokens.list.len; i++) {
         const firn_token *token = &tokens.list.items[i];
         if (token->kind == FIRN_TOKEN_END || is_semicolon(&tokens, token)) {
             if (i > from) {
-                firn_vec_push(arena, &list, placed_text(arena, &tokens, from, i));
+                firn_vec_push(arena, &list, placed_text(arena, &tokens, from, i, &placed));
             }
             from = i + 1;
         }
@@ -354,6 +365,14 @@ static firn_rc unknown_statement(firn_parser *parser, firn_err *err)
               "UPDATE, DELETE, MERGE, COPY, CREATE, ALTER, DROP, TRUNCATE, SHOW, DESCRIBE, "
               "EXPLAIN, CALL, USE and SET",
               token->line, token->column, found);
+}
+
+firn_rc firn_expect_query(const firn_parser *parser, firn_err *err)
+{
+    if (parser->at < parser->end && firn_statement_handler(parser) == firn_exec_select) {
+        return FIRN_OK;
+    }
+    return firn_syntax_error(parser, err, "a query (SELECT, WITH, FROM, VALUES or TABLE)");
 }
 
 /* ---- running ------------------------------------------------------------------------------------------- */

@@ -6,7 +6,7 @@
 #include "session.h"
 
 /* The statements of a script, in order; empty ones are left out. Blanks in front of each keep its lines and columns what they are
- * in the script, so that messages point to the right place. SYNTAX for an open quote or comment. */
+ * in the script, so that messages point to the right place (in the first 8 MB of such blanks). SYNTAX for an open quote or comment. */
 firn_rc firn_statement_split(firn_arena *arena, const char *sql, char ***statements, size_t *n,
                              firn_err *err) FIRN_MUST_USE;
 /* One statement (a semicolon behind it is fine). */
@@ -21,6 +21,9 @@ typedef firn_rc (*firn_statement_fn)(firn_session *session, const char *sql, fir
 
 /* One row per family: leading words -> handler. NULL when nobody knows the statement. */
 firn_statement_fn firn_statement_handler(const firn_parser *parser);
+
+/* The cursor must be at a query: behind AS in CREATE TABLE and CREATE VIEW. */
+firn_rc firn_expect_query(const firn_parser *parser, firn_err *err) FIRN_MUST_USE;
 
 /* SELECT and all that DuckDB parses like one: rewritten by the read side, run by DuckDB. */
 firn_rc firn_exec_select(firn_session *session, const char *sql, firn_result **out,

@@ -66,9 +66,7 @@ static firn_rc parse_options(firn_parser *parser, view_sql *view, firn_err *err)
 static firn_rc parse_query(firn_parser *parser, view_sql *view, firn_err *err)
 {
     FIRN_TRY(firn_expect(parser, "as", err));
-    if (parser->at == parser->end) {
-        return firn_syntax_error(parser, err, "a query");
-    }
+    FIRN_TRY(firn_expect_query(parser, err));
     view->query = firn_token_text(parser->arena, parser->tokens, parser->at, parser->end);
     return FIRN_OK;
 }

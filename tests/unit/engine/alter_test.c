@@ -1,6 +1,8 @@
 /* ALTER TABLE: columns, partitions, order, properties, and the table's own branches and tags. */
 #include "lake_fixture.h"
 
+#include <pthread.h>
+
 static const firn_metadata *metadata_of(lake_fixture *f, const char *name)
 {
     firn_table *table = FIRN_NEW(f->arena, firn_table);
@@ -173,6 +175,56 @@ static void all_actions_are_one_commit(void **state)
     assert_string_equal(metadata->schema->root.fields[0].name, "c");
 }
 
+enum { WRITERS = 4, COLUMNS = 5 };
+
+typedef struct writer {
+    firn_engine *engine;
+    int number;
+    firn_rc rc;
+    firn_err err;
+} writer;
+
+static void *add_columns(void *ctx)
+{
+    writer *w = ctx;
+    firn_session *session = NULL;
+    w->rc = firn_session_new(w->engine, NULL, &session, &w->err);
+    for (int i = 0; i < COLUMNS && w->rc == FIRN_OK; i++) {
+        char sql[128];
+        snprintf(sql, sizeof(sql),
+                 "alter table t add column c%d_%d int, set tblproperties ('p%d' = '%d')", w->number,
+                 i, w->number, i);
+        w->rc = firn_session_exec(session, sql, NULL, &w->err);
+    }
+    firn_session_free(session);
+    return NULL;
+}
+
+/* Each is read again against the new head: every column is there, and no two have the same id. */
+static void many_alter_at_once(void **state)
+{
+    lake_fixture *f = *state;
+    writer writers[WRITERS] = {0};
+    pthread_t threads[WRITERS];
+    lake_exec(f, "create table t (id int) tblproperties ('commit.retry.num-retries' = '50')");
+    for (int i = 0; i < WRITERS; i++) {
+        writers[i] = (writer){.engine = f->engine, .number = i};
+        assert_int_equal(pthread_create(&threads[i], NULL, add_columns, &writers[i]), 0);
+    }
+    for (int i = 0; i < WRITERS; i++) {
+        pthread_join(threads[i], NULL);
+        lake_check(writers[i].rc, &writers[i].err, "alter");
+    }
+    const firn_schema *schema = metadata_of(f, "t")->schema;
+    assert_int_equal(schema->root.n_fields, 1 + WRITERS * COLUMNS);
+    for (size_t i = 0; i < schema->root.n_fields; i++) {
+        for (size_t k = 0; k < i; k++) {
+            assert_int_not_equal(schema->root.fields[i].id, schema->root.fields[k].id);
+        }
+    }
+    lake_expect(f, "show tblproperties t ('p3')", "p3|4");
+}
+
 static void tables_are_renamed(void **state)
 {
     lake_fixture *f = *state;
@@ -229,6 +281,8 @@ static void what_is_no_action_is_told(void **state)
                   "the end of the statement");
     lake_contains(lake_fails(f, "alter table tt add column b int", FIRN_E_NO_TABLE),
                   "Did you mean");
+    lake_contains(lake_fails(f, "alter table t add primary key (a)", FIRN_E_UNSUPPORTED),
+                  "SET IDENTIFIER FIELDS");
     lake_expect(f, "alter table if exists tt add column b int", "there is no table default.tt");
 }
 
@@ -244,6 +298,7 @@ int main(void)
         LAKE_TEST(partitions_evolve),
         LAKE_TEST(order_properties_and_version),
         LAKE_TEST(all_actions_are_one_commit),
+        LAKE_TEST(many_alter_at_once),
         LAKE_TEST(tables_are_renamed),
         LAKE_TEST(tables_have_branches_and_tags_of_their_own),
         LAKE_TEST(what_is_no_action_is_told),
