@@ -127,7 +127,7 @@ static inline const char *firn_manifest_path(const firn_manifest *manifest, size
 }
 static inline const firn_value *firn_manifest_tuple(const firn_manifest *manifest, size_t i)
 {
-    return manifest->partition + i * manifest->n_partition;
+    return manifest->partition ? manifest->partition + i * manifest->n_partition : NULL;
 }
 
 /* Metrics of one column, read as `type`; made on first use. */
