@@ -175,6 +175,21 @@ static size_t as_of(const travel *t, size_t i, const char **unit)
     return i + 3;
 }
 
+/* INTERVAL '1' DAY */
+static bool is_interval_unit(const travel *t, size_t i)
+{
+    static const char *const UNITS[] = {
+        "year",   "years",   "month",       "months",       "week",   "weeks",
+        "day",    "days",    "hour",        "hours",        "minute", "minutes",
+        "second", "seconds", "millisecond", "milliseconds", "quarter"};
+    for (size_t k = 0; k < sizeof(UNITS) / sizeof(UNITS[0]); k++) {
+        if (is_word(t, i, UNITS[k])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* One past the expression at `i`: up to a comma, a closing bracket, a clause, or an alias behind a complete value. */
 static size_t expression_end(const travel *t, size_t i)
 {
@@ -190,7 +205,7 @@ static size_t expression_end(const travel *t, size_t i)
             value = true;
             continue;
         }
-        bool unit = i >= start + 2 && is_word(t, i - 2, "interval");
+        bool unit = i >= start + 2 && is_word(t, i - 2, "interval") && is_interval_unit(t, i);
         if (value && is_name(t, i) && !unit && !is_word(t, i, "interval")) {
             return i; /* the alias */
         }
