@@ -332,18 +332,23 @@ static void print_table(firn_arena *arena, firn_buf *out, firn_ident ident,
     print_properties(arena, out, metadata);
 }
 
+/* The stored query gives the names already: they are told only to carry comments. */
 static void print_view(firn_arena *arena, firn_buf *out, firn_ident ident, const firn_view *view)
 {
     const char *comment = json_string_value(json_object_get(view->properties, "comment"));
-    firn_buf_printf(out, "CREATE VIEW %s (", firn_ident_sql(arena, ident));
+    firn_buf_printf(out, "CREATE VIEW %s", firn_ident_sql(arena, ident));
+    bool commented = false;
     for (size_t i = 0; i < view->schema->root.n_fields; i++) {
+        commented = commented || view->schema->root.fields[i].doc != NULL;
+    }
+    for (size_t i = 0; commented && i < view->schema->root.n_fields; i++) {
         const firn_field *field = &view->schema->root.fields[i];
-        firn_buf_printf(out, "%s\n  %s", i > 0 ? "," : "", firn_name_sql(arena, field->name));
+        firn_buf_printf(out, "%s\n  %s", i > 0 ? "," : " (", firn_name_sql(arena, field->name));
         if (field->doc != NULL) {
             firn_buf_printf(out, " COMMENT %s", firn_sql_quote(arena, field->doc));
         }
     }
-    firn_buf_puts(out, ")");
+    firn_buf_puts(out, commented ? ")" : "");
     if (comment != NULL) {
         firn_buf_printf(out, "\nCOMMENT %s", firn_sql_quote(arena, comment));
     }

@@ -535,7 +535,7 @@ static void print_type(firn_arena *arena, firn_buf *out, const firn_type *type)
     };
     switch (type->id) {
     case FIRN_TYPE_DECIMAL:
-        firn_buf_printf(out, "DECIMAL(%d, %d)", type->precision, type->scale);
+        firn_buf_printf(out, "DECIMAL(%d,%d)", type->precision, type->scale); /* as DuckDB */
         break;
     case FIRN_TYPE_FIXED: firn_buf_printf(out, "FIXED(%d)", type->length); break;
     case FIRN_TYPE_GEOMETRY: print_geo(arena, out, type, "GEOMETRY"); break;

@@ -237,7 +237,7 @@ static void a_table_is_made_of_a_query_in_one_commit(void **state)
                 "created table s.t (10 rows)");
     lake_expect(f, "select k, count(*), sum(v) from s.t group by 1 order by 1",
                 "0|4|18\n1|3|12\n2|3|15");
-    lake_contains(lake_text(f, "describe s.t"), "total|DECIMAL(38, 0)");
+    lake_contains(lake_text(f, "describe s.t"), "total|DECIMAL(38,0)");
     lake_contains(lake_text(f, "show log limit 1"), "create table s.t");
     lake_contains(lake_text(f, "show log limit 2"), "create schema s");
     lake_expect(f, "create table s.u (x, y) as (select 1, 'a') partitioned by (x)",

@@ -89,6 +89,11 @@ static void statements_make_the_table_again(void **state)
     lake_exec(f, "drop view v");
     lake_exec(f, view);
     lake_contains(lake_text(f, "describe v"), "b|INTEGER|YES|NULL|NULL|c");
+    lake_exec(f, "create view w (x) as select id from t");
+    const char *plain = lake_text(f, "show create view w");
+    lake_exec(f, "drop view w");
+    lake_exec(f, plain);
+    lake_expect(f, "show create view w", plain);
 }
 
 static void properties_are_shown(void **state)

@@ -152,9 +152,9 @@ static void types_are_read_in_every_spelling(void **state)
         {"string", "VARCHAR"},
         {"varchar(20)", "VARCHAR"},
         {"text", "VARCHAR"},
-        {"decimal(9,2)", "DECIMAL(9, 2)"},
-        {"numeric", "DECIMAL(18, 3)"},
-        {"decimal(5)", "DECIMAL(5, 0)"},
+        {"decimal(9,2)", "DECIMAL(9,2)"},
+        {"numeric", "DECIMAL(18,3)"},
+        {"decimal(5)", "DECIMAL(5,0)"},
         {"timestamp", "TIMESTAMP"},
         {"timestamp_ntz", "TIMESTAMP"},
         {"timestamp(6) with time zone", "TIMESTAMP WITH TIME ZONE"},
@@ -230,7 +230,7 @@ static void types_of_queries_widen(void **state)
     firn_err err = {0};
     assert_int_equal(firn_type_of_query(arena, "STRUCT(hugeint HUGEINT)[]", 2, &type, &err),
                      FIRN_OK);
-    assert_string_equal(firn_type_sql(arena, type), "STRUCT(hugeint DECIMAL(38, 0))[]");
+    assert_string_equal(firn_type_sql(arena, type), "STRUCT(hugeint DECIMAL(38,0))[]");
     assert_int_equal(firn_type_of_query(arena, "ENUM('a', 'b')", 2, &type, &err), FIRN_OK);
     assert_int_equal(type->id, FIRN_TYPE_STRING);
     assert_int_equal(firn_type_of_query(arena, "\"NULL\"", 2, &type, &err), FIRN_OK);
