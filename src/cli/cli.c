@@ -188,7 +188,8 @@ int firn_cli_main(int argc, char **argv)
         rc = flushed;
         err = flush_err;
     }
-    cli.said_enough |= flushed == FIRN_E_CANCELLED; /* nobody reads: quiet, but not success */
+    /* Nobody reads any more: quiet, but not success. */
+    cli.said_enough |= rc == FIRN_E_CANCELLED && ferror(stdout);
     int code = finish(&cli, rc, &err);
     if (cli.engine != NULL) {
         firn_engine_close(cli.engine);

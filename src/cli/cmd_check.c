@@ -59,8 +59,8 @@ static firn_rc verdict(firn_cli *cli, const firn_checks *all, firn_err *err)
                   firn_cli_ref(cli));
     }
     if (cli->format == FIRN_FORMAT_TABLE) {
-        firn_cli_say(cli, "%zu checks: %zu passed, %zu warned", all->len, all->len - warned,
-                     warned);
+        firn_cli_say(cli, "%zu check%s: %zu passed, %zu warned", all->len, all->len == 1 ? "" : "s",
+                     all->len - warned, warned);
     }
     return FIRN_OK;
 }

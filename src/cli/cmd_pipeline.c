@@ -19,6 +19,7 @@ static char *seconds(firn_arena *arena, int64_t from_us, int64_t to_us)
 
 /* ---- list -------------------------------------------------------------------------------------------- */
 
+/* A pipeline that cannot be read is listed without description; the first reason is the command's error. */
 firn_rc firn_cmd_pipeline_list(firn_cli *cli, firn_err *err)
 {
     static const firn_report_column COLUMNS[] = {
@@ -31,6 +32,7 @@ firn_rc firn_cmd_pipeline_list(firn_cli *cli, firn_err *err)
     firn_lake *lake = NULL;
     char **names = NULL;
     size_t n = 0;
+    firn_rc result = FIRN_OK;
     FIRN_TRY(firn_cli_lake(cli, &lake, err));
     FIRN_TRY(firn_pipeline_list(lake, cli->arena, &names, &n, err));
     firn_report *report =
@@ -39,16 +41,22 @@ firn_rc firn_cmd_pipeline_list(firn_cli *cli, firn_err *err)
         firn_pipeline *pipeline = NULL;
         firn_run *runs = NULL;
         size_t n_runs = 0;
-        FIRN_TRY(firn_pipeline_find(lake, cli->arena, names[i], &pipeline, err));
-        FIRN_TRY(firn_run_list(firn_lake_catalog(lake), cli->arena, firn_pipeline_name(pipeline), 1,
-                               &runs, &n_runs, err));
+        firn_err load_err = {0};
+        firn_rc rc = firn_pipeline_find(lake, cli->arena, names[i], &pipeline, &load_err);
+        if (rc != FIRN_OK && result == FIRN_OK) {
+            result = rc;
+            *err = load_err;
+        }
+        const char *name = rc == FIRN_OK ? firn_pipeline_name(pipeline) : names[i];
+        FIRN_TRY(firn_run_list(firn_lake_catalog(lake), cli->arena, name, 1, &runs, &n_runs, err));
         bool ran = n_runs > 0;
         const char *cells[] = {names[i], ran ? runs[0].run_id : NULL, ran ? runs[0].status : NULL,
                                ran ? firn_cli_time(cli->arena, runs[0].started_us) : NULL,
-                               firn_pipeline_description(pipeline)};
+                               rc == FIRN_OK ? firn_pipeline_description(pipeline) : NULL};
         firn_report_row(report, cells);
     }
-    return firn_report_print(report, stdout, cli->format, cli->quiet ? NULL : "pipeline", err);
+    FIRN_TRY(firn_report_print(report, stdout, cli->format, cli->quiet ? NULL : "pipeline", err));
+    return result;
 }
 
 /* ---- show -------------------------------------------------------------------------------------------- */

@@ -114,8 +114,8 @@ const firn_command firn_commands[] = {
     {"table rollback",
      "TABLE",
      "make an earlier snapshot the current one again",
-     "The snapshot must be an ancestor of the current one; nothing is deleted, so a rollback can "
-     "itself be rolled back.",
+     "The snapshot must be an ancestor of the current one. No file is deleted: CALL "
+     "set_current_snapshot('schema.table', ID) in firn sql moves forward again.",
      firn_cmd_table_rollback,
      {{"to", 0, "ID", NULL, false, "the snapshot; default: the one before the current"},
       {"as-of", 0, "TIME", NULL, false, "the snapshot that was current at this time (UTC)"}},

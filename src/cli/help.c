@@ -44,9 +44,9 @@ static void print_options(FILE *to, const firn_option *options)
     }
 }
 
-static void print_row(FILE *to, const char *name, const char *summary)
+static void print_row(FILE *to, int columns, const char *name, const char *summary)
 {
-    fprintf(to, "  %-22s%s\n", name, summary);
+    fprintf(to, "  %-*s%s\n", columns, name, summary);
 }
 
 void firn_help_overview(FILE *to)
@@ -58,7 +58,7 @@ void firn_help_overview(FILE *to)
     for (const firn_command *at = firn_commands; at->name != NULL; at++) {
         const char *space = strchr(at->name, ' ');
         if (space == NULL) {
-            print_row(to, at->name, at->summary);
+            print_row(to, 14, at->name, at->summary);
             continue;
         }
         /* The group stands where its first command does. */
@@ -66,7 +66,7 @@ void firn_help_overview(FILE *to)
             bool first = firn_command_in_group(at, g->name) != NULL &&
                          (at == firn_commands || firn_command_in_group(at - 1, g->name) == NULL);
             if (first) {
-                print_row(to, g->name, g->summary);
+                print_row(to, 14, g->name, g->summary);
             }
         }
     }
@@ -87,7 +87,7 @@ void firn_help_group(FILE *to, const firn_command_group *group)
     for (const firn_command *at = firn_commands; at->name != NULL; at++) {
         const char *word = firn_command_in_group(at, group->name);
         if (word != NULL) {
-            print_row(to, firn_arena_printf(arena, "%s %s", word, at->arguments), at->summary);
+            print_row(to, 32, firn_arena_printf(arena, "%s %s", word, at->arguments), at->summary);
         }
     }
     fprintf(to, "\nMore: firn help %s COMMAND\n", group->name);

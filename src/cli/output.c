@@ -128,9 +128,9 @@ static void json_row(firn_printer *printer, const char *const *cells, const char
     }
     FIRN_AUTO_BUF firn_buf buf = {0};
     for (size_t i = 0; i < printer->n; i++) {
-        firn_buf_putc(&buf, i == 0 ? '{' : ',');
+        firn_buf_puts(&buf, i == 0 ? "{" : ", ");
         firn_json_escape(&buf, printer->columns[i].name);
-        firn_buf_putc(&buf, ':');
+        firn_buf_puts(&buf, ": ");
         json_cell(&buf, &printer->columns[i], cells[i]);
     }
     firn_buf_puts(&buf, "}");
@@ -170,8 +170,9 @@ static void print_cell(firn_printer *printer, size_t i, const char *text, const 
         width = firn_utf8_width(text);
     }
     size_t pad = width < room ? room - width : 0;
-    fputs(i == 0 ? " " : "│ ", to);
-    if (right) {
+    bool blank_end = i + 1 == printer->n && width == 0; /* no line ends in blanks */
+    fputs(i == 0 ? " " : blank_end ? "│" : "│ ", to);
+    if (right && !blank_end) {
         spaces(to, pad);
     }
     fprintf(to, "%s%s%s", colour, text, colour[0] != '\0' ? firn_term_plain(to) : "");
