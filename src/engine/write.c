@@ -23,11 +23,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 enum {
     FILE_BYTES_MIN = 1 << 20,
     OPEN_FILES_MAX =
         2000, /* partitions written at once: beyond it files are closed early and a partition gets several */
+    NAME_BYTES_MAX = 240, /* of a folder, which file systems limit to 255 */
     OPEN_FILES_KEPT = 64, /* for everything else that the process has open */
 };
 
@@ -301,29 +303,67 @@ static bool is_local(const char *path)
     return path[0] == '/';
 }
 
-static firn_rc place_file(write_job *job, size_t i, const char **prepared, firn_err *err)
+/* Location of the folder of the file's partition. A value too long for a file name leaves the file in the data folder: readers
+ * take the partition from the manifest, the folder is for people. */
+static const char *partition_folder(const write_job *job, const firn_data_file *file)
+{
+    if (!job->partitioned) {
+        return job->data;
+    }
+    size_t n = 0;
+    char *path = firn_partition_path(job->arena, job->spec, job->schema, file->partition);
+    char **names = firn_str_split(job->arena, path, '/', &n);
+    for (size_t i = 0; i < n; i++) {
+        if (strlen(names[i]) > NAME_BYTES_MAX) {
+            return job->data;
+        }
+    }
+    return firn_location_join(job->arena, job->data, path);
+}
+
+/* What is missing of `folder` below the data folder. Not prepare_dir, which syncs for every folder that it makes:
+ * firn_storage_sync does so once for all. */
+static firn_rc make_folders(const write_job *job, const char *folder, firn_err *err)
+{
+    size_t root_len = strlen(job->folder);
+    if (strncmp(folder, job->folder, root_len) != 0 || folder[root_len] != '/') {
+        return firn_storage_prepare_dir(job->storage, folder, err);
+    }
+    char *path = firn_arena_strdup(job->arena, folder);
+    for (char *at = path + root_len + 1;; at++) {
+        char kept = *at;
+        if (kept != '/' && kept != '\0') {
+            continue;
+        }
+        *at = '\0';
+        if (mkdir(path, 0777) != 0 && errno != EEXIST) {
+            return firn_err_errno(err, __FILE__, __LINE__, errno, "cannot make folder %s", path);
+        }
+        *at = kept;
+        if (kept == '\0') {
+            return FIRN_OK;
+        }
+    }
+}
+
+static firn_rc place_file(write_job *job, size_t i, firn_err *err)
 {
     firn_data_file *file = &job->out->files.items[i];
     if (!is_local(job->folder)) {
         file->path = firn_location_join(job->arena, job->data, firn_path_basename(file->path));
         return FIRN_OK;
     }
-    const char *location = job->data;
-    if (job->partitioned) {
-        location = firn_location_join(
-            job->arena, job->data,
-            firn_partition_path(job->arena, job->spec, job->schema, file->partition));
-        if (*prepared == NULL || !firn_streq(*prepared, location)) {
-            FIRN_TRY(firn_storage_prepare_dir(job->storage, location, err));
-            *prepared = location;
-        }
-    }
+    const char *location = partition_folder(job, file);
+    const char *folder = firn_storage_resolve(job->storage, job->arena, location);
     location = firn_location_join(
         job->arena, location, firn_arena_printf(job->arena, "%s-%05zu.parquet", job->prefix, i));
     const char *to = firn_storage_resolve(job->storage, job->arena, location);
     if (rename(file->path, to) != 0) {
-        return firn_err_errno(err, __FILE__, __LINE__, errno, "cannot move data file %s to %s",
-                              file->path, to);
+        FIRN_TRY(make_folders(job, folder, err));
+        if (rename(file->path, to) != 0) {
+            return firn_err_errno(err, __FILE__, __LINE__, errno, "cannot move data file %s to %s",
+                                  file->path, to);
+        }
     }
     file->path = location;
     return FIRN_OK;
@@ -331,11 +371,10 @@ static firn_rc place_file(write_job *job, size_t i, const char **prepared, firn_
 
 static firn_rc place_files(write_job *job, firn_err *err)
 {
-    const char *prepared = NULL;
     size_t n = job->out->files.len;
     const char **locations = FIRN_NEW_N(job->arena, const char *, n);
     for (size_t i = 0; i < n; i++) {
-        FIRN_TRY(place_file(job, i, &prepared, err));
+        FIRN_TRY(place_file(job, i, err));
         locations[i] = job->out->files.items[i].path;
         if (job->sorted && !job->partitioned) {
             job->out->files.items[i].sort_order_id = job->options->metadata->sort_order->order_id;

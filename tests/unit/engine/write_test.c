@@ -356,6 +356,17 @@ static void many_partitions_have_one_file_each(void **state)
     lake_expect(f, "SELECT count(*) FROM t WHERE p = 17", "100");
 }
 
+/* The folder is for people: a value that no file system takes as a name is in the manifest all the same. */
+static void long_partition_values_need_no_folder(void **state)
+{
+    lake_fixture *f = *state;
+    lake_exec(
+        f, "CREATE TABLE t (id bigint, s varchar) PARTITIONED BY (s); INSERT INTO t SELECT range, "
+           "repeat('x', 300) || range FROM range(3)");
+    lake_expect(f, "SELECT id FROM t WHERE s = repeat('x', 300) || 1", "1");
+    assert_int_equal(files_of(f, "t").n, 3);
+}
+
 /* ---- refusals ---------------------------------------------------------------------------------------- */
 
 static void not_null_is_kept(void **state)
@@ -465,6 +476,7 @@ int main(void)
         T(only_the_first_hundred_columns_are_measured),
         T(large_writes_are_cut_into_files),
         T(many_partitions_have_one_file_each),
+        T(long_partition_values_need_no_folder),
         T(not_null_is_kept),
         T(a_failed_query_leaves_no_file),
         T(bad_properties_are_told),
