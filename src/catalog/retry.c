@@ -120,7 +120,16 @@ static firn_rc build(table_commit *c, firn_arena *arena, size_t i, firn_change *
     json_t *updates = firn_json_own(arena, json_array());
     json_t *requirements = firn_json_own(arena, json_array());
     c->n_built = i + 1;
-    FIRN_TRY(builder->build(builder->ctx, arena, &base, updates, requirements, err));
+    firn_rc rc = builder->build(builder->ctx, arena, &base, updates, requirements, err);
+    if (rc == FIRN_E_UNKNOWN_OUTCOME) {
+        /* Whether a file was written is unknown, but nothing points to it yet: this commit has failed, and that is known. */
+        rc = FIRN_E_IO;
+        if (err) {
+            err->code = rc;
+            err->outcome_unknown = false;
+        }
+    }
+    FIRN_TRY(rc);
     if (base.metadata->table_uuid) { /* version 1 tables may have none */
         firn_require_uuid(requirements, base.metadata->table_uuid);
     }
