@@ -36,12 +36,20 @@ static const char *property(const firn_create_sql *sql, const char *key)
     return json_string_value(json_object_get(sql->properties, key));
 }
 
-static firn_rc pick_version(new_table *table, firn_err *err)
+/* A table that is replaced keeps its version unless the statement raises it. */
+static firn_rc pick_version(new_table *table, int replaced_version, firn_err *err)
 {
     const char *text = property(table->sql, "format-version");
-    int64_t version = firn_lake_config(table->session->engine->lake)->format_version;
+    int64_t version = replaced_version != 0
+                          ? replaced_version
+                          : firn_lake_config(table->session->engine->lake)->format_version;
     if (text != NULL && (!firn_parse_i64(text, &version) || version < 1 || version > 3)) {
         FIRN_FAIL(err, FIRN_E_INVALID, "'format-version' = '%s': Iceberg has 1, 2 and 3", text);
+    }
+    if (version < replaced_version) {
+        FIRN_FAIL(err, FIRN_E_INVALID,
+                  "%s has format version %d; a table cannot go back to version %lld", table->text,
+                  replaced_version, (long long)version);
     }
     if (text == NULL) {
         json_object_set_new(table->sql->properties, "format-version",
@@ -133,7 +141,13 @@ static firn_rc set_identifier(new_table *table, firn_schema *schema, firn_err *e
         if (!field->required) {
             FIRN_FAIL(err, FIRN_E_INVALID, "PRIMARY KEY column %s must be NOT NULL", keys.items[i]);
         }
-        firn_vec_push(table->arena, &ids, field->id);
+        bool known = false;
+        for (size_t k = 0; k < ids.len; k++) {
+            known = known || ids.items[k] == field->id;
+        }
+        if (!known) {
+            firn_vec_push(table->arena, &ids, field->id);
+        }
     }
     schema->identifier_field_ids = ids.items;
     schema->n_identifier_field_ids = ids.len;
@@ -489,7 +503,7 @@ static firn_rc replace_existing(new_table *table, firn_err *err)
 /* ---- the statement --------------------------------------------------------------------------------------- */
 
 /* Is there something of that name? A view in the way is EXISTS whatever the statement says. */
-static firn_rc look_up(new_table *table, bool *exists, firn_err *err)
+static firn_rc look_up(new_table *table, bool *exists, int *version, firn_err *err)
 {
     firn_catalog *catalog = NULL;
     firn_catalog_entry entry = {0};
@@ -510,6 +524,12 @@ static firn_rc look_up(new_table *table, bool *exists, firn_err *err)
                   "there is a table %s on %s already; use CREATE OR REPLACE TABLE, or CREATE TABLE "
                   "IF NOT EXISTS",
                   table->text, table->session->ref);
+    }
+    if (*exists && table->sql->or_replace) {
+        firn_table old;
+        FIRN_TRY(firn_catalog_table_load(catalog, table->arena, table->session->ref,
+                                         table->sql->ident, &old, err));
+        *version = old.metadata->format_version;
     }
     return FIRN_OK;
 }
@@ -541,16 +561,17 @@ firn_rc firn_exec_create_table(firn_session *session, const char *sql, firn_resu
                        .arena = arena,
                        .sql = &create,
                        .text = firn_ident_text(arena, create.ident)};
-    FIRN_TRY(look_up(&table, &exists, err));
+    int version = 0; /* of the table that is replaced */
+    FIRN_TRY(look_up(&table, &exists, &version, err));
     if (exists && create.if_not_exists) {
         *out = firn_result_command("CREATE TABLE", -1, "table %s is already there", table.text);
         return FIRN_OK;
     }
     if (create.has_like) {
         FIRN_TRY(copy_layout(&table, err));
-        FIRN_TRY(pick_version(&table, err));
+        FIRN_TRY(pick_version(&table, version, err));
     } else {
-        FIRN_TRY(pick_version(&table, err));
+        FIRN_TRY(pick_version(&table, version, err));
         if (create.query != NULL) {
             FIRN_TRY(firn_read_rewrite(session, arena, create.query, &plan, err));
             table.query = plan.sql;

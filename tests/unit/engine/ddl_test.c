@@ -128,6 +128,8 @@ static void keys_become_identifier_fields(void **state)
     assert_int_equal(schema->n_identifier_field_ids, 2);
     assert_true(schema->root.fields[1].required);
     assert_false(schema->root.fields[2].required);
+    lake_exec(f, "create table twice (id bigint primary key, primary key (ID))");
+    assert_int_equal(metadata_of(f, "default", "twice")->schema->n_identifier_field_ids, 1);
     lake_contains(lake_fails(f, "create table x (a double primary key)", FIRN_E_TYPE), "no key");
     lake_contains(lake_fails(f, "create table x (aa int, primary key (a))", FIRN_E_NO_COLUMN),
                   "Did you mean aa?");
@@ -292,6 +294,20 @@ static void replacing_keeps_history_and_identity(void **state)
     lake_expect(f, travel, "1|10|x\n2|20|y");
 }
 
+static void replacing_never_goes_back_a_version(void **state)
+{
+    lake_fixture *f = *state;
+    lake_exec(f, "create table t (a int) with ('format-version' = '3');"
+                 "create or replace table t (a int default 5)");
+    assert_int_equal(metadata_of(f, "default", "t")->format_version, 3);
+    lake_contains(lake_fails(f, "create or replace table t (a int) with ('format-version' = '2')",
+                             FIRN_E_INVALID),
+                  "go back");
+    lake_exec(f, "create table u (a int); create or replace table u (a int default 5) with "
+                 "('format-version' = '3'); insert into u default values");
+    lake_expect(f, "select a from u", "5");
+}
+
 static void a_table_can_replace_itself(void **state)
 {
     lake_fixture *f = *state;
@@ -426,6 +442,7 @@ int main(void)
         LAKE_TEST(a_table_is_made_of_a_query_in_one_commit),
         LAKE_TEST(a_failing_query_leaves_no_table),
         LAKE_TEST(replacing_keeps_history_and_identity),
+        LAKE_TEST(replacing_never_goes_back_a_version),
         LAKE_TEST(a_table_can_replace_itself),
         LAKE_TEST(like_copies_the_layout),
         LAKE_TEST(any_operation_may_fail),
