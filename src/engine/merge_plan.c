@@ -1,6 +1,6 @@
 /* Rows of a table matched with rows of a source. The steps of an attempt:
  *
- *   1. __firn_src    the source with a number per row, if rows without a match are wanted
+ *   1. __firn_src    the source of a MERGE with a number per row
  *   2. __firn_hits   per match: file, position, source row, clause (0: none applies), new values; and per row without a match in
  *                    the source, if a clause wants those
  *   3. a row with two matches that a clause would change is an error: which of them should win?
@@ -95,15 +95,9 @@ firn_rc firn_parse_merge_source(firn_parser *parser, const char *stop, const cha
 static firn_rc make_source(merge_job *job, firn_err *err)
 {
     firn_merge *merge = job->merge;
-    bool all_columns = false;
     const char *sql = NULL;
-    for (size_t i = 0; i < merge->clauses.len; i++) {
-        firn_merge_action action = merge->clauses.items[i].action;
-        all_columns =
-            all_columns || action == FIRN_MERGE_UPDATE_ALL || action == FIRN_MERGE_INSERT_ALL;
-    }
-    if (merge->source == NULL || (!all_columns && !has_clause(merge, FIRN_MERGE_NOT_MATCHED))) {
-        return FIRN_OK;
+    if (merge->source == NULL || !firn_streq(merge->operation, "merge")) {
+        return FIRN_OK; /* UPDATE and DELETE read theirs in one go */
     }
     FIRN_TRY(firn_dml_rewrite(merge->session, job->arena,
                               firn_arena_printf(job->arena, "SELECT * FROM %s", merge->source),
@@ -481,9 +475,13 @@ static firn_rc attempt(void *ctx, firn_arena *arena, firn_err *err)
                                 .target = &merge->target,
                                 .operation = merge->operation,
                                 .statement = merge->statement}};
-    bool alone = merge->source == NULL; /* the condition speaks of the table only */
-    FIRN_TRY(firn_rowlevel_open(&job.change, alone ? merge->condition : NULL, err));
+    const char *where = merge->source == NULL ? merge->condition : NULL;
     FIRN_TRY(make_source(&job, err));
+    if (job.columns != NULL && !has_clause(merge, FIRN_MERGE_NOT_MATCHED_BY_SOURCE)) {
+        FIRN_TRY(
+            firn_merge_prune(merge, arena, SOURCE_TABLE, job.columns, job.n_columns, &where, err));
+    }
+    FIRN_TRY(firn_rowlevel_open(&job.change, where, err));
     FIRN_TRY(resolve_all(&job, err));
     FIRN_TRY(make_hits(&job, err));
     FIRN_TRY(add_unmatched(&job, err));

@@ -3,6 +3,7 @@
  * Matches are found once, into a temporary table of (file, position, source row, what to do, new values). So every condition and
  * expression is evaluated once and means the same in all later steps, and the rewriting itself is a join on positions.
  *
+ *   merge_prune.c  what rows can match at all
  *   assign.c       SET lists: grammar, columns and members of structs, expressions
  *   merge_plan.c   matches, duplicates, rewriting, counts
  */
@@ -72,5 +73,11 @@ typedef struct firn_merge {
 firn_rc firn_parse_merge_source(firn_parser *parser, const char *stop, const char **item,
                                 const char **alias, firn_err *err) FIRN_MUST_USE;
 firn_rc firn_merge_run(firn_merge *merge, firn_err *err) FIRN_MUST_USE;
+
+/* A condition on the table alone that every row with a match fulfils, as SQL; NULL: none is known. The source is in the temporary
+ * table `source_table`. */
+firn_rc firn_merge_prune(const firn_merge *merge, firn_arena *arena, const char *source_table,
+                         const firn_duck_column *columns, size_t n_columns, const char **where,
+                         firn_err *err) FIRN_MUST_USE;
 
 #endif

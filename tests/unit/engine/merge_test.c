@@ -123,6 +123,36 @@ static void only_affected_files_are_rewritten(void **state)
     lake_expect(f, "SELECT count(*), sum(v) FROM t", "50|4");
 }
 
+/* Whatever files cannot hold a match are not even opened: here they could not be. */
+static void files_that_cannot_match_are_not_read(void **state)
+{
+    lake_fixture *f = *state;
+    lake_exec(
+        f, "CREATE TABLE t (id bigint, v int, p varchar) PARTITIONED BY (p); INSERT INTO t SELECT "
+           "range, 0, 'a' FROM range(10); INSERT INTO t SELECT range + 10, 0, 'b' FROM range(10)");
+    const char *path = lake_text(
+        f, firn_arena_printf(f->arena, "SELECT file FROM glob('%s/warehouse/default/t/data/p=b/*')",
+                             f->root));
+    assert_int_equal(truncate(path, 0), 0);
+    lake_expect(
+        f,
+        "MERGE INTO t USING (SELECT 3 AS id, 30 AS v) s ON t.id = s.id WHEN MATCHED THEN UPDATE SET v = s.v",
+        "1 row updated, 0 deleted, 0 inserted (1 file rewritten)");
+    lake_expect(
+        f,
+        "MERGE INTO t USING (SELECT range % 5 AS id, range AS r FROM range(300) WHERE range < 5) s ON s.id = t.id AND t.p = 'a' WHEN "
+        "MATCHED THEN UPDATE SET v = s.r WHEN NOT MATCHED THEN INSERT (id) VALUES (s.id)",
+        "5 rows updated, 0 deleted, 0 inserted (1 file rewritten)");
+    lake_expect(
+        f,
+        "MERGE INTO t USING (SELECT range - 500 AS id FROM range(505)) s ON s.id = t.id WHEN MATCHED THEN DELETE",
+        "0 rows updated, 5 deleted, 0 inserted (1 file rewritten)");
+    lake_expect(
+        f, "MERGE INTO t USING (SELECT NULL::int AS id) s ON s.id = t.id WHEN MATCHED THEN DELETE",
+        "0 rows updated, 0 deleted, 0 inserted");
+    lake_expect(f, "SELECT string_agg(id, ' ' ORDER BY id) FROM t WHERE p = 'a'", "5 6 7 8 9");
+}
+
 static void a_volatile_source_is_run_once(void **state)
 {
     lake_fixture *f = *state;
@@ -179,6 +209,7 @@ int main(void)
         T(two_matches_are_an_error),
         T(an_empty_table_is_filled),
         T(only_affected_files_are_rewritten),
+        T(files_that_cannot_match_are_not_read),
         T(a_volatile_source_is_run_once),
         T(mistakes_are_told),
     };
