@@ -21,15 +21,15 @@ firn_rc firn_type_from_sql(firn_arena *arena, const char *text, firn_type **out,
 typedef struct firn_read_options {
     const firn_metadata *metadata;
     const firn_snapshot *snapshot; /* NULL: current */
-    bool at_empty;                 /* snapshot NULL stands for the table before its first snapshot */
-    const firn_schema *schema;     /* NULL: of the snapshot (time travel) or current */
+    bool at_empty;             /* snapshot NULL stands for the table before its first snapshot */
+    const firn_schema *schema; /* NULL: of the snapshot (time travel) or current */
     const firn_expr
         *filter;           /* for pruning only: DuckDB evaluates the query's own predicates again */
     bool with_file;        /* also give _file (VARCHAR), _pos (BIGINT): where the row is */
     bool with_row_lineage; /* v3: _row_id, _last_updated_sequence_number */
     const char *const *only_files; /* restrict to these data files; NULL: all */
     size_t n_only_files;
-    int64_t row_limit; /* > 0: so many rows suffice, planning may stop there */
+    int64_t row_limit;      /* > 0: so many rows suffice, planning may stop there */
     const char *table_text; /* for messages */
 } firn_read_options;
 /* A parenthesised SELECT that yields the table's rows, deletes applied, columns named and ordered as in the schema. What it
@@ -57,7 +57,8 @@ firn_rc firn_read_rewrite(firn_session *session, firn_arena *arena, const char *
                           firn_read_plan *out, firn_err *err) FIRN_MUST_USE;
 
 /* The same for statements that DuckDB parses without giving a tree (PIVOT by data), on tokens. */
-firn_rc firn_read_pivot(firn_session *session, firn_arena *arena, const char *sql, firn_read_plan *plan, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_read_pivot(firn_session *session, firn_arena *arena, const char *sql,
+                        firn_read_plan *plan, firn_err *err) FIRN_MUST_USE;
 
 /* Predicate on one table out of SQL text, for DELETE, UPDATE and MERGE: what can be said with Iceberg expressions about rows of
  * the table (alias: how the text calls it, nullable). Never stricter than the text; *exact when it is the same. */
@@ -69,6 +70,9 @@ firn_rc firn_read_predicate(firn_session *session, firn_arena *arena, const firn
  * parser takes (AT (...), quoted names). */
 firn_rc firn_read_time_travel(firn_arena *arena, const char *sql, char **out,
                               firn_err *err) FIRN_MUST_USE;
+
+/* Can the text name a table at all? "SELECT 1" cannot, and need not be parsed twice. */
+bool firn_read_may_name_tables(firn_arena *arena, const char *sql);
 
 /* Load "ns.table", honouring "table@ref"; for the statements that take a table name. */
 firn_rc firn_session_load_table(firn_session *session, firn_arena *arena, firn_ident ident,

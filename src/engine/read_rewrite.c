@@ -135,6 +135,10 @@ firn_rc firn_read_rewrite(firn_session *session, firn_arena *arena, const char *
     *out = (firn_read_plan){0};
     char *plain;
     FIRN_TRY(firn_read_time_travel(arena, sql, &plain, err));
+    if (!firn_read_may_name_tables(arena, plain)) {
+        out->sql = plain;
+        return FIRN_OK;
+    }
     firn_tree tree;
     firn_err why = {0};
     firn_rc rc = firn_tree_open(session, arena, plain, &tree, &why);

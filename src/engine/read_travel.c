@@ -291,3 +291,23 @@ firn_rc firn_read_time_travel(firn_arena *arena, const char *sql, char **out, fi
     firn_buf_deinit(&t.out);
     return FIRN_OK;
 }
+
+bool firn_read_may_name_tables(firn_arena *arena, const char *sql)
+{
+    static const char *const WORDS[] = {"from",    "join",        "table",        "pivot",
+                                        "unpivot", "pivot_wider", "pivot_longer", "describe",
+                                        "desc",    "summarize",   "summarise",    "show"};
+    firn_tokens tokens;
+    if (firn_lex(arena, sql, &tokens, NULL) != FIRN_OK) {
+        return true; /* the parser says what is wrong */
+    }
+    travel t = {.arena = arena, .tokens = &tokens};
+    for (size_t i = 0; i < tokens.list.len; i++) {
+        for (size_t k = 0; k < sizeof(WORDS) / sizeof(WORDS[0]); k++) {
+            if (is_word(&t, i, WORDS[k])) {
+                return true;
+            }
+        }
+    }
+    return false;
+}

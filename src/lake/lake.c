@@ -55,6 +55,7 @@ static firn_rc open_parts(firn_lake *lake, bool create, firn_err *err)
         .storage = lake->storage,
         .warehouse = firn_location_of_path(lake->arena, warehouse),
         .busy_timeout_ms = (int)config->catalog_busy_ms,
+        .manifest_cache_bytes = (size_t)config->manifest_cache_bytes,
     };
     if (is_uri(options.path)) {
         FIRN_FAIL(err, FIRN_E_CONFIG, "%s/%s: catalog.path must be a file on this machine, not %s",

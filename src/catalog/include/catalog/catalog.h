@@ -33,6 +33,7 @@ typedef struct firn_catalog_options {
     const char
         *warehouse; /* location under which new tables get theirs: firn_catalog_default_location */
     int busy_timeout_ms; /* 0: 30 s */
+    size_t manifest_cache_bytes; /* 0: the catalog's own choice */
 } firn_catalog_options;
 
 firn_rc firn_catalog_open(const firn_catalog_options *options, firn_catalog **out,
