@@ -183,3 +183,46 @@ firn_rc firn_assigned_sql(firn_arena *arena, const firn_dml_target *target,
                     : NULL;
     return value_sql(arena, target, list, field, 0, old, expr, err);
 }
+
+static const firn_field *assigned_field(const firn_dml_target *target, const firn_assignment *item)
+{
+    const firn_field *field = NULL;
+    const firn_type *type = &target->metadata->schema->root;
+    for (size_t k = 0; k < item->n_path && type != NULL; k++) {
+        field = member(type, item->path[k]);
+        type = field != NULL ? field->type : NULL;
+    }
+    return field;
+}
+
+firn_rc firn_check_assigned_types(firn_session *session, firn_arena *arena,
+                                  const firn_dml_target *target, const firn_assignments *list,
+                                  const char *with, const char *from, firn_err *err)
+{
+    FIRN_AUTO_BUF firn_buf text = {0};
+    FIRN_VEC(const firn_field *) fields = {0};
+    for (size_t i = 0; i < list->len; i++) {
+        const firn_field *field = assigned_field(target, &list->items[i]);
+        if (field == NULL || !firn_type_is_nested(field->type) ||
+            firn_strcaseeq(list->items[i].text, "default")) {
+            continue;
+        }
+        firn_buf_printf(&text, "%s(%s) AS firn_v%zu", fields.len > 0 ? ", " : "",
+                        list->items[i].text, i);
+        firn_vec_push(arena, &fields, field);
+    }
+    if (fields.len == 0) {
+        return FIRN_OK;
+    }
+    const char *sql =
+        firn_arena_printf(arena, "%s SELECT %s FROM %s", with, firn_buf_cstr(&text), from);
+    firn_duck_column *columns = NULL;
+    size_t n = 0;
+    FIRN_TRY(firn_dml_rewrite(session, arena, sql, &sql, err));
+    FIRN_TRY(firn_duck_describe(session, arena, sql, &columns, &n, err));
+    for (size_t i = 0; i < n && i < fields.len; i++) {
+        FIRN_TRY(
+            firn_write_check_members(arena, columns[i].type, fields.items[i], target->text, err));
+    }
+    return FIRN_OK;
+}

@@ -234,6 +234,13 @@ static firn_rc make_hits(merge_job *job, firn_err *err)
     const char *sql = NULL;
     FIRN_AUTO_BUF firn_buf text = {0};
     FIRN_TRY(firn_rowlevel_with(&job->change, &job->change.tasks, &with, err));
+    const char *from = firn_arena_printf(job->arena, FIRN_TARGET_CTE " AS %s%s%s", alias,
+                                         merge->source != NULL ? ", " : "",
+                                         merge->source != NULL ? source_item(job) : "");
+    for (size_t i = 0; i < merge->clauses.len; i++) {
+        FIRN_TRY(firn_check_assigned_types(merge->session, job->arena, &merge->target,
+                                           &merge->clauses.items[i].assignments, with, from, err));
+    }
     firn_buf_printf(
         &text, "%sSELECT %s%s._file AS __firn_file, %s._pos AS __firn_pos, %s AS __firn_s, ", with,
         merge->many_matches ? "DISTINCT " : "", alias, alias,
@@ -243,9 +250,7 @@ static firn_rc make_hits(merge_job *job, firn_err *err)
     put_clause_number(job, &text, FIRN_MERGE_MATCHED);
     firn_buf_puts(&text, " AS __firn_act");
     FIRN_TRY(put_values(job, &text, FIRN_MERGE_MATCHED, err));
-    firn_buf_printf(&text, " FROM " FIRN_TARGET_CTE " AS %s%s%s WHERE (%s)", alias,
-                    merge->source != NULL ? ", " : "",
-                    merge->source != NULL ? source_item(job) : "", merge->condition);
+    firn_buf_printf(&text, " FROM %s WHERE (%s)", from, merge->condition);
     FIRN_TRY(firn_dml_rewrite(merge->session, job->arena, firn_buf_cstr(&text), &sql, err));
     return firn_duck_execf(merge->session, err, "CREATE TEMP TABLE " FIRN_HITS_TABLE " AS %s", sql);
 }

@@ -34,6 +34,12 @@ firn_rc firn_assigned_sql(firn_arena *arena, const firn_dml_target *target,
                           const firn_assignments *list, size_t column, const char *row,
                           const char **expr, firn_err *err) FIRN_MUST_USE;
 
+/* Values for nested columns have no members that the column lacks. `from` is the FROM clause in which the expressions stand, `with`
+ * what goes before SELECT. */
+firn_rc firn_check_assigned_types(firn_session *session, firn_arena *arena,
+                                  const firn_dml_target *target, const firn_assignments *list,
+                                  const char *with, const char *from, firn_err *err) FIRN_MUST_USE;
+
 typedef enum firn_merge_match {
     FIRN_MERGE_MATCHED,
     FIRN_MERGE_NOT_MATCHED,

@@ -25,6 +25,9 @@ static firn_rc rewrite_sql(update_job *job, firn_rowlevel *change, const firn_ta
     const char *alias = firn_rowlevel_alias(change);
     FIRN_AUTO_BUF firn_buf text = {0};
     FIRN_TRY(firn_rowlevel_with(change, tasks, &with, err));
+    FIRN_TRY(firn_check_assigned_types(
+        change->session, change->arena, &job->target, &job->assignments, with,
+        firn_arena_printf(change->arena, FIRN_TARGET_CTE " AS %s", alias), err));
     firn_buf_printf(&text, "%sSELECT ", with);
     for (size_t i = 0; i < root->n_fields; i++) {
         const char *name = firn_sql_ident(change->arena, root->fields[i].name);

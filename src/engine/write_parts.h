@@ -45,6 +45,10 @@ firn_rc firn_transform_sql(firn_arena *arena, const firn_schema *schema,
 firn_rc firn_write_default_sql(firn_arena *arena, const firn_field *field, const char *table_text,
                                const char **out, firn_err *err) FIRN_MUST_USE;
 
+/* TYPE when a value of DuckDB type `given` has struct members that the column has not: a cast would drop them in silence. */
+firn_rc firn_write_check_members(firn_arena *arena, const char *given, const firn_field *field,
+                                 const char *table_text, firn_err *err) FIRN_MUST_USE;
+
 /* ---- write_stats.c ----------------------------------------------------------------------------------- */
 
 typedef struct firn_metrics_plan firn_metrics_plan;

@@ -98,15 +98,15 @@ static firn_rc match_columns(projection *p, firn_err *err)
 
 /* ---- lost members ------------------------------------------------------------------------------------ */
 
-static firn_rc check_members(const projection *p, const firn_type *from, const firn_type *to,
-                             const char *path, firn_err *err)
+static firn_rc check_members(firn_arena *arena, const firn_type *from, const firn_type *to,
+                             const char *path, const char *table_text, firn_err *err)
 {
     if (from->id != to->id || !firn_type_is_nested(from)) {
         return FIRN_OK; /* a cast, which says itself when it cannot be done */
     }
     for (size_t i = 0; i < from->n_fields; i++) {
         const firn_field *match = to->id != FIRN_TYPE_STRUCT ? &to->fields[i] : NULL;
-        const char **names = FIRN_NEW_N(p->arena, const char *, to->n_fields);
+        const char **names = FIRN_NEW_N(arena, const char *, to->n_fields);
         for (size_t k = 0; k < to->n_fields && match == NULL; k++) {
             names[k] = to->fields[k].name;
             match =
@@ -119,14 +119,25 @@ static firn_rc check_members(const projection *p, const firn_type *from, const f
                 "the query gives a member \"%s\" in column %s, which %s does not have%s%s%s: "
                 "its values would be lost. Add it with ALTER TABLE ADD COLUMN %s.%s, or leave "
                 "it out",
-                from->fields[i].name, path, p->options->table_text,
-                near != NULL ? " (did you mean " : "", near != NULL ? near : "",
-                near != NULL ? "?)" : "", path, from->fields[i].name);
+                from->fields[i].name, path, table_text, near != NULL ? " (did you mean " : "",
+                near != NULL ? near : "", near != NULL ? "?)" : "", path, from->fields[i].name);
         }
-        FIRN_TRY(check_members(p, from->fields[i].type, match->type,
-                               firn_arena_printf(p->arena, "%s.%s", path, match->name), err));
+        FIRN_TRY(check_members(arena, from->fields[i].type, match->type,
+                               firn_arena_printf(arena, "%s.%s", path, match->name), table_text,
+                               err));
     }
     return FIRN_OK;
+}
+
+firn_rc firn_write_check_members(firn_arena *arena, const char *given, const firn_field *field,
+                                 const char *table_text, firn_err *err)
+{
+    firn_type *type = NULL;
+    if (!firn_type_is_nested(field->type) ||
+        firn_type_from_sql(arena, given, &type, NULL) != FIRN_OK) {
+        return FIRN_OK;
+    }
+    return check_members(arena, type, field->type, field->name, table_text, err);
 }
 
 /* ---- text -------------------------------------------------------------------------------------------- */
@@ -165,11 +176,8 @@ static firn_rc put_field(const projection *p, firn_buf *out, size_t i, firn_err 
         const firn_duck_column *column = &p->columns[p->source[i]];
         expr = firn_sql_ident(p->arena, field->name); /* put_source calls it so */
         if (!firn_streq(column->type, type)) {
-            firn_type *given = NULL;
-            if (firn_type_is_nested(field->type) &&
-                firn_type_from_sql(p->arena, column->type, &given, NULL) == FIRN_OK) {
-                FIRN_TRY(check_members(p, given, field->type, field->name, err));
-            }
+            FIRN_TRY(firn_write_check_members(p->arena, column->type, field, p->options->table_text,
+                                              err));
             expr = firn_arena_printf(p->arena, "CAST(%s AS %s)", expr, type);
         }
     }

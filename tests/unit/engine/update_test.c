@@ -46,6 +46,25 @@ static void members_of_structs_are_set_alone(void **state)
     lake_expect(f, "SELECT s.a, s.n.x, s.n.\"y z\" FROM t WHERE id = 2", "NULL|NULL|w");
 }
 
+/* A cast would drop what the column has no member for. */
+static void unknown_members_are_refused(void **state)
+{
+    lake_fixture *f = *state;
+    lake_exec(
+        f,
+        "CREATE TABLE t (id int, s struct(a int, bb int)); INSERT INTO t VALUES (1, {'a': 1, 'bb': 2})");
+    static const char *const statements[] = {
+        "UPDATE t SET s = {'a': 5, 'b': 6}",
+        "UPDATE t SET s = v.s FROM (SELECT 1 AS id, {'a': 5, 'b': 6} AS s) v WHERE v.id = t.id",
+        "MERGE INTO t USING (SELECT 1 AS id, {'a': 5, 'b': 6} AS s) v ON v.id = t.id WHEN MATCHED THEN UPDATE SET *",
+        "MERGE INTO t USING (SELECT 2 AS id, {'a': 5, 'b': 6} AS s) v ON v.id = t.id WHEN NOT MATCHED THEN INSERT *",
+    };
+    for (size_t i = 0; i < sizeof(statements) / sizeof(statements[0]); i++) {
+        lake_contains(lake_fails(f, statements[i], FIRN_E_TYPE), "did you mean bb?");
+    }
+    lake_expect(f, "SELECT s.a, s.bb FROM t", "1|2");
+}
+
 static void a_source_gives_values(void **state)
 {
     lake_fixture *f = *state;
@@ -147,6 +166,7 @@ int main(void)
         T(expressions_see_the_old_row),
         T(values_are_cast_to_the_column),
         T(members_of_structs_are_set_alone),
+        T(unknown_members_are_refused),
         T(a_source_gives_values),
         T(rows_change_their_partition),
         T(merge_on_read_marks_and_adds),
