@@ -301,6 +301,18 @@ static firn_rc visit_table(walk *w, json_t *node, const scope *visible, firn_err
     return add_table(w, node, &name, text, err);
 }
 
+static firn_rc visit_path_scan(walk *w, json_t *node, firn_err *err)
+{
+    if (w->names_only) {
+        return FIRN_OK;
+    }
+    firn_occurrence *occurrence = FIRN_NEW(w->arena, firn_occurrence);
+    FIRN_TRY(firn_tree_open_path_scan(w->session, w->arena, node, occurrence, err));
+    occurrence->mark = put_mark(w, node, "iceberg_scan");
+    firn_vec_push(w->arena, &w->tree->tables, occurrence);
+    return FIRN_OK;
+}
+
 /* ---- the walk ------------------------------------------------------------------------------------------------- */
 
 /* Functions whose value a second DuckDB does not know, or knows differently: they keep predicates from being used. (For now() and
@@ -366,6 +378,9 @@ static firn_rc walk_node(walk *w, json_t *node, const scope *outer, firn_err *er
     if (firn_streq(text_member(node, "type"), "BASE_TABLE") &&
         json_object_get(node, "table_name") != NULL) {
         return visit_table(w, node, outer, err);
+    }
+    if (firn_tree_is_path_scan(node)) {
+        return visit_path_scan(w, node, err);
     }
     note(w, node);
     const scope *visible = outer;

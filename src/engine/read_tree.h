@@ -45,4 +45,9 @@ firn_rc firn_tree_fix_clocks(firn_session *session, firn_arena *arena, firn_tree
 firn_rc firn_travel_resolve(firn_session *session, firn_arena *arena, const json_t *at,
                             firn_occurrence *occurrence, firn_err *err) FIRN_MUST_USE;
 
+/* iceberg_scan('path'): a table outside the catalog (read_path.c). Turns the function's node into a BASE_TABLE. */
+bool firn_tree_is_path_scan(const json_t *node);
+firn_rc firn_tree_open_path_scan(firn_session *session, firn_arena *arena, json_t *node,
+                                 firn_occurrence *out, firn_err *err) FIRN_MUST_USE;
+
 #endif
