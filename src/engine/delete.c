@@ -119,25 +119,21 @@ static firn_rc attempt(void *ctx, firn_arena *arena, firn_err *err)
     return firn_rowlevel_commit(&change, &written, &result, err);
 }
 
-static firn_rc delete_using(delete_job *job, firn_parser *p, firn_err *err)
+/* Through a table of matches: with a source, or when a condition may not be evaluated twice. */
+static firn_rc delete_matches(delete_job *job, firn_parser *p, firn_merge *merge, firn_err *err)
 {
-    firn_merge merge = {.session = job->session,
-                        .target = job->target,
-                        .operation = "delete",
-                        .statement = "DELETE",
-                        .condition = "true",
-                        .many_matches = true};
-    FIRN_TRY(firn_parse_merge_source(p, "where", &merge.source, &merge.source_alias, err));
-    if (firn_accept(p, "where")) {
-        merge.condition = firn_dml_text(p, p->at, p->end);
-    }
+    merge->session = job->session;
+    merge->target = job->target;
+    merge->operation = "delete";
+    merge->statement = "DELETE";
+    merge->many_matches = true;
     const firn_merge_clause clause = {.match = FIRN_MERGE_MATCHED, .action = FIRN_MERGE_DELETE};
-    firn_vec_push(p->arena, &merge.clauses, clause);
-    FIRN_TRY(firn_merge_run(&merge, err));
-    job->rows = merge.deleted;
-    job->n_rewritten = merge.n_rewritten;
-    job->n_removed = merge.n_removed;
-    job->n_delete_files = merge.n_delete_files;
+    firn_vec_push(p->arena, &merge->clauses, clause);
+    FIRN_TRY(firn_merge_run(merge, err));
+    job->rows = merge->deleted;
+    job->n_rewritten = merge->n_rewritten;
+    job->n_removed = merge->n_removed;
+    job->n_delete_files = merge->n_delete_files;
     return FIRN_OK;
 }
 
@@ -145,16 +141,21 @@ static firn_rc run(delete_job *job, firn_parser *p, firn_err *err)
 {
     FIRN_TRY(firn_dml_parse_alias(p, "using where returning", &job->target.alias, err));
     FIRN_TRY(firn_dml_refuse_clauses(p, err));
+    firn_merge merge = {.condition = "true"};
     if (firn_accept(p, "using")) {
-        return delete_using(job, p, err);
+        FIRN_TRY(firn_parse_merge_source(p, "where", &merge.source, &merge.source_alias, err));
     }
     if (firn_accept(p, "where")) {
         if (p->at == p->end) {
             return firn_syntax_error(p, err, "a condition");
         }
-        job->where = firn_dml_text(p, p->at, p->end);
+        job->where = merge.condition = firn_dml_text(p, p->at, p->end);
     } else {
         FIRN_TRY(firn_parse_end(p, err));
+    }
+    if (merge.source != NULL ||
+        (job->where != NULL && firn_dml_is_volatile(job->session, p->arena, job->where))) {
+        return delete_matches(job, p, &merge, err);
     }
     return firn_dml_retry(job->session, attempt, job, err);
 }

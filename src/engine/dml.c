@@ -148,6 +148,25 @@ firn_rc firn_dml_check(firn_session *session, firn_arena *arena, const firn_dml_
     return firn_duck_describe(session, arena, sql, &columns, &n, err);
 }
 
+bool firn_dml_is_volatile(const firn_session *session, firn_arena *arena, const char *expression)
+{
+    static const char *const volatiles[] = {"random",          "uuid",    "uuidv4",  "uuidv7",
+                                            "gen_random_uuid", "setseed", "nextval", "currval"};
+    firn_tokens tokens = {0};
+    if (session->has_macros || firn_lex(arena, expression, &tokens, NULL) != FIRN_OK) {
+        return true;
+    }
+    firn_parser here = {.arena = arena, .tokens = &tokens, .end = tokens.list.len - 1};
+    for (; here.at < here.end; here.at++) {
+        for (size_t i = 0; i < sizeof(volatiles) / sizeof(volatiles[0]); i++) {
+            if (firn_at_word(&here, volatiles[i])) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 char *firn_dml_count(firn_arena *arena, int64_t n, const char *noun)
 {
     return firn_arena_printf(arena, "%s %s%s", firn_format_count(arena, n), noun,

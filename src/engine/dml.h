@@ -43,6 +43,9 @@ firn_rc firn_dml_temporary(firn_session *session, const char *sql, const char *t
 firn_rc firn_dml_check(firn_session *session, firn_arena *arena, const firn_dml_target *target,
                        const char *expression, firn_err *err) FIRN_MUST_USE;
 
+/* May the expression give another value each time it is evaluated? Then it must be evaluated once per row. */
+bool firn_dml_is_volatile(const firn_session *session, firn_arena *arena, const char *expression);
+
 /* "1 row", "21 rows" */
 char *firn_dml_count(firn_arena *arena, int64_t n, const char *noun);
 

@@ -138,7 +138,8 @@ static firn_rc run(update_job *job, firn_parser *p, firn_merge *merge, firn_err 
     FIRN_TRY(firn_dml_load(job->session, p->arena, &job->target, err));
     merge_on_read = firn_strcaseeq(
         firn_metadata_property(job->target.metadata, "write.update.mode", ""), "merge-on-read");
-    if (merge->source == NULL && !merge_on_read) {
+    if (merge->source == NULL && !merge_on_read &&
+        !firn_dml_is_volatile(job->session, p->arena, job->where)) {
         return firn_dml_retry(job->session, attempt, job, err);
     }
     merge->condition = job->where;

@@ -40,6 +40,23 @@ static void conditions_pick_rows(void **state)
     lake_expect(f, "SELECT count(*) FROM t", "0");
 }
 
+/* Evaluated once per row: what is told is what has happened. */
+static void volatile_conditions_are_evaluated_once(void **state)
+{
+    lake_fixture *f = *state;
+    int64_t deleted = 0, updated = 0;
+    firn_err err = {0};
+    lake_exec(f, "CREATE TABLE t AS SELECT range AS id, 0 AS v FROM range(1000)");
+    lake_check(firn_session_exec(f->session, "DELETE FROM t WHERE random() < 0.5", &deleted, &err),
+               &err, "DELETE");
+    lake_check(
+        firn_session_exec(f->session, "UPDATE t SET v = 1 WHERE random() < 0.5", &updated, &err),
+        &err, "UPDATE");
+    lake_expect(f, "SELECT count(*), sum(v) FROM t",
+                firn_arena_printf(f->arena, "%d|%d", (int)(1000 - deleted), (int)updated));
+    assert_in_range(deleted, 300, 700);
+}
+
 static void whole_files_go_without_being_read(void **state)
 {
     lake_fixture *f = *state;
@@ -186,6 +203,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(conditions_pick_rows),
+        T(volatile_conditions_are_evaluated_once),
         T(whole_files_go_without_being_read),
         T(only_files_with_matching_rows_are_rewritten),
         T(position_deletes_mark_rows),
