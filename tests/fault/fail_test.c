@@ -56,6 +56,7 @@ static void fail_everywhere(lake_fixture *f, const scenario *s, const char *suff
     int n_clean = 0;
     int n_failed = 0;
     learn_states(f, s, &before, &after);
+    assert_string_not_equal(before, after);
     rewind_lake(f);
     int files_before = warehouse_files(f);
     for (int n = 1; n_clean < CLEAN_RUNS; n += stride) {
@@ -66,13 +67,14 @@ static void fail_everywhere(lake_fixture *f, const scenario *s, const char *suff
         n_clean = clean ? n_clean + 1 : 0;
         n_failed += !clean;
     }
-    assert_true(n_failed >= 4 / stride);
+    assert_true(n_failed > 0);
 }
 
 static void every_operation_fails(lake_fixture *f, const char *suffix)
 {
     set_up_scenarios(f);
     for (size_t i = 0; i < N_SCENARIOS; i++) {
+        print_message("%s\n", scenarios[i].name);
         /* A pipeline is many commits; of each kind the others look at every operation. */
         fail_everywhere(f, &scenarios[i], suffix, scenarios[i].pipeline != NULL ? 7 : 1);
     }
