@@ -83,11 +83,11 @@ static void print_figures(firn_arena *arena, const char *root)
         firn_json_parse(arena, text, path, &report, NULL) != FIRN_OK) {
         return;
     }
-    fputs("\n ", stdout);
+    fputs("\n", stdout);
     for (size_t i = 0; i < sizeof(FIGURES) / sizeof(FIGURES[0]); i++) {
         const char *text_of = figure(arena, json_object_get(report, FIGURES[i][0]));
         if (text_of != NULL) {
-            printf(" %s %s%s%s  ", FIGURES[i][1], firn_term_bold(stdout),
+            printf("%s%s %s%s%s", i > 0 ? "   " : "  ", FIGURES[i][1], firn_term_bold(stdout),
                    firn_text_grouped(arena, text_of), firn_term_plain(stdout));
         }
     }
@@ -101,6 +101,7 @@ static void print_next(const firn_cli *cli, const char *dir)
         {"ref log", "what was committed, when, by which run"},
         {"status", "what the lake holds"},
     };
+    dir += firn_starts_with(dir, "./") ? 2 : 0;
     fputs("\nNext:\n", stdout);
     for (size_t i = 0; i < sizeof(NEXT) / sizeof(NEXT[0]); i++) {
         const char *command =

@@ -71,7 +71,15 @@ static firn_rc print_rows(firn_sql_view *view, firn_result *result, firn_printer
     return firn_printer_end(printer, err);
 }
 
-/* EXPLAIN's lines are drawn already. */
+/* What is text already: EXPLAIN's drawing, SHOW CREATE's statement. */
+static bool is_drawn(const firn_result *result)
+{
+    return firn_result_columns(result) == 1 &&
+           (firn_starts_with(firn_result_tag(result), "EXPLAIN") ||
+            (firn_starts_with(firn_result_tag(result), "SHOW") &&
+             firn_streq(firn_result_column_name(result, 0), "statement")));
+}
+
 static firn_rc show_lines(firn_sql_view *view, firn_result *result, firn_err *err)
 {
     const char *const *cells = NULL;
@@ -114,8 +122,7 @@ static firn_rc on_result(void *ctx, firn_result *result, firn_err *err)
     firn_sql_view *view = ctx;
     firn_rc rc = FIRN_OK;
     if (firn_result_has_rows(result)) {
-        bool drawn = view->format == FIRN_FORMAT_TABLE && firn_result_columns(result) == 1 &&
-                     firn_starts_with(firn_result_tag(result), "EXPLAIN");
+        bool drawn = view->format == FIRN_FORMAT_TABLE && is_drawn(result);
         rc = drawn ? show_lines(view, result, err) : show_rows(view, result, err);
     } else if (firn_result_message(result) != NULL && !view->cli->quiet) {
         firn_watch_hide(view->watch);

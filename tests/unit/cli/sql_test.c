@@ -51,12 +51,14 @@ static void commands_say_what_they_did(void **state)
     assert_has(t->err, "1 row deleted");
 }
 
-static void explain_is_drawn(void **state)
+static void texts_are_printed_as_they_are(void **state)
 {
     testing *t = *state;
     run_ok(t, "sql", "-c", "explain select * from s.t where id = 1");
     assert_has(t->out, "s.t @ ");
     assert_null(strstr(t->out, "explain\n"));
+    run_ok(t, "sql", "-c", "show create table s.t");
+    assert_has(t->out, "CREATE TABLE s.t (\n  id BIGINT,\n");
 }
 
 static void the_first_error_ends_it(void **state)
@@ -182,7 +184,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(formats, testing_setup_lake, testing_teardown),
         cmocka_unit_test_setup_teardown(commands_say_what_they_did, testing_setup_lake,
                                         testing_teardown),
-        cmocka_unit_test_setup_teardown(explain_is_drawn, testing_setup_lake, testing_teardown),
+        cmocka_unit_test_setup_teardown(texts_are_printed_as_they_are, testing_setup_lake,
+                                        testing_teardown),
         cmocka_unit_test_setup_teardown(the_first_error_ends_it, testing_setup_lake,
                                         testing_teardown),
         cmocka_unit_test_setup_teardown(branches, testing_setup_lake, testing_teardown),
