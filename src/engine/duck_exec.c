@@ -187,6 +187,27 @@ static firn_rc create_object(firn_session *session, firn_parser *parser, const c
     return FIRN_OK;
 }
 
+/* DROP and ALTER of a temporary table or view, DROP MACRO, TYPE, SECRET. */
+static firn_rc change_object(firn_session *session, firn_parser *parser, const char *sql,
+                             firn_result **out, firn_err *err)
+{
+    const char *kind = NULL;
+    const char **name = NULL;
+    size_t n = 0;
+    bool drop = firn_accept(parser, "drop");
+    if (!drop) {
+        FIRN_TRY(firn_expect(parser, "alter", err));
+    }
+    FIRN_TRY(firn_parse_name(parser, &kind, err));
+    (void)firn_accept(parser, "if exists");
+    FIRN_TRY(firn_parse_dotted(parser, &name, &n, err));
+    FIRN_TRY(firn_duck_exec(session, sql, err));
+    *out = firn_result_command(drop ? "DROP" : "ALTER", -1, "%s temporary %s %s",
+                               drop ? "dropped" : "altered", firn_str_lower(parser->arena, kind),
+                               firn_str_join(parser->arena, name, n, "."));
+    return FIRN_OK;
+}
+
 firn_rc firn_exec_duck(firn_session *session, const char *sql, firn_result **out, firn_err *err)
 {
     FIRN_AUTO_ARENA firn_arena *arena = firn_arena_new();
@@ -201,8 +222,5 @@ firn_rc firn_exec_duck(firn_session *session, const char *sql, firn_result **out
     if (firn_accept(&parser, "create")) {
         return create_object(session, &parser, sql, out, err);
     }
-    const char *tag = firn_at_word(&parser, "drop") ? "DROP" : "ALTER";
-    FIRN_TRY(firn_duck_exec(session, sql, err));
-    *out = firn_result_command(tag, -1, "%s", firn_streq(tag, "DROP") ? "dropped" : "altered");
-    return FIRN_OK;
+    return change_object(session, &parser, sql, out, err);
 }

@@ -12,6 +12,7 @@
 #include "duck.h"
 #include "read.h"
 
+#include "base/map.h"
 #include "iceberg/view.h"
 
 #include <string.h>
@@ -127,19 +128,66 @@ static firn_rc fields_of_view(firn_session *session, firn_arena *arena, const vi
     return FIRN_OK;
 }
 
+typedef struct circle {
+    firn_session *session;
+    firn_arena *arena;
+    firn_catalog *catalog;
+    const view_sql *view;
+    firn_map *seen; /* views looked into */
+} circle;
+
+static firn_rc look_for_circle(circle *look, const char *sql, const char *schema, firn_err *err);
+
+/* What a view that the query reads reads in turn, under its own schema. Tables and what is missing end the way. */
+static firn_rc look_into(circle *look, firn_ident ident, firn_err *err)
+{
+    firn_catalog_entry entry = {0};
+    json_t *document = NULL;
+    firn_view *other = NULL;
+    firn_err missing = {0};
+    const char *text = firn_ident_text(look->arena, ident);
+    if (firn_map_put(look->seen, text, look) != NULL ||
+        firn_catalog_entry_get(look->catalog, look->arena, look->session->ref, ident, &entry,
+                               &missing) != FIRN_OK ||
+        entry.kind != FIRN_KIND_VIEW) {
+        return FIRN_OK;
+    }
+    FIRN_TRY(firn_catalog_view_load(look->catalog, look->arena, look->session->ref, ident, &entry,
+                                    &document, err));
+    FIRN_TRY(firn_view_from_json(look->arena, document, text, &other, err));
+    return look_for_circle(look, other->sql,
+                           firn_str_join(look->arena, other->default_namespace,
+                                         other->n_default_namespace, FIRN_NS_SEP),
+                           err);
+}
+
+static firn_rc look_for_circle(circle *look, const char *sql, const char *schema, firn_err *err)
+{
+    firn_ident *refs = NULL;
+    size_t n = 0;
+    char *own = look->session->schema;
+    look->session->schema = (char *)schema; /* where the names of `sql` are looked up */
+    firn_rc rc = firn_session_references(look->session, look->arena, sql, &refs, &n, err);
+    look->session->schema = own;
+    FIRN_TRY(rc);
+    for (size_t i = 0; i < n; i++) {
+        if (firn_streq(refs[i].ns, look->view->ident.ns) &&
+            firn_streq(refs[i].name, look->view->ident.name)) {
+            FIRN_FAIL(err, FIRN_E_INVALID, "view %s cannot read itself%s", look->view->text,
+                      firn_map_len(look->seen) > 0 ? ", not by way of other views either" : "");
+        }
+        FIRN_TRY(look_into(look, refs[i], err));
+    }
+    return FIRN_OK;
+}
+
 /* A view that reads itself could never be expanded. */
 static firn_rc check_not_circular(firn_session *session, firn_arena *arena, const view_sql *view,
                                   firn_err *err)
 {
-    firn_ident *refs = NULL;
-    size_t n = 0;
-    FIRN_TRY(firn_session_references(session, arena, view->query, &refs, &n, err));
-    for (size_t i = 0; i < n; i++) {
-        if (firn_streq(refs[i].ns, view->ident.ns) && firn_streq(refs[i].name, view->ident.name)) {
-            FIRN_FAIL(err, FIRN_E_INVALID, "view %s cannot read itself", view->text);
-        }
-    }
-    return FIRN_OK;
+    circle look = {.session = session, .arena = arena, .view = view, .seen = firn_map_new(arena)};
+    FIRN_TRY(firn_session_catalog(session, &look.catalog, err));
+    return look_for_circle(&look, view->query, session->schema, err);
 }
 
 static firn_rc build_document(firn_session *session, firn_arena *arena, const view_sql *view,

@@ -308,7 +308,7 @@ static void temporary_tables_live_beside_the_lake(void **state)
     lake_expect(f, "describe w", "n|BIGINT|YES|NULL|NULL|NULL");
     lake_exec(f, "alter table w rename column n to m");
     lake_expect(f, "select m from w", "0");
-    lake_exec(f, "drop table w");
+    lake_expect(f, "drop table w", "dropped temporary table w");
     lake_fails(f, "select * from w", FIRN_E_NO_TABLE);
     lake_contains(lake_fails(f, "create temp view v as select * from t", FIRN_E_UNSUPPORTED),
                   "CREATE VIEW");

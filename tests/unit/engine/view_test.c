@@ -117,7 +117,11 @@ static void bad_queries_make_no_view(void **state)
     lake_contains(lake_fails(f, "create or replace view v as select * from v", FIRN_E_INVALID),
                   "itself");
     lake_exec(f, "create view w as select * from v");
-    lake_exec(f, "create or replace view v as select 2 as a");
+    lake_contains(lake_fails(f, "create or replace view v as select * from w", FIRN_E_INVALID),
+                  "by way of other views");
+    lake_exec(f, "create schema s; create view s.x as select * from v; use s");
+    lake_fails(f, "create or replace view \"default\".v as select * from x", FIRN_E_INVALID);
+    lake_exec(f, "use \"default\"; drop view s.x; create or replace view v as select 2 as a");
     lake_expect(f, "select a from w", "2");
     lake_expect(f, "show views", "default|v\ndefault|w");
 }
