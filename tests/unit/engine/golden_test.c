@@ -4,9 +4,9 @@
  * Values are compared by their Iceberg type: both sides are brought to one text per row. See tests/golden/README.md for the form of
  * expected.json.
  */
+#include "duck.h"
 #include "lake_fixture.h"
-
-#include "catalog/catalog.h"
+#include "read.h"
 
 #include <dirent.h>
 #include <inttypes.h>
@@ -321,6 +321,82 @@ static int check_snapshots(lake_fixture *f, firn_arena *arena, const char *name,
     return bad;
 }
 
+/* Row ids and last updates of v3 tables, as Spark's metadata columns show them. */
+static int check_lineage(lake_fixture *f, firn_arena *arena, const char *name,
+                         const firn_metadata *metadata, const json_t *expected)
+{
+    firn_err err = {0};
+    char *sql = NULL;
+    firn_rows rows;
+    firn_read_options options = {.metadata = metadata, .with_row_lineage = true, .with_file = true};
+    firn_rc rc = firn_read_sql(f->session, arena, &options, &sql, NULL, &err);
+    if (rc == FIRN_OK) {
+        const char *query = firn_arena_printf(
+            arena,
+            "SELECT id, _row_id, _last_updated_sequence_number FROM %s WHERE _file LIKE '%%firn-golden%%' AND _pos >= 0",
+            sql);
+        rc = firn_duck_rows(f->session, arena, query, &rows, &err);
+    }
+    if (rc != FIRN_OK) {
+        print_error("%s: row lineage: %s\n", name, err.message);
+        return 1;
+    }
+    row_list ours = {0}, theirs = {0};
+    for (size_t i = 0; i < rows.n_rows; i++) {
+        const char *const *c = rows.cells[i];
+        firn_vec_push(arena, &ours,
+                      (const char *)firn_arena_printf(arena, "%s %s %s", c[0],
+                                                      c[1] != NULL ? c[1] : "null",
+                                                      c[2] != NULL ? c[2] : "null"));
+    }
+    size_t i;
+    json_t *row;
+    json_array_foreach(expected, i, row)
+    {
+        const json_t *cells[] = {json_object_get(row, "id"), json_object_get(row, "_row_id"),
+                                 json_object_get(row, "_last_updated_sequence_number")};
+        FIRN_AUTO_BUF firn_buf text = {0};
+        for (size_t k = 0; k < 3; k++) {
+            firn_buf_puts(&text, k > 0 ? " " : "");
+            if (json_is_integer(cells[k])) {
+                firn_buf_printf(&text, "%" JSON_INTEGER_FORMAT, json_integer_value(cells[k]));
+            } else {
+                firn_buf_puts(&text, "null");
+            }
+        }
+        firn_vec_push(arena, &theirs, (const char *)firn_arena_strdup(arena, firn_buf_cstr(&text)));
+    }
+    return compare_rows(firn_arena_printf(arena, "%s, row lineage", name), &ours, &theirs);
+}
+
+/* Predicates with the number of files that PyIceberg's planning keeps: ours must keep no more. */
+static int check_pruning(lake_fixture *f, firn_arena *arena, const char *name,
+                         const json_t *expected)
+{
+    int bad = 0;
+    size_t i;
+    json_t *item;
+    json_array_foreach(expected, i, item)
+    {
+        firn_err err = {0};
+        firn_read_plan plan;
+        const char *where = json_string_value(json_object_get(item, "sql"));
+        const char *sql = firn_arena_printf(arena, "SELECT * FROM golden.%s WHERE %s", name, where);
+        int64_t files = json_integer_value(json_object_get(item, "files"));
+        lake_check(firn_read_rewrite(f->session, arena, sql, &plan, &err), &err, sql);
+        if (plan.tables.items[0].stats.files_read > files) {
+            print_error("%s: %s reads %" PRId64 " files, PyIceberg %" PRId64 "\n", name, where,
+                        plan.tables.items[0].stats.files_read, files);
+            bad++;
+        }
+        bad += check_count(
+            f, where,
+            firn_arena_printf(arena, "SELECT count(*) FROM golden.%s WHERE %s", name, where),
+            json_integer_value(json_object_get(item, "rows")));
+    }
+    return bad;
+}
+
 /* Tables that hold what the engine cannot read, with the words that say so. */
 static const struct {
     const char *name, *words;
@@ -371,6 +447,11 @@ static int check_table(lake_fixture *f, const char *name)
         bad += check_rows(f, name, firn_arena_printf(arena, "SELECT * FROM golden.%s", name),
                           table.metadata->schema, rows);
     }
+    if (json_object_get(expected, "row_lineage") != NULL) {
+        bad +=
+            check_lineage(f, arena, name, table.metadata, json_object_get(expected, "row_lineage"));
+    }
+    bad += check_pruning(f, arena, name, json_object_get(expected, "pruning"));
     return bad + check_snapshots(f, arena, name, table.metadata, expected);
 }
 
