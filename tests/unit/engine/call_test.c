@@ -84,6 +84,56 @@ static void appends_are_picked_onto_another_head(void **state)
     lake_fails(f, "call publish_changes('t', 'w1')", FIRN_E_NO_SNAPSHOT);
 }
 
+/* What an engine does that writes under a WAP id: the snapshot is added, no branch moves. */
+static firn_rc build_staged(void *ctx, firn_arena *arena, const firn_table *base, json_t *updates,
+                            json_t *requirements, firn_err *err)
+{
+    lake_fixture *f = ctx;
+    firn_catalog *catalog = firn_lake_catalog(f->lake);
+    const firn_metadata *other = table_of(f, "u")->metadata;
+    firn_scan *scan = NULL;
+    firn_scan_task *tasks = NULL;
+    size_t n = 0;
+    firn_snapshot_result result;
+    firn_scan_options options = {.storage = firn_catalog_storage(catalog),
+                                 .metadata = other,
+                                 .snapshot = other->current_snapshot,
+                                 .schema = other->schema,
+                                 .with_metrics = true};
+    FIRN_TRY(firn_scan_open(arena, &options, &scan, err));
+    FIRN_TRY(firn_scan_all(scan, &tasks, &n, err));
+    firn_snapshot_change change = {
+        .op = FIRN_SNAPSHOT_APPEND,
+        .added = tasks[0].file,
+        .n_added = 1,
+        .stage_only = true,
+        .validation = {.starting_snapshot_id = FIRN_NO_STARTING_SNAPSHOT},
+        .summary_extra = firn_json_own(arena, json_pack("{s:s}", "wap.id", "w1"))};
+    return firn_snapshot_produce(firn_catalog_storage(catalog), firn_catalog_manifests(catalog),
+                                 arena, base->metadata, &change, updates, requirements, &result,
+                                 err);
+}
+
+static void staged_snapshots_are_published(void **state)
+{
+    lake_fixture *f = *state;
+    firn_err err = {0};
+    firn_commit_result result;
+    lake_exec(f, "create table t (a int); insert into t values (1);"
+                 "create table u (a int); insert into u values (7)");
+    firn_table_builder builder = {
+        .ident = {.ns = "default", .name = "t"}, .build = build_staged, .ctx = f};
+    lake_check(firn_catalog_commit_tables(firn_lake_catalog(f->lake), f->arena, NULL, &builder, 1,
+                                          NULL, &result, &err),
+               &err, "stage");
+    lake_expect(f, "select a from t", "1");
+    lake_exec(f, "insert into t values (2)"); /* so that publishing is no fast-forward */
+    lake_fails(f, "call publish_changes('t', 'w2')", FIRN_E_NO_SNAPSHOT);
+    lake_contains(lake_text(f, "call publish_changes(table => 't', wap_id => 'w1')"), "|");
+    lake_expect(f, "select a from t order by a", "1\n2\n7");
+    lake_contains(lake_fails(f, "call publish_changes('t', 'w1')", FIRN_E_VALIDATION), "before");
+}
+
 static void branches_of_a_table_fast_forward(void **state)
 {
     lake_fixture *f = *state;
@@ -160,6 +210,7 @@ int main(void)
         LAKE_TEST(a_table_rolls_back),
         LAKE_TEST(a_table_rolls_back_in_time),
         LAKE_TEST(appends_are_picked_onto_another_head),
+        LAKE_TEST(staged_snapshots_are_published),
         LAKE_TEST(branches_of_a_table_fast_forward),
         LAKE_TEST(metadata_files_are_registered),
         LAKE_TEST(arguments_are_checked),
