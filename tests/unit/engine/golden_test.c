@@ -477,7 +477,7 @@ static void every_table(void **state)
         free(names[i]);
     }
     free(names);
-    print_message("%d golden tables\n", tables);
+    print_message("# %d golden tables\n", tables);
     assert_int_equal(bad, 0);
     assert_true(only != NULL || tables >= 100);
 }

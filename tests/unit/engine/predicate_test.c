@@ -198,7 +198,7 @@ static void pruned_and_unpruned_agree(void **state)
         lake_check(firn_session_scalar(f->session, arena, counted, &b, &err), &err, counted);
         assert_string_equal(a, b);
     }
-    print_message("%" PRId64 " of %" PRId64 " predicates pruned\n", pruned, n);
+    print_message("# %" PRId64 " of %" PRId64 " predicates pruned\n", pruned, n);
     assert_true(pruned * 10 > n); /* else this test tests nothing */
 }
 
