@@ -34,7 +34,8 @@ static const char *constant(firn_arena *arena, const json_t *node)
     if (json_is_integer(value)) {
         return firn_arena_printf(arena, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
     }
-    return json_string_value(value);
+    return firn_arena_strdup(arena,
+                             json_string_value(value)); /* the node is about to be replaced */
 }
 
 /* ---- which metadata file ------------------------------------------------------------------------------ */

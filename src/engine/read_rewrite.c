@@ -89,8 +89,8 @@ static void prune(firn_session *session, firn_arena *arena, const char *sql, fir
 
 /* ---- the texts ----------------------------------------------------------------------------------------------- */
 
-static firn_rc put_table(firn_session *session, firn_arena *arena, firn_occurrence *table,
-                         int64_t row_limit, firn_read_plan *out, firn_err *err)
+static firn_rc put_table(firn_session *session, firn_arena *arena, const firn_tree *tree,
+                         firn_occurrence *table, firn_read_plan *out, firn_err *err)
 {
     if (table->sql != NULL) { /* a view: its tables are in the list themselves */
         return FIRN_OK;
@@ -119,7 +119,10 @@ static firn_rc put_table(firn_session *session, firn_arena *arena, firn_occurren
                                  .at_empty = table->snapshot == NULL,
                                  .schema = table->schema,
                                  .filter = table->scan.filter,
-                                 .row_limit = row_limit,
+                                 .row_limit = firn_read_row_limit(tree),
+                                 .with_file = tree->names_file,
+                                 .with_row_lineage = tree->names_lineage &&
+                                                     table->table.metadata->format_version >= 3,
                                  .table_text = table->text};
     firn_rc rc = firn_read_sql(session, arena, &options, &sql, &report->stats, err);
     if (rc != FIRN_OK) {
@@ -160,9 +163,8 @@ firn_rc firn_read_rewrite(firn_session *session, firn_arena *arena, const char *
     if (answered) {
         return FIRN_OK;
     }
-    int64_t row_limit = firn_read_row_limit(&tree);
     for (size_t i = 0; i < tree.tables.len; i++) {
-        FIRN_TRY(put_table(session, arena, tree.tables.items[i], row_limit, out, err));
+        FIRN_TRY(put_table(session, arena, &tree, tree.tables.items[i], out, err));
     }
     out->sql = put_texts(arena, marked, &tree, scan_text);
     return FIRN_OK;

@@ -9,6 +9,7 @@
 #include "duck.h"
 #include "metadata_tables.h"
 
+#include "base/uuid.h"
 #include "iceberg/view.h"
 
 #include <inttypes.h>
@@ -156,7 +157,9 @@ static bool duck_knows(walk *w, const json_t *node)
 
 static const char *put_mark(walk *w, json_t *node, const char *table)
 {
-    const char *mark = firn_arena_printf(w->arena, "__firn_%" PRIu64 "__", ++w->session->next_name);
+    /* Marks are later replaced as text, so no literal of the statement may happen to hold one. */
+    const char *mark = firn_arena_printf(w->arena, "__firn_%016" PRIx64 "_%" PRIu64 "__",
+                                         firn_random_u64(), ++w->session->next_name);
     if (text_member(node, "alias")[0] == '\0') {
         json_object_set_new(node, "alias", json_string(table));
     }
@@ -329,6 +332,20 @@ static void note_function(walk *w, const json_t *node)
     }
 }
 
+/* Columns that every lake table has but shows only to those who name them. */
+static void note_column(walk *w, const json_t *node)
+{
+    const json_t *names = json_object_get(node, "column_names");
+    size_t n = json_array_size(names);
+    const char *name = n > 0 ? json_string_value(json_array_get(names, n - 1)) : NULL;
+    if (name != NULL && name[0] == '_') {
+        w->tree->names_lineage = w->tree->names_lineage || firn_strcaseeq(name, "_row_id") ||
+                                 firn_strcaseeq(name, "_last_updated_sequence_number");
+        w->tree->names_file =
+            w->tree->names_file || firn_strcaseeq(name, "_file") || firn_strcaseeq(name, "_pos");
+    }
+}
+
 static void note(walk *w, const json_t *node)
 {
     static const char *const CLAUSES[] = {"where_clause", "having", "qualify"};
@@ -340,6 +357,8 @@ static void note(walk *w, const json_t *node)
     w->tree->restricts = w->tree->restricts || firn_streq(type, "JOIN");
     if (firn_streq(type, "FUNCTION")) {
         note_function(w, node);
+    } else if (firn_streq(type, "COLUMN_REF")) {
+        note_column(w, node);
     }
 }
 

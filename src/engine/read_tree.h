@@ -27,6 +27,8 @@ typedef struct firn_tree {
     FIRN_VEC(firn_occurrence *) tables;
     FIRN_VEC(firn_ident) references; /* tables and views that the statement itself names */
     bool restricts;       /* has a WHERE, JOIN, HAVING or QUALIFY somewhere: predicates may exist */
+    bool names_lineage;   /* names _row_id or _last_updated_sequence_number: scans give them */
+    bool names_file;      /* names _file or _pos, likewise */
     bool volatile_inputs; /* something that a plan made elsewhere would evaluate otherwise */
 } firn_tree;
 
