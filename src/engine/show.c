@@ -290,6 +290,23 @@ static firn_rc show_columns(show *what, firn_result **out, firn_err *err)
     return firn_describe_entry(what->session, what->arena, ident, false, out, err);
 }
 
+/* SHOW TABELS: neither a table nor a setting, but near to a word of the grammar. */
+static firn_rc misspelt(show *what, const char *name, firn_err *err)
+{
+    static const char *const words[] = {"schemas",    "namespaces", "databases", "tables",
+                                        "views",      "columns",    "create",    "tblproperties",
+                                        "partitions", "branches",   "tags",      "refs",
+                                        "log",        "functions",  "current"};
+    const char *near =
+        firn_nearest(firn_str_lower(what->arena, name), words, sizeof(words) / sizeof(words[0]));
+    if (near == NULL) {
+        return FIRN_OK;
+    }
+    const firn_token *token = firn_peek(what->parser);
+    FIRN_FAIL(err, FIRN_E_SYNTAX, "line %u, column %u: there is no SHOW %s. Did you mean SHOW %s?",
+              token->line, token->column, name, near);
+}
+
 /* SHOW x: a table to describe, or one of DuckDB's settings. */
 static firn_rc show_name(show *what, const char *sql, firn_result **out, firn_err *err)
 {
@@ -308,7 +325,15 @@ static firn_rc show_name(show *what, const char *sql, firn_result **out, firn_er
             return FIRN_OK;
         }
     }
-    return firn_exec_describe(what->session, what->parser, sql, out, err);
+    firn_parser start = *what->parser;
+    firn_err missing = {0};
+    firn_rc rc = firn_exec_describe(what->session, what->parser, sql, out, &missing);
+    if (rc == FIRN_OK) {
+        return FIRN_OK;
+    }
+    *what->parser = start;
+    FIRN_TRY(misspelt(what, name, err));
+    FIRN_FAIL(err, rc, "%s", missing.message);
 }
 
 static firn_rc show_current(show *what, firn_result **out, firn_err *err)

@@ -59,6 +59,9 @@ static void queries_are_described_by_duckdb(void **state)
                 "a|DECIMAL(9,2)|YES|NULL|NULL|NULL\nb|BOOLEAN|YES|NULL|NULL|NULL");
     lake_expect(f, "show current schema", "main|default");
     lake_contains(lake_text(f, "show functions like 'date_tr%'"), "date_trunc");
+    lake_contains(lake_fails(f, "show tabels", FIRN_E_SYNTAX), "Did you mean SHOW tables?");
+    lake_contains(lake_fails(f, "show brnches in t", FIRN_E_SYNTAX), "SHOW branches?");
+    lake_fails(f, "show something_else", FIRN_E_NO_TABLE);
     lake_fails(f, "show", FIRN_E_SYNTAX);
     lake_fails(f, "describe", FIRN_E_SYNTAX);
 }
