@@ -253,20 +253,40 @@ static firn_rc delete_file(write_job *job, const char *opened_path, firn_err *er
     return firn_storage_delete(job->storage, firn_location_join(job->arena, job->data, name), err);
 }
 
+/* Rows [from, from + rows) of a file. A column that is called like DuckDB's row number hides it. */
+static const char *piece_sql(const write_job *job, const char *source, int64_t from, int64_t rows)
+{
+    if (firn_schema_find_name(job->schema, "file_row_number", false) != NULL) {
+        return firn_arena_printf(job->arena,
+                                 "SELECT * FROM read_parquet(%s, hive_partitioning = false) LIMIT "
+                                 "%" PRId64 " OFFSET %" PRId64,
+                                 source, rows, from);
+    }
+    return firn_arena_printf(job->arena,
+                             "SELECT * FROM read_parquet(%s, hive_partitioning = false) WHERE "
+                             "file_row_number >= %" PRId64 " AND file_row_number < %" PRId64,
+                             source, from, from + rows);
+}
+
 static firn_rc cut_file(write_job *job, const firn_data_file *large, firn_err *err)
 {
     int64_t pieces = (large->file_size_bytes + job->target_bytes - 1) / job->target_bytes;
     int64_t rows = (large->record_count + pieces - 1) / pieces;
+    int64_t before = job->out->rows;
     const char *source = firn_sql_quote(job->arena, firn_read_glob_escape(job->arena, large->path));
     for (int64_t from = 0; from < large->record_count; from += rows) {
         const char *target = firn_arena_printf(job->arena, "%s/%s-%s.parquet", job->folder,
                                                job->prefix, firn_uuid_new(job->arena));
-        const char *sql = firn_arena_printf(
-            job->arena,
-            "COPY (SELECT * FROM read_parquet(%s, hive_partitioning = false) WHERE file_row_number "
-            ">= %" PRId64 " AND file_row_number < %" PRId64 ") TO %s (%s)",
-            source, from, from + rows, firn_sql_quote(job->arena, target), job->copy_options);
+        const char *sql = firn_arena_printf(job->arena, "COPY (%s) TO %s (%s)",
+                                            piece_sql(job, source, from, rows),
+                                            firn_sql_quote(job->arena, target), job->copy_options);
         FIRN_TRY(run_copy(job, sql, large->partition, err));
+    }
+    if (job->out->rows - before != large->record_count) {
+        FIRN_FAIL(err, FIRN_E_INTERNAL,
+                  "cutting data file %s of %" PRId64 " rows into pieces gave %" PRId64
+                  " rows; nothing was written",
+                  large->path, large->record_count, job->out->rows - before);
     }
     return delete_file(job, large->path, err);
 }

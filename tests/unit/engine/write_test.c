@@ -346,6 +346,18 @@ static void large_writes_are_cut_into_files(void **state)
     }
 }
 
+static void a_column_may_be_called_as_duckdbs_row_number(void **state)
+{
+    lake_fixture *f = *state;
+    lake_exec(
+        f,
+        "CREATE TABLE t (file_row_number bigint, h varchar) ORDERED BY (h) TBLPROPERTIES "
+        "('write.target-file-size-bytes' = '1048576'); INSERT INTO t SELECT 7, md5(range::varchar) FROM range(200000)");
+    assert_true(files_of(f, "t").n > 1);
+    lake_expect(f, "SELECT count(*), count(DISTINCT h), sum(file_row_number) FROM t",
+                "200000|200000|1400000");
+}
+
 static void many_partitions_have_one_file_each(void **state)
 {
     lake_fixture *f = *state;
@@ -475,6 +487,7 @@ int main(void)
         T(metrics_modes_are_followed),
         T(only_the_first_hundred_columns_are_measured),
         T(large_writes_are_cut_into_files),
+        T(a_column_may_be_called_as_duckdbs_row_number),
         T(many_partitions_have_one_file_each),
         T(long_partition_values_need_no_folder),
         T(not_null_is_kept),
