@@ -10,7 +10,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { ATTEMPTS_MAX = 10, WAIT_MS = 20 };
+/* With N writers after the same rows, one wins each round: N must be able to wait their turn. */
+enum { ATTEMPTS_MAX = 100, WAIT_MS = 20 };
 
 firn_rc firn_dml_parse_target(firn_session *session, firn_parser *parser, firn_dml_target *out,
                               firn_err *err)

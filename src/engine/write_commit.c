@@ -50,6 +50,12 @@ static firn_rc build(void *ctx, firn_arena *arena, const firn_table *base, json_
                   "%s was dropped and made anew while the statement ran; run it again",
                   firn_ident_text(arena, job->options->ident));
     }
+    if (job->change.replace_partitions &&
+        base->metadata->spec->spec_id != job->options->metadata->spec->spec_id) {
+        FIRN_FAIL(err, FIRN_E_VALIDATION,
+                  "the partitioning of %s was changed while the statement ran; run it again",
+                  firn_ident_text(arena, job->options->ident));
+    }
     firn_snapshot_result result = {0};
     firn_rc rc =
         firn_snapshot_produce(storage, firn_catalog_manifests(catalog), arena, base->metadata,
