@@ -8,7 +8,7 @@
 enum {
     SAMPLE_ROWS = 1000,     /* measured before a table's first line is printed */
     SAMPLE_BYTES = 8 << 20, /* or fewer, if they are long */
-    COLUMN_WIDTH_MIN = 6,   /* narrower, a column tells nothing */
+    COLUMN_WIDTH_MIN = 8,   /* narrower, a column tells nothing */
 };
 
 struct firn_printer {
@@ -192,8 +192,8 @@ static void table_row(firn_printer *printer, const char *const *texts, const cha
     firn_arena_reset(printer->scratch);
 }
 
-/* Take columns off the widest until the table fits the terminal, or nothing more can be taken. */
-static void narrow(firn_printer *printer)
+/* Take columns off the widest until the table fits the terminal. False if it cannot be made to fit. */
+static bool narrow(firn_printer *printer)
 {
     size_t columns = (size_t)firn_term_columns(printer->options.to);
     size_t total = 0;
@@ -206,11 +206,12 @@ static void narrow(firn_printer *printer)
             widest = printer->widths[i] > printer->widths[widest] ? i : widest;
         }
         if (printer->widths[widest] <= COLUMN_WIDTH_MIN) {
-            return;
+            return false;
         }
         printer->widths[widest]--;
         total--;
     }
+    return true;
 }
 
 static void table_header(firn_printer *printer)
@@ -240,7 +241,27 @@ static void print_table_row(firn_printer *printer, const char *const *cells)
     table_row(printer, texts, cells);
 }
 
-/* Measure what was kept, print the header and the kept rows. */
+/* "── row 1 ──" and one line per column. */
+static void expanded_row(firn_printer *printer, const char *const *cells, int64_t number)
+{
+    FILE *to = printer->options.to;
+    size_t width = 0;
+    for (size_t i = 0; i < printer->n; i++) {
+        size_t own = firn_utf8_width(firn_text_safe(printer->scratch, printer->columns[i].name));
+        width = own > width ? own : width;
+    }
+    fprintf(to, "%s── row %lld ──%s\n", firn_term_dim(to), (long long)number, firn_term_plain(to));
+    for (size_t i = 0; i < printer->n; i++) {
+        const char *name = firn_text_safe(printer->scratch, printer->columns[i].name);
+        fprintf(to, " %s%s%s", firn_term_bold(to), name, firn_term_plain(to));
+        spaces(to, width - firn_utf8_width(name) + 1);
+        fprintf(to, "│ %s\n", shown(printer, i, cells[i]));
+    }
+    firn_arena_reset(printer->scratch);
+}
+
+/* Measure what was kept, print the header and the kept rows. What no terminal of this width can show as a table is shown row by
+ * row. */
 static void start_table(firn_printer *printer)
 {
     if (printer->started) {
@@ -256,10 +277,16 @@ static void start_table(firn_printer *printer)
         }
         firn_arena_reset(printer->scratch);
     }
-    narrow(printer);
-    table_header(printer);
+    printer->options.expanded = !narrow(printer);
+    if (!printer->options.expanded) {
+        table_header(printer);
+    }
     for (size_t r = 0; r < printer->sample.len; r++) {
-        print_table_row(printer, printer->sample.items[r]);
+        if (printer->options.expanded) {
+            expanded_row(printer, printer->sample.items[r], (int64_t)r + 1);
+        } else {
+            print_table_row(printer, printer->sample.items[r]);
+        }
     }
 }
 
@@ -274,26 +301,6 @@ static void keep_row(firn_printer *printer, const char *const *cells)
         firn_arena_used_bytes(printer->arena) > SAMPLE_BYTES) {
         start_table(printer);
     }
-}
-
-/* "── row 1 ──" and one line per column. */
-static void expanded_row(firn_printer *printer, const char *const *cells)
-{
-    FILE *to = printer->options.to;
-    size_t width = 0;
-    for (size_t i = 0; i < printer->n; i++) {
-        size_t own = firn_utf8_width(firn_text_safe(printer->scratch, printer->columns[i].name));
-        width = own > width ? own : width;
-    }
-    fprintf(to, "%s── row %lld ──%s\n", firn_term_dim(to), (long long)printer->rows + 1,
-            firn_term_plain(to));
-    for (size_t i = 0; i < printer->n; i++) {
-        const char *name = firn_text_safe(printer->scratch, printer->columns[i].name);
-        fprintf(to, " %s%s%s", firn_term_bold(to), name, firn_term_plain(to));
-        spaces(to, width - firn_utf8_width(name) + 1);
-        fprintf(to, "│ %s\n", shown(printer, i, cells[i]));
-    }
-    firn_arena_reset(printer->scratch);
 }
 
 /* ---- any of them --------------------------------------------------------------------------------------- */
@@ -311,7 +318,7 @@ firn_rc firn_printer_row(firn_printer *printer, const char *const *cells, const 
     case FIRN_FORMAT_JSON: json_row(printer, cells, json); break;
     case FIRN_FORMAT_TABLE:
         if (printer->options.expanded) {
-            expanded_row(printer, cells);
+            expanded_row(printer, cells, printer->rows + 1);
         } else if (printer->started) {
             print_table_row(printer, cells);
         } else {

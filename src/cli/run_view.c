@@ -84,11 +84,27 @@ static void note_running(run_view *view, const firn_pipeline_event *event)
 
 /* ---- lines ----------------------------------------------------------------------------------------------- */
 
-/* "  name    detail    0.02 s": what does not fit its column pushes the rest to the right. */
+/* Columns for details: fewer on a narrow terminal. */
+static size_t detail_columns(void)
+{
+    enum { OTHERS = NAME_COLUMNS + 4 + 9, LEAST = 20 };
+    int columns = firn_term_columns(stdout);
+    if (columns == 0 || columns >= OTHERS + DETAIL_COLUMNS) {
+        return DETAIL_COLUMNS;
+    }
+    return columns >= OTHERS + LEAST ? (size_t)columns - OTHERS : LEAST;
+}
+
+/* "  name    detail    0.02 s": cut to fit a terminal; elsewhere what does not fit pushes the rest to the right. */
 static void print_line(const char *name, const char *colour, const char *detail, int64_t us)
 {
+    FIRN_AUTO_ARENA firn_arena *arena = firn_arena_new();
+    size_t room = detail_columns();
+    if (firn_term_is(stdout)) {
+        detail = firn_text_cut(arena, detail, room);
+    }
     size_t width = firn_utf8_width(detail);
-    int pad = width < DETAIL_COLUMNS ? (int)(DETAIL_COLUMNS - width) : 0;
+    int pad = width < room ? (int)(room - width) : 0;
     printf("  %-*s  %s%s%s%*s %6.2f s\n", NAME_COLUMNS, name, colour, detail,
            colour[0] != '\0' ? firn_term_plain(stdout) : "", pad, "", (double)us / 1e6);
 }
@@ -127,10 +143,10 @@ static void print_check(const run_view *view, const firn_run_check *check)
 
 static void print_published(const firn_pipeline_event *event)
 {
-    enum { COLUMNS = NAME_COLUMNS + 2 + DETAIL_COLUMNS };
+    size_t room = NAME_COLUMNS + 2 + detail_columns();
     size_t width = firn_utf8_width(event->text);
     printf("  %s%s%s%*s %6.2f s\n", firn_term_green(stdout), event->text, firn_term_plain(stdout),
-           width < COLUMNS ? (int)(COLUMNS - width) : 0, "", (double)event->duration_us / 1e6);
+           width < room ? (int)(room - width) : 0, "", (double)event->duration_us / 1e6);
 }
 
 static void print_event(run_view *view, const firn_pipeline_event *event)
