@@ -288,6 +288,39 @@ static void writers_lose_nothing(void **state)
     run_writers(*state, "'format-version' = '3', 'write.update.mode' = 'merge-on-read'");
 }
 
+static void *overwrite_rounds(void *ctx)
+{
+    writer *w = ctx;
+    firn_session *session = NULL;
+    w->rc = firn_session_new(w->f->engine, NULL, &session, &w->err);
+    for (int i = 0; i < ROUNDS && w->rc == FIRN_OK; i++) {
+        char sql[128];
+        snprintf(sql, sizeof(sql), "INSERT INTO t VALUES (%d)", i);
+        w->rc = firn_session_exec(
+            session, w->number == 0 ? sql : "INSERT OVERWRITE t SELECT * FROM t", NULL, &w->err);
+    }
+    firn_session_free(session);
+    return NULL;
+}
+
+/* Rows that come while INSERT OVERWRITE copies a table onto itself are in the copy, too. */
+static void overwriting_itself_loses_nothing(void **state)
+{
+    lake_fixture *f = *state;
+    pthread_t threads[2];
+    writer writers[2];
+    lake_exec(f, "CREATE TABLE t (id bigint)");
+    for (int i = 0; i < 2; i++) {
+        writers[i] = (writer){.f = f, .number = i};
+        assert_int_equal(pthread_create(&threads[i], NULL, overwrite_rounds, &writers[i]), 0);
+    }
+    for (int i = 0; i < 2; i++) {
+        pthread_join(threads[i], NULL);
+        lake_check(writers[i].rc, &writers[i].err, "writer");
+    }
+    lake_expect(f, "SELECT count(*), count(DISTINCT id) FROM t", "6|6");
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, lake_setup, lake_teardown)
 
 int main(void)
@@ -303,6 +336,7 @@ int main(void)
         T(writing_goes_to_the_sessions_branch),
         T(any_operation_may_fail),
         T(writers_lose_nothing),
+        T(overwriting_itself_loses_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
