@@ -1,6 +1,8 @@
 /* firn demo: from nothing to a filled lake; again on it; refusals. */
 #include "cli_testing.h"
 
+#include <pty.h>
+
 static void the_demo_runs_and_runs_again(void **state)
 {
     testing *t = *state;
@@ -48,12 +50,50 @@ static void it_fills_nobody_elses_folder(void **state)
     assert_false(firn_path_exists("demo-lake"));
 }
 
+/* On a terminal running tasks show below the finished ones, and are gone in the end. */
+static void a_terminal_shows_what_runs(void **state)
+{
+    testing *t = *state;
+    int fd = -1;
+    int status = 0;
+    const struct winsize size = {.ws_row = 24, .ws_col = 70};
+    FIRN_AUTO_BUF firn_buf screen = {0};
+    fflush(NULL);
+    pid_t child = forkpty(&fd, NULL, NULL, &size);
+    if (child == 0) {
+        const char *argv[] = {"firn", "demo", NULL};
+        setenv("TERM", "xterm", 1);
+        exit(firn_cli_main(2, (char **)argv));
+    }
+    char some[4096];
+    for (ssize_t n = 0; (n = read(fd, some, sizeof(some))) > 0;) {
+        firn_buf_append(&screen, some, (size_t)n);
+    }
+    close(fd);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    const char *text = firn_arena_strdup(t->arena, firn_buf_cstr(&screen));
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+        fail_msg("the demo ended with %d: %s", status, text);
+    }
+    assert_has(text, "  ingest_to_bronze        running  0.");
+    assert_has(text, "\x1b[A\x1b[2K");
+    const char *end = strstr(text, "published run r-");
+    assert_non_null(end);
+    assert_null(strstr(end, "running"));
+    /* the lines that stay fit the terminal */
+    size_t n = 0;
+    char **lines = firn_str_split(t->arena, strstr(text, "  ingest_to_bronze "), '\r', &n);
+    assert_true(firn_utf8_width(lines[0]) <= 70);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_demo_runs_and_runs_again, testing_setup,
                                         testing_teardown),
         cmocka_unit_test_setup_teardown(it_fills_nobody_elses_folder, testing_setup,
+                                        testing_teardown),
+        cmocka_unit_test_setup_teardown(a_terminal_shows_what_runs, testing_setup,
                                         testing_teardown),
     };
     return cmocka_run_group_tests_name("cli/demo", tests, NULL, NULL);

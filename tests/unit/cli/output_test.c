@@ -3,6 +3,8 @@
 
 #include "output.h"
 
+#include <pty.h>
+
 static const firn_column COLUMNS[] = {
     {"name", FIRN_COLUMN_TEXT}, {"n", FIRN_COLUMN_INTEGER}, {"amount", FIRN_COLUMN_DECIMAL}};
 
@@ -144,6 +146,56 @@ static void digits_are_grouped(void **state)
     }
 }
 
+/* What a terminal of so many columns gets (pseudo-terminals write "\r\n"). */
+static const char *on_terminal(testing *t, unsigned short columns, const row *rows, size_t n)
+{
+    int ends[2];
+    const struct winsize size = {.ws_row = 24, .ws_col = columns};
+    assert_int_equal(openpty(&ends[0], &ends[1], NULL, NULL, &size), 0);
+    FILE *to = fdopen(ends[1], "w");
+    const firn_printer_options options = {.to = to};
+    firn_printer *printer = firn_printer_new(&options, COLUMNS, 3);
+    for (size_t i = 0; i < n; i++) {
+        assert_int_equal(firn_printer_row(printer, rows[i], NULL, NULL), FIRN_OK);
+    }
+    assert_int_equal(firn_printer_end(printer, NULL), FIRN_OK);
+    firn_printer_free(printer);
+    char text[4096];
+    ssize_t len = read(ends[0], text, sizeof(text) - 1);
+    assert_true(len > 0);
+    text[len] = '\0';
+    fclose(to);
+    close(ends[0]);
+    return firn_str_replace(t->arena, text, "\r\n", "\n");
+}
+
+static void tables_fit_the_terminal(void **state)
+{
+    static const row ROWS[] = {{"a text of some length", "7", "1204551.90"}, {NULL, "8", "2.00"}};
+    assert_string_equal(on_terminal(*state, 34, ROWS, 2), " name          │ n │       amount\n"
+                                                          "───────────────┼───┼──────────────\n"
+                                                          " a text of so… │ 7 │ 1,204,551.90\n"
+                                                          " null          │ 8 │         2.00\n");
+    /* too narrow for any table: row by row, nothing cut */
+    assert_string_equal(on_terminal(*state, 20, ROWS, 1),
+                        "── row 1 ──\n name   │ a text of some length\n n      │ 7\n"
+                        " amount │ 1,204,551.90\n");
+}
+
+static void colours_are_for_terminals_that_want_them(void **state)
+{
+    static const row ROWS[] = {{NULL, "1", "2"}};
+    setenv("TERM", "xterm", 1);
+    unsetenv("NO_COLOR");
+    assert_has(on_terminal(*state, 80, ROWS, 1), " \x1b[1mname\x1b[0m │");
+    assert_null(strchr(printed(*state, (firn_printer_options){0}, ROWS, 1), '\x1b'));
+    setenv("NO_COLOR", "1", 1);
+    assert_null(strchr(on_terminal(*state, 80, ROWS, 1), '\x1b'));
+    unsetenv("NO_COLOR");
+    setenv("TERM", "dumb", 1);
+    assert_null(strchr(on_terminal(*state, 80, ROWS, 1), '\x1b'));
+}
+
 static void a_full_disk_is_an_error(void **state)
 {
     (void)state;
@@ -176,6 +228,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(json_is_one_array, testing_setup, testing_teardown),
         cmocka_unit_test_setup_teardown(texts_are_cut_by_columns, testing_setup, testing_teardown),
         cmocka_unit_test_setup_teardown(digits_are_grouped, testing_setup, testing_teardown),
+        cmocka_unit_test_setup_teardown(tables_fit_the_terminal, testing_setup, testing_teardown),
+        cmocka_unit_test_setup_teardown(colours_are_for_terminals_that_want_them, testing_setup,
+                                        testing_teardown),
         cmocka_unit_test_setup_teardown(a_full_disk_is_an_error, testing_setup, testing_teardown),
     };
     return cmocka_run_group_tests_name("cli/output", tests, NULL, NULL);
