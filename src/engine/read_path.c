@@ -71,7 +71,8 @@ static firn_rc newest_in(firn_storage *storage, firn_arena *arena, const char *f
     for (size_t i = 0; i < n; i++) {
         const char *slash = strrchr(objects[i].location, '/');
         int64_t version = version_of(slash != NULL ? slash + 1 : objects[i].location);
-        if (version >= 0 && (version == hinted || (best != hinted && version >= best))) {
+        bool better = version == hinted || ((hinted < 0 || best != hinted) && version >= best);
+        if (version >= 0 && better) {
             best = version;
             *out = objects[i].location;
         }
@@ -105,8 +106,12 @@ static firn_rc find_metadata(firn_storage *storage, firn_arena *arena, const cha
 static firn_rc named_argument(firn_session *session, firn_arena *arena, const json_t *argument,
                               firn_occurrence *occurrence, firn_err *err)
 {
-    const json_t *names = json_object_get(json_object_get(argument, "left"), "column_names");
-    const char *name = json_string_value(json_array_get(names, 0));
+    /* "name = value" is a comparison for the parser, "name => value" a value with that alias. */
+    bool comparison = firn_streq(text_of(argument, "class"), "COMPARISON");
+    const json_t *left = json_object_get(json_object_get(argument, "left"), "column_names");
+    const char *name =
+        comparison ? json_string_value(json_array_get(left, 0)) : text_of(argument, "alias");
+    json_t *value = comparison ? json_object_get(argument, "right") : (json_t *)argument;
     const char *unit = name == NULL                                      ? NULL
                        : firn_strcaseeq(name, "snapshot_from_id")        ? "VERSION"
                        : firn_strcaseeq(name, "snapshot_from_timestamp") ? "TIMESTAMP"
@@ -115,10 +120,9 @@ static firn_rc named_argument(firn_session *session, firn_arena *arena, const js
         FIRN_FAIL(
             err, FIRN_E_INVALID,
             "iceberg_scan takes a path, snapshot_from_id => ... and snapshot_from_timestamp => ...%s%s",
-            name != NULL ? ", not " : "", name != NULL ? name : "");
+            name != NULL && name[0] != '\0' ? ", not " : "", name != NULL ? name : "");
     }
-    json_t *at = firn_json_own(
-        arena, json_pack("{s:s, s:O}", "unit", unit, "expr", json_object_get(argument, "right")));
+    json_t *at = firn_json_own(arena, json_pack("{s:s, s:O}", "unit", unit, "expr", value));
     return firn_travel_resolve(session, arena, at, occurrence, err);
 }
 

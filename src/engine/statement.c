@@ -287,7 +287,12 @@ static firn_statement_fn with_handler(const firn_parser *parser)
         if (firn_at_word(&here, "select") || firn_at_word(&here, "from")) {
             return firn_exec_select;
         }
-        for (size_t k = 0; k < sizeof(changing) / sizeof(changing[0]); k++) {
+        /* WITH update AS (...) names a query; no changing statement goes on like that. */
+        here.at = i + 1;
+        bool is_name =
+            i + 1 < parser->end && (firn_at_word(&here, "as") || firn_at_words(&here, "("));
+        here.at = i;
+        for (size_t k = 0; !is_name && k < sizeof(changing) / sizeof(changing[0]); k++) {
             if (firn_at_word(&here, changing[k])) {
                 return refuse_with_dml;
             }

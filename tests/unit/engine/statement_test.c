@@ -62,6 +62,8 @@ static void leading_words_choose_the_handler(void **state)
         {"FROM t", firn_exec_select},
         {"with a as (delete from x) select 1", firn_exec_select},
         {"with a as (select 1) from a", firn_exec_select},
+        {"with update as (select 1), merge(n) as (select 2) select * from update",
+         firn_exec_select},
         {"explain select 1", firn_exec_explain},
         {"describe t", firn_exec_show},
         {"show tables", firn_exec_show},
