@@ -26,6 +26,8 @@ typedef struct run_view {
     running_task running[RUNNING_MAX];
     size_t n_running;
     size_t n_drawn; /* lines of the live region on the screen */
+    firn_buf
+        checks; /* lines about checks, which come before the end of their task and are shown below it */
 } run_view;
 
 /* ---- the live region ----------------------------------------------------------------------------------- */
@@ -129,16 +131,17 @@ static void print_task(const firn_pipeline_event *event)
 }
 
 /* Failed checks always, what only warned with -v. */
-static void print_check(const run_view *view, const firn_run_check *check)
+static void note_check(run_view *view, const firn_run_check *check)
 {
     bool warned = firn_streq(check->status, "warned");
     if (firn_streq(check->status, "passed") || (warned && !view->cli->verbose)) {
         return;
     }
     FIRN_AUTO_ARENA firn_arena *arena = firn_arena_new();
-    printf("    %s%s%s  %s: %s\n", warned ? firn_term_yellow(stdout) : firn_term_red(stdout),
-           check->status, firn_term_plain(stdout), check->name,
-           firn_text_safe(arena, check->detail != NULL ? check->detail : ""));
+    firn_buf_printf(&view->checks, "  %-*s  %s%s%s  %s: %s\n", NAME_COLUMNS, "",
+                    warned ? firn_term_yellow(stdout) : firn_term_red(stdout), check->status,
+                    firn_term_plain(stdout), check->name,
+                    firn_text_safe(arena, check->detail != NULL ? check->detail : ""));
 }
 
 static void print_published(const firn_pipeline_event *event)
@@ -155,8 +158,12 @@ static void print_event(run_view *view, const firn_pipeline_event *event)
     case FIRN_EVENT_TASK_START:
     case FIRN_EVENT_TASK_PROGRESS: break;
     case FIRN_EVENT_TASK_RETRY:
-    case FIRN_EVENT_TASK_END: print_task(event); break;
-    case FIRN_EVENT_CHECK: print_check(view, event->check); break;
+    case FIRN_EVENT_TASK_END:
+        print_task(event);
+        fputs(firn_buf_cstr(&view->checks), stdout);
+        firn_buf_clear(&view->checks);
+        break;
+    case FIRN_EVENT_CHECK: note_check(view, event->check); break;
     case FIRN_EVENT_PUBLISHED: print_published(event); break;
     case FIRN_EVENT_FAILED:
         printf("  %s%s%s\n", firn_term_yellow(stdout), event->text, firn_term_plain(stdout));
@@ -233,5 +240,6 @@ firn_rc firn_run_view(firn_cli *cli, const firn_pipeline *pipeline, firn_pipelin
     options->ctx = &view;
     firn_rc rc = firn_pipeline_run(engine, cli->arena, pipeline, options, out, err);
     erase(&view);
+    firn_buf_deinit(&view.checks);
     return rc;
 }
