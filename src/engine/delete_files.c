@@ -204,7 +204,7 @@ static firn_rc write_vectors(delete_job *job, const firn_tasks *tasks, firn_err 
     for (size_t i = first; i < job->written->files.len; i++) {
         job->written->files.items[i].file_size_bytes = (int64_t)puffin.len;
     }
-    return firn_storage_put(job->storage, location, firn_buf_bytes(&puffin), err);
+    return firn_storage_put_if_absent(job->storage, location, firn_buf_bytes(&puffin), err);
 }
 
 /* ---- both -------------------------------------------------------------------------------------------- */

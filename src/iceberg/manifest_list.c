@@ -481,5 +481,5 @@ firn_rc firn_manifest_list_write(firn_storage *storage, firn_arena *arena,
         FIRN_TRY(firn_avro_writer_record_end(writer, err));
     }
     FIRN_TRY(firn_avro_writer_finish(writer, err));
-    return firn_storage_put(storage, options->location, firn_buf_bytes(&out), err);
+    return firn_storage_put_if_absent(storage, options->location, firn_buf_bytes(&out), err);
 }

@@ -383,7 +383,8 @@ firn_rc firn_manifest_writer_finish(firn_manifest_writer *w, firn_storage *stora
     if (!w->started)
         FIRN_TRY(start(w, err));
     FIRN_TRY(firn_avro_writer_finish(w->avro, err));
-    FIRN_TRY(firn_storage_put(storage, w->options.location, firn_buf_bytes(&w->out), err));
+    FIRN_TRY(
+        firn_storage_put_if_absent(storage, w->options.location, firn_buf_bytes(&w->out), err));
     *out = (firn_manifest_file){
         .path = w->options.location,
         .length_bytes = (int64_t)w->out.len,

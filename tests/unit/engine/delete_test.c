@@ -199,6 +199,35 @@ static void mistakes_are_told(void **state)
 
 #define T(name) cmocka_unit_test_setup_teardown(name, lake_setup, lake_teardown)
 
+/* The file of deletion vectors is a new one: what cannot be made durable is a known failure, and goes. */
+static void a_failing_write_of_vectors_is_known(void **state)
+{
+    lake_fixture *f = *state;
+    lake_exec(f,
+              "CREATE TABLE t (a int) TBLPROPERTIES ('format-version' = '3',"
+              " 'write.delete.mode' = 'merge-on-read'); INSERT INTO t SELECT range FROM range(9)");
+    firn_rc rc = FIRN_E_IO;
+    int of_vectors = 0;
+    for (int n = 1; rc != FIRN_OK; n++) {
+        firn_err err = {0};
+        assert_true(n < 100);
+        setenv("FIRN_FAULT_FAIL", firn_arena_printf(f->arena, "%d", n), 1);
+        firn_fault_reload();
+        rc = firn_session_exec(f->session, "DELETE FROM t WHERE a = 4", NULL, &err);
+        unsetenv("FIRN_FAULT_FAIL");
+        firn_fault_reload();
+        if (rc != FIRN_OK) {
+            of_vectors += strstr(err.message, "puffin") != NULL;
+            if (strstr(err.message, "was replaced") != NULL) {
+                fail_msg("nothing was replaced: %s", err.message);
+            }
+        }
+        lake_reopen(f);
+    }
+    assert_true(of_vectors > 0);
+    lake_expect(f, "SELECT count(*) FROM t", "8");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -209,6 +238,7 @@ int main(void)
         T(position_deletes_mark_rows),
         T(a_file_has_one_deletion_vector),
         T(vectors_take_in_older_position_deletes),
+        T(a_failing_write_of_vectors_is_known),
         T(mistakes_are_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -371,6 +371,41 @@ static void test_cache(void **state)
     firn_manifest_cache_free(cache);
 }
 
+/* Files are new: whatever fails, it is known to have failed, and nothing is left of it. */
+static void test_failing_writes(void **state)
+{
+    (void)state;
+    firn_storage *durable = firn_storage_new(NULL);
+    const firn_metadata *t = new_table(2, NULL, NULL);
+    const char *location = firn_arena_printf(arena, "%s/metadata/new.avro", t->location);
+    firn_manifest_file manifest = write_manifest(t, false, NULL, 0), written;
+    firn_manifest_writer_options options = {
+        .metadata = t, .spec = t->spec, .snapshot_id = 77, .location = location};
+    firn_manifest_list_options list = {
+        .metadata = t, .location = location, .snapshot_id = 77, .parent_snapshot_id = -1};
+    for (int lists = 0; lists <= 1; lists++) {
+        firn_rc rc = FIRN_E_IO;
+        int failed = 0;
+        for (int n = 1; rc != FIRN_OK; n++, failed += rc != FIRN_OK) {
+            int64_t next_row_id, size;
+            firn_manifest_writer *writer = firn_manifest_writer_new(arena, &options);
+            setenv("FIRN_FAULT_FAIL", firn_arena_printf(arena, "%d", n), 1);
+            firn_fault_reload();
+            rc = lists ? firn_manifest_list_write(durable, arena, &list, &manifest, 1, &next_row_id,
+                                                  NULL)
+                       : firn_manifest_writer_finish(writer, durable, &written, NULL);
+            unsetenv("FIRN_FAULT_FAIL");
+            firn_fault_reload();
+            assert_true(rc == FIRN_OK || rc == FIRN_E_IO);
+            assert_int_equal(firn_storage_size(durable, location, &size, NULL),
+                             rc == FIRN_OK ? FIRN_OK : FIRN_E_NOT_FOUND);
+        }
+        assert_true(failed >= 6); /* to put, create, write, fsync, rename, fsync the folder */
+        MUST(firn_storage_delete(durable, location, &err));
+    }
+    firn_storage_free(durable);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -379,6 +414,7 @@ int main(void)
         TEST(test_inheritance),     TEST(test_codec_property),
         TEST(test_list_round_trip), TEST(test_inline_list),
         TEST(test_damaged),         TEST(test_cache),
+        TEST(test_failing_writes),
     };
     return cmocka_run_group_tests_name("manifest", tests, NULL, NULL);
 }
