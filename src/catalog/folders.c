@@ -22,27 +22,6 @@ static const char *as_folder(firn_arena *arena, const char *location)
     return firn_location_join(arena, location, "");
 }
 
-/* The folder itself or one above it. */
-static firn_rc owner_at_or_above(firn_db *db, firn_arena *arena, const char *folder,
-                                 firn_db_rows *rows, firn_err *err)
-{
-    char *at = firn_arena_strdup(arena, folder);
-    for (size_t len = strlen(at); len > 1; len--) {
-        if (at[len - 1] != '/') {
-            continue;
-        }
-        at[len] = '\0';
-        firn_db_value param = firn_db_str(at);
-        FIRN_TRY(firn_db_query(db, arena,
-                               "SELECT location, content_id FROM folders WHERE location = $1",
-                               &param, 1, rows, err));
-        if (rows->n_rows > 0) {
-            return FIRN_OK;
-        }
-    }
-    return FIRN_OK;
-}
-
 static firn_rc owners_below(firn_db *db, firn_arena *arena, const char *folder, firn_db_rows *rows,
                             firn_err *err)
 {
@@ -85,13 +64,32 @@ static firn_rc refuse_living(firn_db *db, firn_arena *arena, const firn_db_rows 
     return FIRN_OK;
 }
 
+/* The folder itself and all above it: an owner that is dead does not stand for a living one further up. */
+static firn_rc refuse_living_above(firn_db *db, firn_arena *arena, const char *folder,
+                                   const char *location, const char *content_id, firn_err *err)
+{
+    char *at = firn_arena_strdup(arena, folder);
+    for (size_t len = strlen(at); len > 1; len--) {
+        if (at[len - 1] != '/') {
+            continue;
+        }
+        at[len] = '\0';
+        firn_db_value param = firn_db_str(at);
+        firn_db_rows owners;
+        FIRN_TRY(firn_db_query(db, arena,
+                               "SELECT location, content_id FROM folders WHERE location = $1",
+                               &param, 1, &owners, err));
+        FIRN_TRY(refuse_living(db, arena, &owners, location, content_id, err));
+    }
+    return FIRN_OK;
+}
+
 firn_rc firn_folder_claim(firn_db *db, const char *location, const char *content_id, firn_err *err)
 {
     FIRN_AUTO_ARENA firn_arena *arena = firn_arena_new();
     const char *folder = as_folder(arena, location);
     firn_db_rows owners;
-    FIRN_TRY(owner_at_or_above(db, arena, folder, &owners, err));
-    FIRN_TRY(refuse_living(db, arena, &owners, location, content_id, err));
+    FIRN_TRY(refuse_living_above(db, arena, folder, location, content_id, err));
     FIRN_TRY(owners_below(db, arena, folder, &owners, err));
     FIRN_TRY(refuse_living(db, arena, &owners, location, content_id, err));
     firn_db_value params[] = {firn_db_str(folder), firn_db_str(content_id)};

@@ -171,6 +171,29 @@ static void a_location_inside_another_tables_folder_is_refused(void **state)
     assert_int_equal(warehouse_files(f), 2);
 }
 
+/* The folder of a dropped table hides nothing of who owns what is around it. */
+static void a_dropped_tables_folder_does_not_hide_its_surroundings(void **state)
+{
+    fixture *f = *state;
+    const char *outer = firn_arena_printf(f->arena, "file://%s/w/a", f->dir);
+    const char *inner = firn_arena_printf(f->arena, "%s/b", outer);
+    firn_change change = {.kind = FIRN_CHANGE_CREATE_TABLE,
+                          .ident = id(f, "bronze", "b"),
+                          .updates = table_updates(f, inner)};
+    assert_ok(f, commit_one(f, NULL, change));
+    assert_ok(f, commit_one(f, NULL, drop_change(f, "bronze", "b")));
+    change.ident = id(f, "bronze", "a");
+    change.updates = table_updates(f, outer);
+    assert_ok(f, commit_one(f, NULL, change));
+    change.ident = id(f, "bronze", "c");
+    change.updates = table_updates(f, inner);
+    assert_fails(f, commit_one(f, NULL, change), FIRN_E_EXISTS, "the folder of bronze.a on main");
+    change.updates = table_updates(f, firn_arena_printf(f->arena, "%s/c", inner));
+    assert_fails(f, commit_one(f, NULL, change), FIRN_E_EXISTS, "the folder of bronze.a on main");
+    assert_ok(f, commit_one(f, NULL, drop_change(f, "bronze", "a")));
+    assert_ok(f, commit_one(f, NULL, change));
+}
+
 static void names_cannot_leave_the_warehouse(void **state)
 {
     fixture *f = *state;
@@ -297,6 +320,7 @@ int main(void)
         BRONZE(a_dropped_table_can_be_registered_again),
         BRONZE(two_tables_never_share_a_folder),
         BRONZE(a_location_inside_another_tables_folder_is_refused),
+        BRONZE(a_dropped_tables_folder_does_not_hide_its_surroundings),
         BRONZE(names_cannot_leave_the_warehouse),
         BRONZE(a_view_is_made_replaced_renamed_and_dropped),
         BRONZE(views_can_require_what_they_replace),
