@@ -88,6 +88,17 @@ static const char *skipped(firn_arena *arena, const firn_read_table *table)
                              firn_buf_cstr(&why));
 }
 
+/* Behind "366 files, 1 read": what became of the others. */
+static const char *fates(firn_arena *arena, const firn_read_table *table)
+{
+    const char *left_out = skipped(arena, table);
+    if (!table->from_metadata) {
+        return left_out;
+    }
+    return firn_arena_printf(arena, "%s  (%s answered from metadata)", left_out,
+                             firn_format_count(arena, table->stats.files_read));
+}
+
 static void put_table(explain *e, const firn_read_table *table)
 {
     firn_arena *arena = e->arena;
@@ -105,8 +116,8 @@ static void put_table(explain *e, const firn_read_table *table)
                     arena, " %s @ %.4s..  %s file%s, %s read%s  manifests %" PRId64 " of %" PRId64,
                     name, id, firn_format_count(arena, stats->files), stats->files == 1 ? "" : "s",
                     table->from_metadata ? "0" : firn_format_count(arena, stats->files_read),
-                    table->from_metadata ? "  (answered from metadata)" : skipped(arena, table),
-                    stats->manifests - stats->manifests_skipped, stats->manifests));
+                    fates(arena, table), stats->manifests - stats->manifests_skipped,
+                    stats->manifests));
     if (table->filter[0] != '\0') {
         put_line(e, firn_arena_printf(arena, "   pruned by  %s", table->filter));
     }

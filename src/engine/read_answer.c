@@ -342,6 +342,8 @@ firn_rc firn_read_answer(firn_session *session, firn_arena *arena, firn_tree *tr
     firn_read_table *report = firn_vec_push_zero(arena, &out->tables);
     *report = (firn_read_table){
         .ident = q->table->ident,
+        .metadata = q->table->table.metadata,
+        .expr = filtered ? scan->filter : NULL,
         .ref = q->table->ref,
         .snapshot_id = q->table->snapshot != NULL ? q->table->snapshot->snapshot_id : -1,
         .stats = stats,
