@@ -24,7 +24,7 @@ static const variant variants[] = {
     {"sorted v2", "PARTITIONED BY (grp) ORDERED BY (name, id DESC)", "'format-version' = '2'"},
 };
 
-enum { STEPS = 25, IDS = 60 };
+enum { STEPS = 16, IDS = 60 };
 
 static const char COLUMNS[] =
     "(id BIGINT, name VARCHAR, grp INTEGER, ts TIMESTAMP, amount DECIMAL(12, 2), tags VARCHAR[], "
