@@ -2,11 +2,9 @@
  * the old tables or the new ones, and the next run settles what was left, with files and all.
  */
 #include "../unit/pipeline/fixture.h"
+#include "harness.h"
 
 #include "base/log.h"
-
-#include <signal.h>
-#include <sys/wait.h>
 
 /* A child runs the pipeline and dies at the given passage of a point; what it left is then settled. */
 static int run_and_die(lake_fixture *f, const char *yaml, const char *point)
@@ -102,6 +100,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         PIPELINE_TEST(a_run_that_dies_anywhere_is_settled_by_the_next),
     };
+    use_fast_scratch();
     firn_log_set_level(FIRN_LOG_ERROR); /* each settled run is told as a warning */
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
