@@ -9,7 +9,7 @@
 typedef struct lake_status {
     const char *name, *root, *head; /* head: commit id of the ref */
     size_t tables, views, branches, tags;
-    size_t commits;    /* on the ref */
+    size_t commits;    /* on the ref, up to COMMITS_COUNTED_MAX */
     size_t unreadable; /* tables */
     const char *first_error;
     int64_t rows, files, bytes; /* of the current snapshots */
@@ -17,7 +17,7 @@ typedef struct lake_status {
     size_t n_crowded;
 } lake_status;
 
-enum { SMALL_FILE_BYTES = 8 << 20, MANY_FILES = 100 };
+enum { SMALL_FILE_BYTES = 8 << 20, MANY_FILES = 100, COMMITS_COUNTED_MAX = 10000 };
 
 static int64_t summary_number(const firn_snapshot *snapshot, const char *key)
 {
@@ -81,7 +81,7 @@ static firn_rc look_at_refs(firn_cli *cli, firn_catalog *catalog, lake_status *s
         status->tags += refs[i].is_tag;
         status->branches += !refs[i].is_tag;
     }
-    FIRN_TRY(firn_catalog_log(catalog, cli->arena, firn_cli_ref(cli), SIZE_MAX, &commits,
+    FIRN_TRY(firn_catalog_log(catalog, cli->arena, firn_cli_ref(cli), COMMITS_COUNTED_MAX, &commits,
                               &status->commits, err));
     status->head = status->commits > 0 ? commits[0].id : "";
     return FIRN_OK;
@@ -125,10 +125,11 @@ static void print_lines(const firn_cli *cli, const lake_status *status, const ch
     printf(" lake %s%s%s   %s @ %.10s   %s%s%s   %s\n", bold, status->name, plain,
            firn_cli_ref(cli), status->head, colour, status->unreadable > 0 ? "damaged" : "healthy",
            plain, status->root);
-    printf(" %-12s sqlite, %zu table%s, %zu view%s, %zu branch%s, %zu tag%s, %zu commit%s\n",
+    printf(" %-12s sqlite, %zu table%s, %zu view%s, %zu branch%s, %zu tag%s, %s%s commit%s\n",
            "catalog", status->tables, plural(status->tables), status->views, plural(status->views),
            status->branches, status->branches == 1 ? "" : "es", status->tags, plural(status->tags),
-           status->commits, plural(status->commits));
+           firn_format_count(arena, (int64_t)status->commits),
+           status->commits == COMMITS_COUNTED_MAX ? "+" : "", plural(status->commits));
     printf(" %-12s posix, %s in %s files, %s rows\n", "warehouse",
            firn_format_bytes(arena, status->bytes), firn_format_count(arena, status->files),
            firn_format_count(arena, status->rows));
