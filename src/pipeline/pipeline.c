@@ -67,27 +67,46 @@ firn_rc firn_pipeline_find(firn_lake *lake, firn_arena *arena, const char *name,
 
 /* ---- plan ----------------------------------------------------------------------------------------------- */
 
+typedef struct name_list {
+    FIRN_VEC(const char *) list;
+} name_list;
+
+static void add_name(firn_arena *arena, name_list *names, const char *name)
+{
+    for (size_t i = 0; i < names->list.len; i++) {
+        if (firn_streq(names->list.items[i], name)) {
+            return;
+        }
+    }
+    firn_vec_push(arena, &names->list, name);
+}
+
 static void describe_task(firn_arena *arena, const firn_pipeline *pipeline, const firn_graph *graph,
                           size_t i, firn_pipeline_task *out)
 {
     const firn_task *task = &pipeline->tasks[i];
-    FIRN_VEC(const char *) after = {0};
-    FIRN_VEC(const char *) writes = {0};
+    name_list after = {0};
+    name_list writes = {0};
     for (size_t k = 0; k < graph->n; k++) {
         if (graph->edges[i * graph->n + k]) {
-            firn_vec_push(arena, &after, pipeline->tasks[k].name);
+            add_name(arena, &after, pipeline->tasks[k].name);
         }
     }
     for (size_t m = 0; m < task->n_models; m++) {
-        firn_vec_push(arena, &writes, task->models[m].table);
+        add_name(arena, &writes, task->models[m].table);
+    }
+    for (size_t c = 0; c < task->n_checks; c++) {
+        if (task->checks[c].quarantine != NULL) {
+            add_name(arena, &writes, task->checks[c].quarantine);
+        }
     }
     *out = (firn_pipeline_task){.name = task->name,
                                 .type = firn_task_type_name(task->type),
                                 .description = task->description != NULL ? task->description : "",
-                                .after = after.items,
-                                .n_after = after.len,
-                                .writes = writes.items,
-                                .n_writes = writes.len};
+                                .after = after.list.items,
+                                .n_after = after.list.len,
+                                .writes = writes.list.items,
+                                .n_writes = writes.list.len};
 }
 
 /* The parameters that SQL may name outside a run. */

@@ -99,6 +99,31 @@ static void parameters_are_filled_in_before_the_sql_is_read(void **state)
         "a:; b: a");
 }
 
+static void a_plan_tells_what_each_task_writes(void **state)
+{
+    lake_fixture *f = *state;
+    firn_err err = {0};
+    firn_pipeline_task *tasks = NULL;
+    size_t n = 0;
+    const firn_pipeline *pipeline = pipeline_of(
+        f, "p",
+        "tasks:\n"
+        "  - name: t\n"
+        "    type: sql\n"
+        "    models: [{table: s.a, sql: select 1 as k}, {table: s.b, sql: select 2 as k}]\n"
+        "  - name: c\n"
+        "    type: check\n"
+        "    checks:\n"
+        "      - {table: s.a, not_null: [k], quarantine: s.bad}\n"
+        "      - {table: s.b, not_null: [k], quarantine: s.bad}\n");
+    lake_check(firn_pipeline_plan(f->engine, f->arena, pipeline, &tasks, &n, &err), &err, "plan");
+    assert_int_equal(tasks[0].n_writes, 2);
+    assert_string_equal(tasks[0].writes[1], "s.b");
+    assert_int_equal(tasks[1].n_writes, 1);
+    assert_string_equal(tasks[1].writes[0], "s.bad");
+    assert_string_equal(tasks[1].type, "check");
+}
+
 static firn_rc plan_rc(lake_fixture *f, const char *yaml)
 {
     firn_pipeline_task *tasks = NULL;
@@ -154,6 +179,7 @@ int main(void)
         PIPELINE_TEST(after_adds_and_after_only_replaces),
         PIPELINE_TEST(two_writers_of_a_table_keep_their_order),
         PIPELINE_TEST(parameters_are_filled_in_before_the_sql_is_read),
+        PIPELINE_TEST(a_plan_tells_what_each_task_writes),
         PIPELINE_TEST(a_cycle_is_named),
         PIPELINE_TEST(a_task_that_waits_for_itself_is_a_cycle),
         PIPELINE_TEST(sql_that_does_not_parse_is_told_with_its_file),
