@@ -114,20 +114,50 @@ firn_rc firn_deltas_check(firn_db *db, firn_arena *arena, const firn_point *bran
     return FIRN_OK;
 }
 
+static firn_rc check_namespace(firn_db *db, firn_arena *arena, const firn_point *branch,
+                               const firn_delta *delta, firn_err *err)
+{
+    bool is_namespace = delta->name[0] == '\0';
+    const char *needed = is_namespace ? firn_ns_parent(arena, delta->ns) : delta->ns;
+    firn_stored *there = NULL;
+    if (!needed[0]) {
+        return FIRN_OK;
+    }
+    FIRN_TRY(firn_store_get(db, arena, branch, needed, "", &there, err));
+    return there ? FIRN_OK
+                 : firn_fail_missing(db, arena, branch, FIRN_KIND_NAMESPACE, needed, "", err);
+}
+
+/* Two names of one table would be two lines of commits in one folder, each deleting as orphans what the other needs.
+ * Only content that comes under a name it did not have can bring that about. */
+static firn_rc check_only_name(firn_db *db, firn_arena *arena, const firn_point *branch,
+                               const firn_delta *delta, firn_err *err)
+{
+    firn_stored *other;
+    if (delta->now->kind == FIRN_KIND_NAMESPACE ||
+        (delta->was && firn_streq(delta->was->content_id, delta->now->content_id))) {
+        return FIRN_OK;
+    }
+    FIRN_TRY(firn_store_other_name(db, arena, branch->ref, delta, &other, err));
+    if (other) {
+        FIRN_FAIL(err, FIRN_E_EXISTS,
+                  "%s would be a second name of %s %s on %s: rename that one instead, or drop it "
+                  "first (its files stay)",
+                  firn_ident_text(arena, (firn_ident){delta->ns, delta->name}),
+                  firn_kind_text(other->kind),
+                  firn_ident_text(arena, (firn_ident){other->ns, other->name}), branch->text);
+    }
+    return FIRN_OK;
+}
+
 firn_rc firn_delta_check_structure(firn_db *db, firn_arena *arena, const firn_point *branch,
                                    const firn_delta *delta, firn_err *err)
 {
-    bool is_namespace = delta->name[0] == '\0';
     if (delta->now) {
-        const char *needed = is_namespace ? firn_ns_parent(arena, delta->ns) : delta->ns;
-        firn_stored *there = NULL;
-        if (!needed[0]) {
-            return FIRN_OK;
-        }
-        FIRN_TRY(firn_store_get(db, arena, branch, needed, "", &there, err));
-        return there ? FIRN_OK
-                     : firn_fail_missing(db, arena, branch, FIRN_KIND_NAMESPACE, needed, "", err);
+        FIRN_TRY(check_namespace(db, arena, branch, delta, err));
+        return check_only_name(db, arena, branch, delta, err);
     }
+    bool is_namespace = delta->name[0] == '\0';
     bool has_children = false;
     if (is_namespace) {
         FIRN_TRY(firn_store_has_children(db, arena, branch->ref, delta->ns, &has_children, err));

@@ -138,6 +138,11 @@ firn_rc firn_store_deltas(firn_db *db, firn_arena *arena, const char *commit_id,
 firn_rc firn_store_advance(firn_db *db, const char *branch, const firn_commit_row *row,
                            const firn_delta *deltas, size_t n, firn_err *err) FIRN_MUST_USE;
 
+/* Another key of the branch with the content that the delta brings; *out = NULL: none. */
+firn_rc firn_store_other_name(firn_db *db, firn_arena *arena, const char *branch,
+                              const firn_delta *delta, firn_stored **out,
+                              firn_err *err) FIRN_MUST_USE;
+
 /* What changed from commit `from` to commit `to`, net, by key. Quick when `from` is behind `to` in a line of first
  * parents, else by comparing whole states. */
 firn_rc firn_store_diff(firn_db *db, firn_arena *arena, const char *from, const char *to,
@@ -202,7 +207,8 @@ firn_rc firn_deltas_check(firn_db *db, firn_arena *arena, const firn_point *bran
 firn_rc firn_deltas_apply(firn_db *db, firn_arena *arena, const firn_point *branch,
                           const firn_delta *deltas, size_t n, firn_commit_row *row,
                           firn_err *err) FIRN_MUST_USE;
-/* After apply: the namespace that a key needs is there (NO_NAMESPACE), one that went was empty (NOT_EMPTY). */
+/* After apply: the namespace that a key needs is there (NO_NAMESPACE), one that went was empty (NOT_EMPTY), and a table or
+ * view has no second name on the branch (EXISTS). */
 firn_rc firn_delta_check_structure(firn_db *db, firn_arena *arena, const firn_point *branch,
                                    const firn_delta *delta, firn_err *err) FIRN_MUST_USE;
 char *firn_commit_id_new(firn_arena *arena);

@@ -3,7 +3,8 @@
  * With B the merge base, the changes B -> source are carried over to the target, except where B -> target changed the
  * same key: to the same content, then there is nothing to do; to another, then the source's appends are replayed on the
  * target (replay.c) or it is a conflict. What the outcome needs to hold together (a table's namespace, an empty namespace
- * where one goes) is checked on the merged state. All conflicts are gathered before the merge is refused.
+ * where one goes, one name per table, which both sides may have renamed) is checked on the merged state. All conflicts are
+ * gathered before the merge is refused.
  *
  * The merge is one transaction, so nothing moves meanwhile, and one commit with two parents: the source's commits stay
  * reachable through the second, which makes the next merge of the same branch start from here. Replaying writes files and
@@ -124,7 +125,7 @@ static firn_rc check_structure(merge *m, firn_err *err)
         firn_err cause = {0};
         firn_rc rc =
             firn_delta_check_structure(m->db, m->arena, &m->into, &m->taken.items[i], &cause);
-        if (rc == FIRN_E_NO_NAMESPACE || rc == FIRN_E_NOT_EMPTY) {
+        if (rc == FIRN_E_NO_NAMESPACE || rc == FIRN_E_NOT_EMPTY || rc == FIRN_E_EXISTS) {
             add_conflict(m, &m->taken.items[i], firn_arena_strdup(m->arena, cause.message));
         } else if (rc != FIRN_OK) {
             if (err) {

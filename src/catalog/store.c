@@ -243,6 +243,25 @@ firn_rc firn_store_has_children(firn_db *db, firn_arena *arena, const char *bran
     return FIRN_OK;
 }
 
+firn_rc firn_store_other_name(firn_db *db, firn_arena *arena, const char *branch,
+                              const firn_delta *delta, firn_stored **out, firn_err *err)
+{
+    firn_db_value params[] = {firn_db_str(branch), firn_db_str(delta->now->content_id),
+                              firn_db_str(delta->ns), firn_db_str(delta->name)};
+    firn_db_rows rows;
+    FIRN_TRY(firn_db_query(db, arena,
+                           "SELECT " ENTRY_COLUMNS
+                           " FROM entries WHERE ref = $1 AND content_id = $2"
+                           " AND NOT (ns = $3 AND name = $4) LIMIT 1",
+                           params, 4, &rows, err));
+    *out = NULL;
+    if (rows.n_rows > 0) {
+        *out = FIRN_NEW(arena, firn_stored);
+        **out = stored_of_row(&rows, 0);
+    }
+    return FIRN_OK;
+}
+
 /* ---- commits ---------------------------------------------------------------------------------- */
 
 firn_rc firn_store_commit_get(firn_db *db, firn_arena *arena, const char *id, firn_commit_row **out,

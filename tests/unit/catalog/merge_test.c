@@ -146,6 +146,41 @@ static void merging_twice_merges_only_what_is_new(void **state)
     assert_int_equal(snapshots(f, "main", "s", "a"), 3);
 }
 
+static firn_change rename_change(fixture *f, const char *from, const char *to)
+{
+    return (firn_change){
+        .kind = FIRN_CHANGE_RENAME_TABLE, .ident = id(f, "s", from), .to = id(f, "s", to)};
+}
+
+static void a_table_renamed_differently_on_both_sides_is_a_conflict(void **state)
+{
+    fixture *f = *state;
+    assert_ok(f, commit_one(f, "main", rename_change(f, "a", "ours")));
+    assert_ok(f, commit_one(f, "dev", rename_change(f, "a", "theirs")));
+    assert_ok(f, append(f, "dev", "s", "b"));
+    const char *before = head(f, "main");
+    firn_merge_result result;
+    assert_fails(f, merge(f, "dev", "main", &result), FIRN_E_VALIDATION,
+                 "s.theirs would be a second name of table s.ours on main");
+    assert_int_equal(result.n_conflicts, 1);
+    assert_string_equal(result.conflicts[0].ident.name, "theirs");
+    assert_string_equal(head(f, "main"), before);
+
+    /* Until they agree. */
+    assert_ok(f, commit_one(f, "dev", rename_change(f, "theirs", "ours")));
+    assert_ok(f, merge(f, "dev", "main", &result));
+    assert_int_equal(result.n_merged, 1);
+    load(f, "main", "s", "ours");
+    assert_fails(f, try_load(f, "main", "s", "theirs"), FIRN_E_NO_TABLE, "s.theirs");
+
+    /* A rename on one side is none of this, nor are two that end in exchanged names. */
+    firn_change swap[] = {rename_change(f, "ours", "x"), rename_change(f, "b", "ours"),
+                          rename_change(f, "x", "b")};
+    assert_ok(f, firn_catalog_commit(f->catalog, f->arena, "dev", swap, 3, NULL, NULL, &f->err));
+    assert_ok(f, merge(f, "dev", "main", &result));
+    assert_int_equal(result.n_merged, 2);
+}
+
 static void tags_and_commits_can_be_merged_but_not_into(void **state)
 {
     fixture *f = *state;
@@ -340,6 +375,7 @@ int main(void)
         BRANCHES(the_same_change_on_both_sides_is_none),
         BRANCHES(a_dry_run_only_tells),
         BRANCHES(merging_twice_merges_only_what_is_new),
+        BRANCHES(a_table_renamed_differently_on_both_sides_is_a_conflict),
         BRANCHES(tags_and_commits_can_be_merged_but_not_into),
         BRANCHES(a_table_needs_its_namespace_on_the_merged_side),
         BRANCHES(a_namespace_with_new_tables_does_not_go),

@@ -122,6 +122,37 @@ static void a_dropped_table_can_be_registered_again(void **state)
     assert_fails(f, commit_one(f, NULL, again), FIRN_E_NOT_FOUND, "/no/such/metadata.json");
 }
 
+/* Two names for one table would be two lines of commits in one folder, each deleting what the other needs. */
+static void a_table_has_one_name_on_a_branch(void **state)
+{
+    fixture *f = *state;
+    assert_ok(f, create_table(f, NULL, "bronze", "orders"));
+    assert_ok(f, create_table(f, NULL, "bronze", "other"));
+    assert_ok(f, firn_catalog_ref_create(f->catalog, "dev", false, NULL, &f->err));
+    const char *first = load(f, NULL, "bronze", "orders").entry.location;
+    assert_ok(f, append(f, NULL, "bronze", "orders"));
+    firn_change again = {.kind = FIRN_CHANGE_REGISTER_TABLE,
+                         .ident = id(f, "bronze", "again"),
+                         .location = load(f, NULL, "bronze", "orders").entry.location};
+    assert_fails(f, commit_one(f, NULL, again), FIRN_E_EXISTS, "table bronze.orders on main");
+    again.location = first; /* an older state is no other table */
+    assert_fails(f, commit_one(f, NULL, again), FIRN_E_EXISTS, "table bronze.orders on main");
+    again.replace = true;
+    again.ident = id(f, "bronze", "other");
+    assert_fails(f, commit_one(f, NULL, again), FIRN_E_EXISTS, "table bronze.orders on main");
+    again.ident = id(f, "bronze", "orders");
+    assert_ok(f, commit_one(f, NULL, again));
+
+    /* Within one commit, what holds in the end counts. */
+    firn_change moved[] = {drop_change(f, "bronze", "orders"), again};
+    moved[1].ident = id(f, "bronze", "again");
+    assert_ok(f, firn_catalog_commit(f->catalog, f->arena, NULL, moved, 2, NULL, NULL, &f->err));
+    /* Another branch has names of its own. */
+    load(f, "dev", "bronze", "orders");
+    assert_ok(f, commit_one(f, "dev", drop_change(f, "bronze", "orders")));
+    assert_ok(f, commit_one(f, "dev", moved[1]));
+}
+
 static const char *default_location(fixture *f, const char *ns, const char *name)
 {
     char *out;
@@ -318,6 +349,7 @@ int main(void)
         BRONZE(loading_again_does_not_read_again),
         BRONZE(a_rename_keeps_the_content),
         BRONZE(a_dropped_table_can_be_registered_again),
+        BRONZE(a_table_has_one_name_on_a_branch),
         BRONZE(two_tables_never_share_a_folder),
         BRONZE(a_location_inside_another_tables_folder_is_refused),
         BRONZE(a_dropped_tables_folder_does_not_hide_its_surroundings),
