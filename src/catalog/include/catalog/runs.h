@@ -11,7 +11,7 @@ typedef struct firn_run {
     const char *pipeline;
     const char *branch;           /* the run's own branch */
     const char *target;           /* where it is published */
-    const char *status;           /* "running", "published", "failed", "interrupted" */
+    const char *status;           /* "running", "published", "failed", "kept", "interrupted" */
     const char *error;            /* NULL */
     const char *commit_id;        /* of the publishing merge; NULL */
     int64_t started_us, ended_us; /* 0: not ended */
