@@ -55,8 +55,8 @@ static firn_rc fail_sqlite(const sqlite_db *db, int code, const char *doing, fir
     case SQLITE_LOCKED:
         FIRN_FAIL(
             err, FIRN_E_BUSY,
-            "catalog %s is locked by another process (waited %d s): try again, or find the holder with `fuser %s`",
-            db->path, db->busy_timeout_ms / 1000, db->path);
+            "catalog %s is locked by another process (waited %g s): try again, or find the holder with `fuser %s`",
+            db->path, db->busy_timeout_ms / 1000.0, db->path);
     case SQLITE_FULL:
         FIRN_FAIL(err, FIRN_E_NO_SPACE,
                   "cannot %s catalog %s: the disk is full; free some space and try again", doing,

@@ -143,8 +143,9 @@ firn_rc firn_catalog_open(const firn_catalog_options *options, firn_catalog **ou
     catalog->path = firn_strdup(options->path);
     catalog->storage = options->storage;
     catalog->warehouse = firn_strdup(options->warehouse ? options->warehouse : "");
-    catalog->busy_timeout_ms =
-        options->busy_timeout_ms > 0 ? options->busy_timeout_ms : BUSY_TIMEOUT_MS_DEFAULT;
+    catalog->busy_timeout_ms = options->busy_timeout_ms > 0   ? options->busy_timeout_ms
+                               : options->busy_timeout_ms < 0 ? 0
+                                                              : BUSY_TIMEOUT_MS_DEFAULT;
     catalog->manifests = firn_manifest_cache_new(
         options->manifest_cache_bytes > 0 ? options->manifest_cache_bytes : MANIFEST_CACHE_BYTES);
     catalog->metadata = firn_metadata_cache_new();

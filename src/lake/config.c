@@ -40,7 +40,7 @@ static const key_row KEYS[] = {
     {"catalog.path", KEY_PATH, AT(catalog), ".firn/catalog.db", 0, 0, NULL, true, false,
      "The catalog's SQLite file."},
     {"catalog.busy_timeout", KEY_DURATION, AT(catalog_busy_ms), "30s", 0, 3600000, NULL, false,
-     false, "How long to wait for another process that is committing."},
+     false, "How long to wait for another process that is committing. 0: not at all."},
     {"engine.memory_limit", KEY_BYTES, AT(engine_memory_bytes), "0", 0, INT64_MAX, NULL, false,
      false, "Memory that queries may use before they spill to disk. 0: 60% of the machine's."},
     {"engine.threads", KEY_INT, AT(engine_threads), "0", 0, 1024, NULL, false, false,
@@ -48,7 +48,7 @@ static const key_row KEYS[] = {
     {"engine.temp_dir", KEY_PATH, AT(engine_temp), ".firn/tmp", 0, 0, NULL, false, false,
      "Where queries that outgrow the memory limit spill."},
     {"engine.manifest_cache", KEY_BYTES, AT(manifest_cache_bytes), "256MB", 0, INT64_MAX, NULL,
-     false, false, "Memory for decoded manifests, which make planning quick."},
+     false, false, "Memory for decoded manifests, which make planning quick. 0: none."},
     {"write.target_file_size", KEY_BYTES, AT(target_file_bytes), "512MB", 1 << 20, INT64_C(1) << 40,
      NULL, false, false, "Size that data files of new tables aim at."},
     {"write.format_version", KEY_INT, AT(format_version), "2", 2, 3, NULL, false, false,
@@ -84,7 +84,7 @@ static const unit BYTE_UNITS[] = {{"", 1},
 static const unit TIME_UNITS[] = {{"ms", 1},      {"s", 1000},    {"m", 60000},
                                   {"min", 60000}, {"h", 3600000}, {NULL, 0}};
 
-/* "1.5 GiB" by the units; false for junk, negatives and overflow. */
+/* "1.5 GiB" by the units; false for junk, negatives and overflow. Nothing is nothing in every unit. */
 static bool parse_quantity(firn_arena *arena, const char *text, const unit *units, int64_t *out)
 {
     size_t digits = strspn(text, "0123456789.");
@@ -93,6 +93,10 @@ static bool parse_quantity(firn_arena *arena, const char *text, const unit *unit
         return false;
     }
     const char *suffix = firn_str_trim(arena, text + digits);
+    if (number == 0 && suffix[0] == '\0') {
+        *out = 0;
+        return true;
+    }
     for (; units->name != NULL; units++) {
         if (firn_strcaseeq(units->name, suffix)) {
             double value = number * (double)units->factor;

@@ -54,8 +54,10 @@ static firn_rc open_parts(firn_lake *lake, bool create, firn_err *err)
         .create = create,
         .storage = lake->storage,
         .warehouse = firn_location_of_path(lake->arena, warehouse),
-        .busy_timeout_ms = (int)config->catalog_busy_ms,
-        .manifest_cache_bytes = (size_t)config->manifest_cache_bytes,
+        /* What the catalog takes for "not given", 0, is what firn.yaml has for "nothing of it". */
+        .busy_timeout_ms = config->catalog_busy_ms > 0 ? (int)config->catalog_busy_ms : -1,
+        .manifest_cache_bytes =
+            config->manifest_cache_bytes > 0 ? (size_t)config->manifest_cache_bytes : 1,
     };
     if (is_uri(options.path)) {
         FIRN_FAIL(err, FIRN_E_CONFIG, "%s/%s: catalog.path must be a file on this machine, not %s",

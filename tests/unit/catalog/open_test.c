@@ -102,6 +102,21 @@ static void a_damaged_file_says_what_to_do(void **state)
     assert_non_null(strstr(f->err.message, "restore it from a backup"));
 }
 
+static void who_does_not_want_to_wait_does_not(void **state)
+{
+    fixture *f = *state;
+    fixture_close(f);
+    sqlite3 *other;
+    firn_catalog_options options = {
+        .path = db_path(f), .storage = f->storage, .busy_timeout_ms = -1};
+    assert_ok(f, firn_catalog_open(&options, &f->catalog, &f->err));
+    assert_int_equal(sqlite3_open(db_path(f), &other), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    assert_fails(f, create_ns(f, NULL, "s"), FIRN_E_BUSY, "(waited 0 s)");
+    assert_int_equal(sqlite3_close(other), SQLITE_OK);
+    assert_ok(f, create_ns(f, NULL, "s"));
+}
+
 static void a_lock_held_by_another_is_waited_for_and_then_named(void **state)
 {
     fixture *f = *state;
@@ -113,7 +128,7 @@ static void a_lock_held_by_another_is_waited_for_and_then_named(void **state)
     assert_int_equal(sqlite3_open(db_path(f), &other), SQLITE_OK);
     assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
     assert_fails(f, create_ns(f, NULL, "s"), FIRN_E_BUSY,
-                 "catalog.db is locked by another process");
+                 "catalog.db is locked by another process (waited 0.05 s)");
     assert_true(f->err.retriable);
     head(f, NULL); /* reading does not wait */
     assert_int_equal(sqlite3_exec(other, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
@@ -240,6 +255,7 @@ int main(void)
         TEST(other_files_are_not_taken_for_catalogs),
         TEST(a_newer_schema_is_left_alone),
         TEST(a_damaged_file_says_what_to_do),
+        TEST(who_does_not_want_to_wait_does_not),
         TEST(a_lock_held_by_another_is_waited_for_and_then_named),
         TEST(many_processes_may_make_the_same_catalog),
         TEST(a_read_only_folder_can_be_read),

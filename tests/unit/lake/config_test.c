@@ -62,6 +62,9 @@ static void values_have_units(void **state)
     assert_int_equal(config.catalog_busy_ms, 500);
     assert_int_equal(config.target_file_bytes, 64000000);
     assert_int_equal(config.format_version, 3);
+    config = parse(arena, "catalog: {busy_timeout: 0}\nengine: {manifest_cache: 0}\n");
+    assert_int_equal(config.catalog_busy_ms, 0);
+    assert_int_equal(config.manifest_cache_bytes, 0);
 }
 
 static void aliases_are_pairs(void **state)
@@ -105,6 +108,7 @@ static void mistakes_are_named_with_line_and_nearest_key(void **state)
     refuses("engine: {threads: -1}\n", "at least 0 and at most 1024");
     refuses("engine: {memory_limit: 5 parsecs}\n", "a size such as");
     refuses("catalog: {busy_timeout: 2 days}\n", "a duration such as");
+    refuses("catalog: {busy_timeout: 30}\n", "a duration such as");
     refuses("write: {format_version: 1}\n", "at least 2 and at most 3");
     refuses("write: {compression: zip}\n", "one of zstd, snappy, gzip, lz4, uncompressed");
     refuses("write: {compression: \"\"}\n", "one of");

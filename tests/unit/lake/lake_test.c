@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include <ftw.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -146,6 +147,30 @@ static void mistakes_in_the_file_name_it(void **state)
     assert_non_null(strstr(err.message, "Did you mean \"warehouse\"?"));
 }
 
+/* 0 is no waiting and no cache, and not the catalog's defaults. */
+static void nothing_of_it_is_not_the_default(void **state)
+{
+    fixture *f = *state;
+    firn_err err = {0};
+    ok(firn_lake_init(f->root, NULL, &err), &err);
+    const char *path = firn_path_join(f->arena, f->root, "firn.yaml");
+    const char *text = "catalog: {busy_timeout: 0}\nengine: {manifest_cache: 0}\n";
+    ok(firn_file_write_atomic(path, firn_bytes_str(text), 0644, &err), &err);
+    firn_lake *lake = NULL;
+    ok(firn_lake_open(f->root, &lake, &err), &err);
+    sqlite3 *other;
+    const char *db = firn_path_join(f->arena, f->root, ".firn/catalog.db");
+    assert_int_equal(sqlite3_open(db, &other), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    firn_change change = {.kind = FIRN_CHANGE_CREATE_NAMESPACE, .ident = {.ns = "s"}};
+    firn_rc rc = firn_catalog_commit(firn_lake_catalog(lake), f->arena, FIRN_MAIN, &change, 1, NULL,
+                                     NULL, &err);
+    assert_int_equal(rc, FIRN_E_BUSY);
+    assert_non_null(strstr(err.message, "(waited 0 s)"));
+    sqlite3_close(other);
+    firn_lake_close(lake);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -154,6 +179,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(half_made_lake_is_finished, setup, teardown),
         cmocka_unit_test_setup_teardown(found_from_a_folder_below, setup, teardown),
         cmocka_unit_test_setup_teardown(mistakes_in_the_file_name_it, setup, teardown),
+        cmocka_unit_test_setup_teardown(nothing_of_it_is_not_the_default, setup, teardown),
     };
     return cmocka_run_group_tests_name("lake/lake", tests, NULL, NULL);
 }

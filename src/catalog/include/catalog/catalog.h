@@ -10,7 +10,8 @@
  * Commit protocol: read current entries; check requirements; apply updates; write new metadata files; then in
  * one database transaction compare every touched entry with what was read and swap. A lost race is CONFLICT
  * (retriable) and what was written is deleted; after UNKNOWN_OUTCOME nothing is deleted and the commit id is
- * looked up. Fault points: "commit.metadata_written", "catalog.begin", "catalog.commit.before", "catalog.commit.after".
+ * looked up. Fault points: "commit.metadata_written", "catalog.begin", "catalog.commit.before", "catalog.commit.after",
+ * "commit.pointer_swapped".
  *
  * Threads: a firn_catalog may be used by many threads; many processes may have the same catalog open.
  * Errors: NO_TABLE, NO_VIEW, NO_NAMESPACE, NO_REF (each naming the nearest existing name), EXISTS, NOT_EMPTY,
@@ -32,7 +33,7 @@ typedef struct firn_catalog_options {
     firn_storage *storage; /* borrowed; must outlive the catalog */
     const char
         *warehouse; /* location under which new tables get theirs: firn_catalog_default_location */
-    int busy_timeout_ms; /* 0: 30 s */
+    int busy_timeout_ms;         /* 0: 30 s; below 0: not at all */
     size_t manifest_cache_bytes; /* 0: the catalog's own choice */
 } firn_catalog_options;
 
@@ -106,7 +107,7 @@ firn_rc firn_catalog_default_location(firn_catalog *catalog, firn_arena *arena, 
 typedef enum firn_change_kind {
     FIRN_CHANGE_CREATE_TABLE,   /* updates (+ location inside them) */
     FIRN_CHANGE_UPDATE_TABLE,   /* requirements, updates */
-    FIRN_CHANGE_REGISTER_TABLE, /* location of an existing metadata file */
+    FIRN_CHANGE_REGISTER_TABLE, /* location of a metadata file; EXISTS if the branch has that table */
     FIRN_CHANGE_DROP_TABLE,
     FIRN_CHANGE_RENAME_TABLE, /* to */
     FIRN_CHANGE_PUT_VIEW,     /* document; replaces if `replace`, else EXISTS */
