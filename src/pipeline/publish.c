@@ -92,8 +92,14 @@ static firn_rc finish_published(firn_lake *lake, firn_arena *arena, const firn_r
         return firn_err_wrap(err, recorded, "run %s is published to %s, but could not be recorded",
                              run->run_id, run->target);
     }
-    firn_rc rc = firn_catalog_ref_delete(catalog, run->branch, err);
-    return rc == FIRN_E_NO_REF ? FIRN_OK : rc;
+    firn_err delete_err = {0};
+    firn_rc rc = firn_catalog_ref_delete(catalog, run->branch, &delete_err);
+    if (rc != FIRN_OK &&
+        rc != FIRN_E_NO_REF) { /* all is published; a branch too many harms nobody */
+        firn_log(FIRN_LOG_WARN, "pipeline", "branch %s is no longer needed but is still there: %s",
+                 run->branch, delete_err.message);
+    }
+    return FIRN_OK;
 }
 
 firn_rc firn_run_publish(firn_run_context *context, firn_arena *arena, size_t *n_tables,
