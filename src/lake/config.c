@@ -26,38 +26,37 @@ typedef struct key_row {
     int64_t min, max;    /* INT, BYTES, DURATION */
     const char *choices; /* ENUM: "a|b|c" */
     bool live;           /* written uncommented into a new lake's file */
-    bool secret;         /* its value is never printed */
     const char *help;
 } key_row;
 
 #define AT(member) offsetof(firn_config, member)
 
 static const key_row KEYS[] = {
-    {"lake.name", KEY_TEXT, AT(name), "lake", 0, 0, NULL, true, false,
+    {"lake.name", KEY_TEXT, AT(name), "lake", 0, 0, NULL, true,
      "Name of the lake, shown by the shell and in reports."},
-    {"warehouse", KEY_PATH, AT(warehouse), "warehouse", 0, 0, NULL, true, false,
+    {"warehouse", KEY_PATH, AT(warehouse), "warehouse", 0, 0, NULL, true,
      "Where table files live: a folder, relative to this file or absolute, or a URI."},
-    {"catalog.path", KEY_PATH, AT(catalog), ".firn/catalog.db", 0, 0, NULL, true, false,
+    {"catalog.path", KEY_PATH, AT(catalog), ".firn/catalog.db", 0, 0, NULL, true,
      "The catalog's SQLite file."},
     {"catalog.busy_timeout", KEY_DURATION, AT(catalog_busy_ms), "30s", 0, 3600000, NULL, false,
-     false, "How long to wait for another process that is committing. 0: not at all."},
+     "How long to wait for another process that is committing. 0: not at all."},
     {"engine.memory_limit", KEY_BYTES, AT(engine_memory_bytes), "0", 0, INT64_MAX, NULL, false,
-     false, "Memory that queries may use before they spill to disk. 0: 60% of the machine's."},
-    {"engine.threads", KEY_INT, AT(engine_threads), "0", 0, 1024, NULL, false, false,
+     "Memory that queries may use before they spill to disk. 0: 60% of the machine's."},
+    {"engine.threads", KEY_INT, AT(engine_threads), "0", 0, 1024, NULL, false,
      "Threads of one query. 0: all that the process may use."},
-    {"engine.temp_dir", KEY_PATH, AT(engine_temp), ".firn/tmp", 0, 0, NULL, false, false,
+    {"engine.temp_dir", KEY_PATH, AT(engine_temp), ".firn/tmp", 0, 0, NULL, false,
      "Where queries that outgrow the memory limit spill."},
     {"engine.manifest_cache", KEY_BYTES, AT(manifest_cache_bytes), "256MB", 0, INT64_MAX, NULL,
-     false, false, "Memory for decoded manifests, which make planning quick. 0: none."},
+     false, "Memory for decoded manifests, which make planning quick. 0: none."},
     {"write.target_file_size", KEY_BYTES, AT(target_file_bytes), "512MB", 1 << 20, INT64_C(1) << 40,
-     NULL, false, false, "Size that data files of new tables aim at."},
-    {"write.format_version", KEY_INT, AT(format_version), "2", 2, 3, NULL, false, false,
+     NULL, false, "Size that data files of new tables aim at."},
+    {"write.format_version", KEY_INT, AT(format_version), "2", 2, 3, NULL, false,
      "Iceberg format version of new tables."},
     {"write.compression", KEY_ENUM, AT(compression), "zstd", 0, 0,
-     "zstd|snappy|gzip|lz4|uncompressed", false, false, "Parquet compression of new tables."},
-    {"pipelines", KEY_PATH, AT(pipelines), "pipelines", 0, 0, NULL, false, false,
+     "zstd|snappy|gzip|lz4|uncompressed", false, "Parquet compression of new tables."},
+    {"pipelines", KEY_PATH, AT(pipelines), "pipelines", 0, 0, NULL, false,
      "Folder that holds one folder per pipeline."},
-    {"storage.aliases", KEY_ALIASES, AT(aliases), NULL, 0, 0, NULL, false, false,
+    {"storage.aliases", KEY_ALIASES, AT(aliases), NULL, 0, 0, NULL, false,
      "Locations that moved: [{from: \"s3://old\", to: \"/mnt/copy\"}]. What tables record under `from` is "
      "read at `to`."},
 };
@@ -130,9 +129,8 @@ typedef struct parse_ctx {
 static firn_rc bad_value(const parse_ctx *ctx, const key_row *row, int line, const char *text,
                          const char *wanted, firn_err *err)
 {
-    FIRN_FAIL(err, FIRN_E_CONFIG, "%s:%d: %s is %s%s%s, but it must be %s", ctx->yaml->filename,
-              line, row->path, row->secret ? "(hidden)" : "\"", row->secret ? "" : text,
-              row->secret ? "" : "\"", wanted);
+    FIRN_FAIL(err, FIRN_E_CONFIG, "%s:%d: %s is \"%s\", but it must be %s", ctx->yaml->filename,
+              line, row->path, text, wanted);
 }
 
 /* A scalar as the text that the row's kind reads; NULL for lists and mappings. */
@@ -429,10 +427,9 @@ char *firn_config_reference(firn_arena *arena)
         "| key | value | default | meaning |\n|---|---|---|---|\n");
     for (size_t i = 0; i < N_KEYS; i++) {
         const key_row *row = &KEYS[i];
-        firn_buf_printf(&out, "| `%s` | %s | %s%s%s | %s%s |\n", row->path, kind_text(arena, row),
+        firn_buf_printf(&out, "| `%s` | %s | %s%s%s | %s |\n", row->path, kind_text(arena, row),
                         row->def != NULL ? "`" : "", row->def != NULL ? row->def : "none",
-                        row->def != NULL ? "`" : "", row->help,
-                        row->secret ? " Secret: never printed." : "");
+                        row->def != NULL ? "`" : "", row->help);
     }
     return firn_arena_strdup(arena, firn_buf_cstr(&out));
 }

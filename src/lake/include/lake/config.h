@@ -1,7 +1,7 @@
 /* firn.yaml: every key is declared once, in the table of config.c (name, type, default, bounds, help). Parser, the comments that
  * `firn init` writes and the reference page docs/reference/config.md are generated from it.
  *
- * Unknown keys are errors that name file, line and the nearest known key. Values may hold ${ENV}; keys marked secret are never printed.
+ * Unknown keys are errors that name file, line and the nearest known key. Values may hold ${ENV}.
  */
 #ifndef LAKE_CONFIG_H
 #define LAKE_CONFIG_H
