@@ -88,7 +88,7 @@ static void operations_fail(lake_fixture *f, const char *suffix, int stride)
 {
     set_up_scenarios(f);
     for (size_t i = 0; i < N_SCENARIOS; i++) {
-        print_message("%s\n", scenarios[i].name);
+        print_message("# %s\n", scenarios[i].name);
         fail_everywhere(f, &scenarios[i], suffix,
                         scenarios[i].pipeline != NULL ? stride * PIPELINE_STRIDE : stride);
     }

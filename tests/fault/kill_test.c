@@ -79,7 +79,7 @@ static void killed_at_every_point(void **state)
     lake_fixture *f = *state;
     set_up_scenarios(f);
     for (size_t i = 0; i < N_SCENARIOS; i++) {
-        print_message("%s\n", scenarios[i].name);
+        print_message("# %s\n", scenarios[i].name);
         kill_everywhere(f, &scenarios[i]);
     }
 }
