@@ -30,7 +30,7 @@ tpch_data() {
             python3 -m venv "$venv" && "$venv/bin/pip" install --quiet "$TPCHGEN"
         }
         rm -rf "$out.new"
-        "$venv/bin/tpchgen-cli" --scale-factor "$scale_factor" --format parquet --output-dir "$out.new" >/dev/null
+        "$venv/bin/tpchgen-cli" parquet --scale-factor "$scale_factor" --output-dir "$out.new" >/dev/null
         rm -rf "$out" && mv "$out.new" "$out"
     fi
     printf '%s' "$PWD/$out"

@@ -21,6 +21,7 @@ typedef struct group {
     const char *key;
     const firn_footer *footer; /* NULL: as the schema says */
     bool by_position;          /* rows are deleted by position */
+    bool own;                  /* the files' columns are the schema's, by name and type */
     FIRN_VEC(size_t) files;    /* indexes of tasks */
     int64_t rows;
 } group;
@@ -41,6 +42,7 @@ typedef struct reading {
     int32_t *constant_ids;
     size_t n_constants;
     firn_extra_list extras; /* row lineage first, if asked for, then keys */
+    bool flat;              /* files may be read without a mapping, see is_own */
     FIRN_VEC(group) groups;
 } reading;
 
@@ -183,11 +185,38 @@ static firn_rc look_into(reading *r, firn_err *err)
 
 /* ---- grouping ------------------------------------------------------------------------------------------------ */
 
+/* read_parquet(schema = ...) filters rows at about half the speed of plain read_parquet. Files that firn wrote under the very
+ * schema that is read need no mapping: their columns have its names and types. Snapshots say so in their summary; nested columns and
+ * row lineage columns are left to the mapping. */
+static bool schema_is_flat(const reading *r)
+{
+    for (size_t i = 0; i < r->schema->root.n_fields; i++) {
+        const firn_type *type = r->schema->root.fields[i].type;
+        if (firn_type_is_nested(type) || firn_type_min_version(type) > 2) {
+            return false;
+        }
+    }
+    return r->metadata->format_version < 3 && r->mapping == NULL;
+}
+
+static bool is_own(const reading *r, size_t i)
+{
+    const firn_snapshot *snapshot =
+        r->flat ? firn_metadata_snapshot(r->metadata, r->tasks[i]->snapshot_id) : NULL;
+    if (snapshot == NULL || r->footers[i] != NULL || r->tasks[i]->n_deletes > 0) {
+        return false;
+    }
+    const char *written = json_string_value(json_object_get(snapshot->summary, "firn.schema-id"));
+    int64_t schema_id;
+    return written != NULL && firn_parse_i64(written, &schema_id) &&
+           schema_id == snapshot->schema_id && schema_id == r->schema->schema_id;
+}
+
 static const char *group_key(reading *r, size_t i)
 {
     FIRN_AUTO_BUF firn_buf key = {0};
-    firn_buf_printf(&key, "%s %d", r->footers[i] != NULL ? r->footers[i]->key : "-",
-                    r->deleted[i] != NULL);
+    firn_buf_printf(&key, "%s %d %d", r->footers[i] != NULL ? r->footers[i]->key : "-",
+                    r->deleted[i] != NULL, is_own(r, i));
     for (size_t k = 0; k < r->tasks[i]->n_deletes; k++) {
         const firn_data_file *file = r->tasks[i]->deletes[k].file;
         if (file->content == FIRN_CONTENT_EQUALITY_DELETES) {
@@ -200,12 +229,15 @@ static const char *group_key(reading *r, size_t i)
 static void make_groups(reading *r)
 {
     firn_map *known = firn_map_new(r->arena); /* key -> index + 1 */
+    r->flat = schema_is_flat(r);
     for (size_t i = 0; i < r->n_tasks; i++) {
         const char *key = group_key(r, i);
         uintptr_t at = (uintptr_t)firn_map_get(known, key);
         if (at == 0) {
-            group new_group = {
-                .key = key, .footer = r->footers[i], .by_position = r->deleted[i] != NULL};
+            group new_group = {.key = key,
+                               .footer = r->footers[i],
+                               .by_position = r->deleted[i] != NULL,
+                               .own = is_own(r, i)};
             firn_vec_push(r->arena, &r->groups, new_group);
             at = r->groups.len;
             firn_map_put(known, key, (void *)at);
@@ -281,13 +313,29 @@ static void put_files(reading *r, const group *g, firn_buf *out)
                     firn_sql_quote(r->arena, firn_buf_cstr(&joined)));
 }
 
+/* `shape` NULL: the files' columns as they are. */
 static void put_source(reading *r, const group *g, const firn_shape *shape, firn_buf *out)
 {
     firn_buf_puts(out, "read_parquet(");
     put_files(r, g, out);
-    firn_buf_printf(out,
-                    ", hive_partitioning = false, explicit_cardinality = %" PRId64 ", schema = %s)",
-                    g->rows > 0 ? g->rows : 1, shape->map);
+    firn_buf_printf(out, ", hive_partitioning = false, explicit_cardinality = %" PRId64,
+                    g->rows > 0 ? g->rows : 1);
+    if (shape != NULL) {
+        firn_buf_printf(out, ", schema = %s", shape->map);
+    }
+    firn_buf_putc(out, ')');
+}
+
+/* The schema's columns by name. */
+static void put_own(reading *r, const group *g, firn_buf *out)
+{
+    const firn_type *root = &r->schema->root;
+    for (size_t i = 0; i < root->n_fields; i++) {
+        firn_buf_printf(out, "%s%s", i > 0 ? ", " : "SELECT ",
+                        firn_sql_ident(r->arena, root->fields[i].name));
+    }
+    firn_buf_puts(out, " FROM ");
+    put_source(r, g, NULL, out);
 }
 
 static bool has_equality_deletes(const firn_scan_task *task)
@@ -331,6 +379,10 @@ static firn_rc put_group(reading *r, const group *g, firn_buf *out, firn_err *er
     bool aliased =
         g->by_position || by_equality || r->options->with_file || r->options->with_row_lineage;
     bool constants = g->footer != NULL && r->n_constants > 0;
+    if (g->own && !aliased) {
+        put_own(r, g, out);
+        return FIRN_OK;
+    }
     firn_extra_list extras = r->extras;
     FIRN_TRY(firn_deletes_keys(r->arena, r->metadata, r->schema, first, &extras, err));
     int64_t scan = aliased || constants ? register_group(r, g, constants) : 0;

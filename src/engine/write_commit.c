@@ -5,11 +5,15 @@
 
 #include <string.h>
 
-static json_t *summary_of(firn_arena *arena, const char *statement)
+/* firn.schema-id tells readers that the snapshot's files have exactly that schema's columns (read_sql.c). */
+static json_t *summary_of(firn_arena *arena, const char *statement, const firn_metadata *metadata)
 {
     json_t *summary = firn_json_own(arena, json_object());
     json_object_set_new(summary, "engine-name", json_string("firn"));
     json_object_set_new(summary, "engine-version", json_string(FIRN_VERSION));
+    json_object_set_new(
+        summary, "firn.schema-id",
+        json_string(firn_arena_printf(arena, "%d", (int)metadata->schema->schema_id)));
     if (statement != NULL) {
         json_object_set_new(summary, "firn.statement", json_string(statement));
     }
@@ -79,7 +83,7 @@ firn_rc firn_write_commit(firn_session *session, firn_arena *arena,
     commit_job job = {
         .session = session, .arena = arena, .options = options, .change = *options->change};
     job.change.threads = session->engine->threads;
-    job.change.summary_extra = summary_of(arena, options->statement);
+    job.change.summary_extra = summary_of(arena, options->statement, options->metadata);
     firn_table_commit commit = {.ident = options->ident,
                                 .build = build,
                                 .discard = discard,
@@ -123,7 +127,7 @@ firn_rc firn_write_create_as(firn_session *session, firn_arena *arena,
         .added = written->files.items,
         .n_added = written->files.len,
         .validation = {.starting_snapshot_id = FIRN_NO_STARTING_SNAPSHOT},
-        .summary_extra = summary_of(arena, "CREATE TABLE AS"),
+        .summary_extra = summary_of(arena, "CREATE TABLE AS", new_table),
         .threads = session->engine->threads,
     };
     json_t *requirements = firn_json_own(arena, json_array()); /* the table does not exist: none */
