@@ -26,7 +26,8 @@ typedef struct firn_config {
     size_t n_aliases;
 } firn_config;
 
-firn_rc firn_config_parse(firn_arena *arena, firn_bytes text, const char *filename, firn_config *out, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_config_parse(firn_arena *arena, firn_bytes text, const char *filename,
+                          firn_config *out, firn_err *err) FIRN_MUST_USE;
 /* The commented file of a new lake. */
 char *firn_config_template(firn_arena *arena, const char *lake_name);
 /* The reference page, Markdown. */
