@@ -20,7 +20,8 @@ typedef struct firn_lake firn_lake;
 firn_rc firn_lake_init(const char *dir, const char *name, firn_err *err) FIRN_MUST_USE;
 
 /* dir NULL: $FIRN_LAKE, else the nearest parent of the working folder that has firn.yaml; NOT_FOUND says how to make one. */
-firn_rc firn_lake_find(firn_arena *arena, const char *dir, char **root, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_lake_find(firn_arena *arena, const char *dir, char **root,
+                       firn_err *err) FIRN_MUST_USE;
 firn_rc firn_lake_open(const char *root, firn_lake **out, firn_err *err) FIRN_MUST_USE;
 void firn_lake_close(firn_lake *lake);
 
