@@ -170,6 +170,9 @@ void firn_watch_free(firn_watch *watch)
 
 void firn_watch_begin(firn_watch *watch, firn_session *session)
 {
+    if (watch->progress) {
+        firn_session_track_progress(session);
+    }
     pthread_mutex_lock(&watch->lock);
     presses = 0;
     drain();

@@ -107,6 +107,22 @@ static firn_rc open_once(firn_engine *engine, firn_session *session, firn_err *e
     return first ? firn_scan_functions(engine->scans, session->conn, err) : FIRN_OK;
 }
 
+/* Progress is only counted when a bar could be shown, so ask for one that is not. */
+#define SET_TIMEZONE "SET TimeZone = 'UTC';"
+#define SET_PROGRESS                                                         \
+    "SET enable_progress_bar = true; SET enable_progress_bar_print = false;" \
+    "SET progress_bar_time = 0;"
+
+void firn_session_track_progress(firn_session *session)
+{
+    bool was = session->tracks_progress;
+    session->tracks_progress = true;
+    if (session->conn != NULL && !was) {
+        /* If it cannot be set, the progress stays unknown. */
+        (void)duckdb_query(session->conn, SET_PROGRESS, NULL);
+    }
+}
+
 firn_rc firn_duck_connect(firn_session *session, firn_err *err)
 {
     if (session->conn != NULL) {
@@ -117,13 +133,10 @@ firn_rc firn_duck_connect(firn_session *session, firn_err *err)
     firn_rc rc = open_once(engine, session, err);
     pthread_mutex_unlock(&engine->lock);
     FIRN_TRY(rc);
-    /* Progress is only counted when a bar could be shown, so ask for one that is not. */
     duckdb_result result = {0};
     duckdb_state state =
         duckdb_query(session->conn,
-                     "SET TimeZone = 'UTC'; SET enable_progress_bar = true;"
-                     "SET enable_progress_bar_print = false; SET progress_bar_time = 0;",
-                     &result);
+                     session->tracks_progress ? SET_TIMEZONE SET_PROGRESS : SET_TIMEZONE, &result);
     rc = state == DuckDBSuccess ? FIRN_OK
                                 : firn_duck_error(err, duckdb_result_error_type(&result),
                                                   duckdb_result_error(&result), NULL);

@@ -24,7 +24,7 @@ struct firn_engine {
     struct firn_scan_registry
         *scans; /* what SQL functions of live scans look things up in (scans.h) */
     struct firn_footer_cache
-        *footers; /* schemas of Parquet files that had to be looked at (footers.h) */
+        *footers;     /* schemas of Parquet files that had to be looked at (footers.h) */
     bool write_ready; /* what writing needs is set up (write.c); under `lock` */
 };
 
@@ -40,6 +40,7 @@ struct firn_session {
     duckdb_prepared_statement parse, unparse;
     struct firn_planner *planner; /* predicate.c; NULL: not yet */
     uint64_t next_name;           /* for names of variables and stubs */
+    bool tracks_progress;         /* somebody looks at firn_session_progress */
     bool settings_changed;        /* a SET or PRAGMA ran: the planner must follow */
     bool has_macros; /* user macros could shadow functions: the planner cannot know them */
 };
