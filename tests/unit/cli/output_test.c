@@ -160,11 +160,16 @@ static const char *on_terminal(testing *t, unsigned short columns, const row *ro
     }
     assert_int_equal(firn_printer_end(printer, NULL), FIRN_OK);
     firn_printer_free(printer);
+    fclose(to);
     char text[4096];
-    ssize_t len = read(ends[0], text, sizeof(text) - 1);
+    size_t len = 0;
+    ssize_t got; /* in pieces as the kernel hands them over; EIO when all are read */
+    while (len < sizeof(text) - 1 &&
+           (got = read(ends[0], text + len, sizeof(text) - 1 - len)) > 0) {
+        len += (size_t)got;
+    }
     assert_true(len > 0);
     text[len] = '\0';
-    fclose(to);
     close(ends[0]);
     return firn_str_replace(t->arena, text, "\r\n", "\n");
 }
