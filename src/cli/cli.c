@@ -175,6 +175,7 @@ static int finish(const firn_cli *cli, firn_rc rc, const firn_err *err)
 int firn_cli_main(int argc, char **argv)
 {
     signal(SIGPIPE, SIG_IGN); /* a reader that leaves ends the output, not a commit */
+    signal(SIGXFSZ, SIG_IGN); /* a write beyond `ulimit -f` fails like one on a full disk */
     firn_arena *arena = firn_arena_new();
     firn_err err = {0};
     firn_cli cli = {.arena = arena, .program = "firn"};

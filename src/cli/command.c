@@ -209,7 +209,8 @@ const firn_command firn_commands[] = {
      "PIPELINE",
      "run a pipeline and publish what it made",
      "The run works on a branch of its own, which is merged into the target only if every gate "
-     "passes. A failed run leaves the target as it was, and its branch for inspection.",
+     "passes. A failed run leaves the target as it was, and its branch for inspection. Ctrl-C "
+     "cancels the run; a second one ends firn at once, and the next run clears up.",
      firn_cmd_pipeline_run,
      {{"set", 0, "NAME=VALUE", NULL, true, "give a parameter of the pipeline"},
       {"only", 0, "TASK", NULL, true, "run this task only"},

@@ -6,6 +6,7 @@
 #include "base/time.h"
 
 #include <inttypes.h>
+#include <signal.h>
 
 enum {
     NAME_COLUMNS = 22,
@@ -229,6 +230,29 @@ static void on_event(void *ctx, const firn_pipeline_event *event)
     fflush(stdout);
 }
 
+/* ---- the run --------------------------------------------------------------------------------------------- */
+
+static atomic_bool cancelled;
+
+static void on_interrupt(int number)
+{
+    (void)number;
+    atomic_store(&cancelled, true);
+}
+
+/* The first Ctrl-C cancels the run, the second is the system's again and ends the process. Whoever started firn with SIGINT ignored
+ * keeps it so. */
+static void take_interrupts(struct sigaction *before)
+{
+    struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = SA_RESTART | SA_RESETHAND};
+    sigemptyset(&action.sa_mask);
+    atomic_store(&cancelled, false);
+    sigaction(SIGINT, NULL, before);
+    if (before->sa_handler != SIG_IGN) {
+        sigaction(SIGINT, &action, NULL);
+    }
+}
+
 firn_rc firn_run_view(firn_cli *cli, const firn_pipeline *pipeline, firn_pipeline_options *options,
                       bool json, firn_pipeline_outcome *out, firn_err *err)
 {
@@ -238,7 +262,11 @@ firn_rc firn_run_view(firn_cli *cli, const firn_pipeline *pipeline, firn_pipelin
         .cli = cli, .json = json, .live = !json && !cli->quiet && firn_term_is(stdout)};
     options->on_event = on_event;
     options->ctx = &view;
+    options->cancel = &cancelled;
+    struct sigaction before;
+    take_interrupts(&before);
     firn_rc rc = firn_pipeline_run(engine, cli->arena, pipeline, options, out, err);
+    sigaction(SIGINT, &before, NULL);
     erase(&view);
     firn_buf_deinit(&view.checks);
     return rc;

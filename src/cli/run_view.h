@@ -6,8 +6,8 @@
 
 #include "pipeline/pipeline.h"
 
-/* Runs the pipeline with `options` (its on_event and ctx are set here) and shows it on standard output; `json` prints one object
- * per event instead. */
+/* Runs the pipeline with `options` (its on_event, ctx and cancel are set here) and shows it on standard output; `json` prints one object
+ * per event instead. Ctrl-C cancels the run (CANCELLED), a second one ends the process. */
 firn_rc firn_run_view(firn_cli *cli, const firn_pipeline *pipeline, firn_pipeline_options *options,
                       bool json, firn_pipeline_outcome *out, firn_err *err) FIRN_MUST_USE;
 

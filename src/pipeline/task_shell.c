@@ -42,7 +42,8 @@ static void child(const char *root, const char *command, char **environment, int
         dup2(out, STDERR_FILENO) < 0 || chdir(root) != 0) {
         _exit(126);
     }
-    signal(SIGPIPE, SIG_DFL);         /* ignored signals would stay so */
+    signal(SIGPIPE, SIG_DFL); /* ignored signals would stay so */
+    signal(SIGXFSZ, SIG_DFL);
     prctl(PR_SET_PDEATHSIG, SIGKILL); /* a run that dies takes its command along */
     sigset_t none;
     sigemptyset(&none);

@@ -48,7 +48,6 @@ static inline void become_firn(const firn_call *call, const char *out_path, cons
         putenv((char *)(uintptr_t)call->env[i]);
     }
     if (call->file_bytes_max > 0) {
-        signal(SIGXFSZ, SIG_IGN); /* write() is to fail with EFBIG instead */
         setrlimit(RLIMIT_FSIZE, &(struct rlimit){call->file_bytes_max, call->file_bytes_max});
     }
     int out = open(out_path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
