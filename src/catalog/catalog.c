@@ -48,9 +48,10 @@ static firn_rc connect_db(firn_catalog *catalog, bool create, firn_db **out, fir
     return firn_sqlite_open(&options, out, err);
 }
 
-firn_rc firn_session_begin(firn_catalog *catalog, bool write, firn_session *session, firn_err *err)
+firn_rc firn_db_session_begin(firn_catalog *catalog, bool write, firn_db_session *session,
+                              firn_err *err)
 {
-    *session = (firn_session){.catalog = catalog};
+    *session = (firn_db_session){.catalog = catalog};
     if (write) {
         FIRN_TRY(firn_fault_point("catalog.begin", catalog->path, err));
     }
@@ -62,7 +63,7 @@ firn_rc firn_session_begin(firn_catalog *catalog, bool write, firn_session *sess
     return db->backend->begin(db, write, err);
 }
 
-firn_rc firn_session_commit(firn_session *session, firn_err *err)
+firn_rc firn_db_session_commit(firn_db_session *session, firn_err *err)
 {
     firn_db *db = session->db;
     const char *path = session->catalog->path;
@@ -75,7 +76,7 @@ firn_rc firn_session_commit(firn_session *session, firn_err *err)
     return FIRN_OK;
 }
 
-void firn_session_end(firn_session *session)
+void firn_db_session_end(firn_db_session *session)
 {
     if (!session->db) {
         return;
@@ -93,8 +94,8 @@ void firn_session_end(firn_session *session)
 static firn_rc make_main(firn_catalog *catalog, firn_err *err)
 {
     FIRN_AUTO_ARENA firn_arena *arena = firn_arena_new();
-    FIRN_AUTO_SESSION firn_session session = {0};
-    FIRN_TRY(firn_session_begin(catalog, true, &session, err));
+    FIRN_AUTO_SESSION firn_db_session session = {0};
+    FIRN_TRY(firn_db_session_begin(catalog, true, &session, err));
     firn_point main_branch;
     if (firn_store_resolve(session.db, arena, FIRN_MAIN, &main_branch, NULL) == FIRN_OK) {
         return FIRN_OK; /* another process was first */
@@ -114,7 +115,7 @@ static firn_rc make_main(firn_catalog *catalog, firn_err *err)
         session.db, arena,
         "INSERT INTO refs (name, is_tag, commit_id, updated_us) VALUES ($1, 0, $2, $3)", params, 3,
         NULL, err));
-    return firn_session_commit(&session, err);
+    return firn_db_session_commit(&session, err);
 }
 
 static firn_rc open_first(firn_catalog *catalog, bool create, firn_err *err)
@@ -124,9 +125,9 @@ static firn_rc open_first(firn_catalog *catalog, bool create, firn_err *err)
     give_back(catalog, db);
     {
         FIRN_AUTO_ARENA firn_arena *arena = firn_arena_new();
-        FIRN_AUTO_SESSION firn_session session = {0};
+        FIRN_AUTO_SESSION firn_db_session session = {0};
         firn_point main_branch;
-        FIRN_TRY(firn_session_begin(catalog, false, &session, err));
+        FIRN_TRY(firn_db_session_begin(catalog, false, &session, err));
         firn_rc rc = firn_store_resolve(session.db, arena, FIRN_MAIN, &main_branch, err);
         if (rc != FIRN_E_NO_REF) {
             return rc;
@@ -245,12 +246,12 @@ firn_rc firn_catalog_namespace_list(firn_catalog *catalog, firn_arena *arena, co
                                     const char *parent, bool recursive, char ***out, size_t *n,
                                     firn_err *err)
 {
-    FIRN_AUTO_SESSION firn_session session = {0};
+    FIRN_AUTO_SESSION firn_db_session session = {0};
     firn_point at;
     firn_stored *list, *ignored;
     size_t len;
     parent = parent ? parent : "";
-    FIRN_TRY(firn_session_begin(catalog, false, &session, err));
+    FIRN_TRY(firn_db_session_begin(catalog, false, &session, err));
     FIRN_TRY(firn_store_resolve(session.db, arena, ref, &at, err));
     if (parent[0]) {
         FIRN_TRY(require_namespace(session.db, arena, &at, parent, &ignored, err));
@@ -269,10 +270,10 @@ firn_rc firn_catalog_namespace_list(firn_catalog *catalog, firn_arena *arena, co
 firn_rc firn_catalog_namespace_properties(firn_catalog *catalog, firn_arena *arena, const char *ref,
                                           const char *ns, json_t **out, firn_err *err)
 {
-    FIRN_AUTO_SESSION firn_session session = {0};
+    FIRN_AUTO_SESSION firn_db_session session = {0};
     firn_point at;
     firn_stored *stored;
-    FIRN_TRY(firn_session_begin(catalog, false, &session, err));
+    FIRN_TRY(firn_db_session_begin(catalog, false, &session, err));
     FIRN_TRY(firn_store_resolve(session.db, arena, ref, &at, err));
     FIRN_TRY(require_namespace(session.db, arena, &at, ns, &stored, err));
     const char *what =
@@ -298,11 +299,11 @@ firn_rc firn_catalog_list(firn_catalog *catalog, firn_arena *arena, const char *
                           firn_entry_kind kind, const char *ns, firn_catalog_entry **out, size_t *n,
                           firn_err *err)
 {
-    FIRN_AUTO_SESSION firn_session session = {0};
+    FIRN_AUTO_SESSION firn_db_session session = {0};
     firn_point at;
     firn_stored *list, *ignored;
     size_t len;
-    FIRN_TRY(firn_session_begin(catalog, false, &session, err));
+    FIRN_TRY(firn_db_session_begin(catalog, false, &session, err));
     FIRN_TRY(firn_store_resolve(session.db, arena, ref, &at, err));
     if (ns) {
         FIRN_TRY(require_namespace(session.db, arena, &at, ns, &ignored, err));
@@ -322,10 +323,10 @@ static firn_rc get_entry(firn_catalog *catalog, firn_arena *arena, const char *r
                          firn_ident ident, firn_entry_kind wanted, bool or_other,
                          firn_catalog_entry *out, firn_err *err)
 {
-    FIRN_AUTO_SESSION firn_session session = {0};
+    FIRN_AUTO_SESSION firn_db_session session = {0};
     firn_point at;
     firn_stored *stored = NULL;
-    FIRN_TRY(firn_session_begin(catalog, false, &session, err));
+    FIRN_TRY(firn_db_session_begin(catalog, false, &session, err));
     FIRN_TRY(firn_store_resolve(session.db, arena, ref, &at, err));
     if (ident.ns && ident.name && ident.name[0]) {
         FIRN_TRY(firn_store_get(session.db, arena, &at, ident.ns, ident.name, &stored, err));

@@ -71,6 +71,9 @@ static const char *describe(firn_arena *arena, const firn_change *change)
                                  firn_ident_text(arena, change->to));
     case FIRN_CHANGE_PUT_VIEW:
         return firn_arena_printf(arena, "%s view %s", change->replace ? "replace" : "create", name);
+    case FIRN_CHANGE_CREATE_VIEW: return firn_arena_printf(arena, "create view %s", name);
+    case FIRN_CHANGE_UPDATE_VIEW: return firn_arena_printf(arena, "replace view %s", name);
+    case FIRN_CHANGE_REGISTER_VIEW: return firn_arena_printf(arena, "register view %s", name);
     case FIRN_CHANGE_DROP_VIEW: return firn_arena_printf(arena, "drop view %s", name);
     case FIRN_CHANGE_CREATE_NAMESPACE: return firn_arena_printf(arena, "create namespace %s", name);
     case FIRN_CHANGE_DROP_NAMESPACE: return firn_arena_printf(arena, "drop namespace %s", name);
@@ -201,9 +204,9 @@ typedef struct attempt {
 
 static firn_rc swap(firn_catalog *catalog, firn_arena *arena, attempt *a, firn_err *err)
 {
-    FIRN_AUTO_SESSION firn_session session = {0};
+    FIRN_AUTO_SESSION firn_db_session session = {0};
     firn_point branch;
-    FIRN_TRY(firn_session_begin(catalog, true, &session, err));
+    FIRN_TRY(firn_db_session_begin(catalog, true, &session, err));
     FIRN_TRY(firn_store_branch(session.db, arena, a->stage.branch.ref, &branch, err));
     firn_rc rc = firn_deltas_check(session.db, arena, &branch, a->deltas, a->n_deltas, err);
     a->lost_race = rc == FIRN_E_CONFLICT;
@@ -216,7 +219,7 @@ static firn_rc swap(firn_catalog *catalog, firn_arena *arena, attempt *a, firn_e
     for (size_t i = 0; i < a->n_deltas; i++) {
         FIRN_TRY(firn_delta_check_structure(session.db, arena, &branch, &a->deltas[i], err));
     }
-    return firn_session_commit(&session, err);
+    return firn_db_session_commit(&session, err);
 }
 
 /* Find out whether a commit happened. A write transaction that gets through leaves no room for the lost one: it has taken its place in SQLite's WAL, and in
@@ -225,15 +228,15 @@ static firn_rc settle(firn_catalog *catalog, const char *branch, const char *com
                       bool *landed, firn_err *err)
 {
     FIRN_AUTO_ARENA firn_arena *arena = firn_arena_new();
-    FIRN_AUTO_SESSION firn_session session = {0};
+    FIRN_AUTO_SESSION firn_db_session session = {0};
     firn_commit_row *row;
     firn_db_value name = firn_db_str(branch);
-    FIRN_TRY(firn_session_begin(catalog, true, &session, err));
+    FIRN_TRY(firn_db_session_begin(catalog, true, &session, err));
     FIRN_TRY(firn_db_query(session.db, arena,
                            "UPDATE refs SET settles = settles + 1 WHERE name = $1", &name, 1, NULL,
                            err));
     FIRN_TRY(firn_store_commit_get(session.db, arena, commit_id, &row, err));
-    FIRN_TRY(firn_session_commit(&session, err));
+    FIRN_TRY(firn_db_session_commit(&session, err));
     *landed = row != NULL;
     return FIRN_OK;
 }
@@ -272,9 +275,9 @@ static firn_rc land(firn_catalog *catalog, firn_arena *arena, attempt *a, firn_e
 static firn_rc stage_all(firn_catalog *catalog, firn_arena *arena, const char *branch,
                          const firn_change *changes, size_t n, firn_stage *stage, firn_err *err)
 {
-    FIRN_AUTO_SESSION firn_session session = {0};
+    FIRN_AUTO_SESSION firn_db_session session = {0};
     firn_point point;
-    FIRN_TRY(firn_session_begin(catalog, false, &session, err));
+    FIRN_TRY(firn_db_session_begin(catalog, false, &session, err));
     FIRN_TRY(firn_store_branch(session.db, arena, branch, &point, err));
     firn_stage_init(stage, catalog, arena, session.db, point);
     firn_rc rc = FIRN_OK;

@@ -141,8 +141,8 @@ static firn_rc descend(firn_db *db, firn_arena *arena, const char *base, const c
 static firn_rc place(firn_catalog *catalog, firn_arena *arena, firn_ident ident, const char **out,
                      firn_err *err)
 {
-    FIRN_AUTO_SESSION firn_session session = {0};
-    FIRN_TRY(firn_session_begin(catalog, false, &session, err));
+    FIRN_AUTO_SESSION firn_db_session session = {0};
+    FIRN_TRY(firn_db_session_begin(catalog, false, &session, err));
     *out = catalog->warehouse;
     for (const char *level = ident.ns;; level++) {
         size_t len = strcspn(level, FIRN_NS_SEP);

@@ -33,17 +33,17 @@ struct firn_catalog {
 
 /* A connection for the time of one operation, with at most one transaction open. Ends with its scope: what was not
  * committed is rolled back. */
-typedef struct firn_session {
+typedef struct firn_db_session {
     firn_catalog *catalog;
     firn_db *db;
-} firn_session;
+} firn_db_session;
 
-firn_rc firn_session_begin(firn_catalog *catalog, bool write, firn_session *session,
-                           firn_err *err) FIRN_MUST_USE;
+firn_rc firn_db_session_begin(firn_catalog *catalog, bool write, firn_db_session *session,
+                              firn_err *err) FIRN_MUST_USE;
 /* Passes the fault points "catalog.commit.before" and "catalog.commit.after". */
-firn_rc firn_session_commit(firn_session *session, firn_err *err) FIRN_MUST_USE;
-void firn_session_end(firn_session *session);
-#define FIRN_AUTO_SESSION __attribute__((cleanup(firn_session_end)))
+firn_rc firn_db_session_commit(firn_db_session *session, firn_err *err) FIRN_MUST_USE;
+void firn_db_session_end(firn_db_session *session);
+#define FIRN_AUTO_SESSION __attribute__((cleanup(firn_db_session_end)))
 
 /* ---- names ------------------------------------------------------------------------------------ */
 

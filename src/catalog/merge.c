@@ -197,8 +197,8 @@ static firn_rc merge_round(merge *m, const char *from, const char *into,
                            const firn_merge_options *options, firn_commit_row *row,
                            firn_merge_result *out, firn_err *err)
 {
-    FIRN_AUTO_SESSION firn_session session = {0};
-    FIRN_TRY(firn_session_begin(m->catalog, true, &session, err));
+    FIRN_AUTO_SESSION firn_db_session session = {0};
+    FIRN_TRY(firn_db_session_begin(m->catalog, true, &session, err));
     m->db = session.db;
     m->taken.len = m->conflicts.len = m->open.len = m->n_replayed = 0;
     for (size_t i = 0; i < m->replays.len; i++) {
@@ -210,7 +210,7 @@ static firn_rc merge_round(merge *m, const char *from, const char *into,
     if (m->open.len > 0 || m->taken.len == 0 || m->dry_run) {
         return FIRN_OK;
     }
-    return firn_session_commit(&session, err);
+    return firn_db_session_commit(&session, err);
 }
 
 /* Between rounds, without a transaction: replay what both sides changed, or find out why not. */

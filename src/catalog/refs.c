@@ -19,9 +19,9 @@ static firn_ref ref_of_row(const firn_db_rows *rows, size_t row)
 firn_rc firn_catalog_ref_list(firn_catalog *catalog, firn_arena *arena, firn_ref **out, size_t *n,
                               firn_err *err)
 {
-    FIRN_AUTO_SESSION firn_session session = {0};
+    FIRN_AUTO_SESSION firn_db_session session = {0};
     firn_db_rows rows;
-    FIRN_TRY(firn_session_begin(catalog, false, &session, err));
+    FIRN_TRY(firn_db_session_begin(catalog, false, &session, err));
     FIRN_TRY(firn_db_query(session.db, arena,
                            "SELECT name, is_tag, commit_id, updated_us FROM refs ORDER BY name",
                            NULL, 0, &rows, err));
@@ -36,10 +36,10 @@ firn_rc firn_catalog_ref_list(firn_catalog *catalog, firn_arena *arena, firn_ref
 firn_rc firn_catalog_ref_get(firn_catalog *catalog, firn_arena *arena, const char *name,
                              firn_ref *out, firn_err *err)
 {
-    FIRN_AUTO_SESSION firn_session session = {0};
+    FIRN_AUTO_SESSION firn_db_session session = {0};
     firn_point at;
     firn_db_rows rows;
-    FIRN_TRY(firn_session_begin(catalog, false, &session, err));
+    FIRN_TRY(firn_db_session_begin(catalog, false, &session, err));
     FIRN_TRY(firn_store_resolve(session.db, arena, name, &at, err));
     if (!at.ref) {
         FIRN_FAIL(err, FIRN_E_NO_REF, "%s is a commit, not a branch or tag", at.text);
@@ -92,11 +92,11 @@ firn_rc firn_catalog_ref_create(firn_catalog *catalog, const char *name, bool is
                                 const char *from, firn_err *err)
 {
     FIRN_AUTO_ARENA firn_arena *arena = firn_arena_new();
-    FIRN_AUTO_SESSION firn_session session = {0};
+    FIRN_AUTO_SESSION firn_db_session session = {0};
     firn_point start;
     firn_db_rows rows;
     FIRN_TRY(firn_ref_name_check(name, err));
-    FIRN_TRY(firn_session_begin(catalog, true, &session, err));
+    FIRN_TRY(firn_db_session_begin(catalog, true, &session, err));
     FIRN_TRY(firn_store_resolve(session.db, arena, from, &start, err));
     firn_db_value param = firn_db_str(name);
     FIRN_TRY(firn_db_query(session.db, arena, "SELECT is_tag FROM refs WHERE name = $1", &param, 1,
@@ -112,19 +112,19 @@ firn_rc firn_catalog_ref_create(firn_catalog *catalog, const char *name, bool is
         "INSERT INTO refs (name, is_tag, commit_id, updated_us) VALUES ($1, $2, $3, $4)", params, 4,
         NULL, err));
     FIRN_TRY(fill_ref(session.db, arena, name, &start, err));
-    return firn_session_commit(&session, err);
+    return firn_db_session_commit(&session, err);
 }
 
 firn_rc firn_catalog_ref_delete(firn_catalog *catalog, const char *name, firn_err *err)
 {
     FIRN_AUTO_ARENA firn_arena *arena = firn_arena_new();
-    FIRN_AUTO_SESSION firn_session session = {0};
+    FIRN_AUTO_SESSION firn_db_session session = {0};
     firn_point at;
     if (firn_streq(name, FIRN_MAIN)) {
         FIRN_FAIL(err, FIRN_E_INVALID,
                   "%s cannot be deleted: it is the branch that everything starts from", FIRN_MAIN);
     }
-    FIRN_TRY(firn_session_begin(catalog, true, &session, err));
+    FIRN_TRY(firn_db_session_begin(catalog, true, &session, err));
     FIRN_TRY(firn_store_resolve(session.db, arena, name, &at, err));
     if (!at.ref) {
         FIRN_FAIL(err, FIRN_E_NO_REF, "%s is a commit, not a branch or tag: commits stay", at.text);
@@ -134,7 +134,7 @@ firn_rc firn_catalog_ref_delete(firn_catalog *catalog, const char *name, firn_er
                            err));
     FIRN_TRY(
         firn_db_query(session.db, arena, "DELETE FROM refs WHERE name = $1", &param, 1, NULL, err));
-    return firn_session_commit(&session, err);
+    return firn_db_session_commit(&session, err);
 }
 
 /* ---- log -------------------------------------------------------------------------------------- */
@@ -187,10 +187,10 @@ static firn_rc describe_changes(firn_db *db, firn_arena *arena, firn_commit *com
 firn_rc firn_catalog_log(firn_catalog *catalog, firn_arena *arena, const char *ref, size_t limit,
                          firn_commit **out, size_t *n, firn_err *err)
 {
-    FIRN_AUTO_SESSION firn_session session = {0};
+    FIRN_AUTO_SESSION firn_db_session session = {0};
     firn_point at;
     FIRN_VEC(firn_commit) commits = {0};
-    FIRN_TRY(firn_session_begin(catalog, false, &session, err));
+    FIRN_TRY(firn_db_session_begin(catalog, false, &session, err));
     FIRN_TRY(firn_store_resolve(session.db, arena, ref, &at, err));
     for (const char *id = at.commit_id; id && (limit == 0 || commits.len < limit);) {
         firn_commit_row *row;
@@ -236,10 +236,10 @@ firn_diff firn_diff_of_delta(const firn_delta *delta)
 firn_rc firn_catalog_diff(firn_catalog *catalog, firn_arena *arena, const char *from,
                           const char *to, firn_diff **out, size_t *n, firn_err *err)
 {
-    FIRN_AUTO_SESSION firn_session session = {0};
+    FIRN_AUTO_SESSION firn_db_session session = {0};
     firn_point left, right;
     firn_delta *deltas;
-    FIRN_TRY(firn_session_begin(catalog, false, &session, err));
+    FIRN_TRY(firn_db_session_begin(catalog, false, &session, err));
     FIRN_TRY(firn_store_resolve(session.db, arena, from, &left, err));
     FIRN_TRY(firn_store_resolve(session.db, arena, to, &right, err));
     FIRN_TRY(firn_store_diff(session.db, arena, left.commit_id, right.commit_id, &deltas, n, err));

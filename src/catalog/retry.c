@@ -47,7 +47,7 @@ static int64_t wait_ms(const retry_policy *policy, int64_t attempt)
 
 typedef struct lock_set {
     firn_catalog *catalog;
-    firn_session session;
+    firn_db_session session;
     int *handles;
     size_t n;
 } lock_set;
@@ -77,7 +77,7 @@ static firn_rc lock_tables(firn_catalog *catalog, firn_arena *arena, const char 
     }
     qsort(keys, n, sizeof(*keys), by_value);
     locks->handles = FIRN_NEW_N(arena, int, n);
-    FIRN_TRY(firn_session_begin(catalog, false, &locks->session, err));
+    FIRN_TRY(firn_db_session_begin(catalog, false, &locks->session, err));
     firn_db *db = locks->session.db;
     db->backend->rollback(db); /* the connection is for the locks alone */
     for (size_t i = 0; i < n; i++) {
@@ -93,7 +93,7 @@ static void unlock_tables(lock_set *locks)
     for (size_t i = locks->n; i > 0; i--) {
         locks->session.db->backend->unlock(locks->session.db, locks->handles[i - 1]);
     }
-    firn_session_end(&locks->session);
+    firn_db_session_end(&locks->session);
 }
 
 /* ---- attempts --------------------------------------------------------------------------------- */

@@ -14,10 +14,10 @@ static firn_rc write_row(firn_catalog *catalog, const char *sql, const firn_db_v
                          size_t n, firn_err *err)
 {
     FIRN_AUTO_ARENA firn_arena *arena = firn_arena_new();
-    FIRN_AUTO_SESSION firn_session session = {0};
-    FIRN_TRY(firn_session_begin(catalog, true, &session, err));
+    FIRN_AUTO_SESSION firn_db_session session = {0};
+    FIRN_TRY(firn_db_session_begin(catalog, true, &session, err));
     FIRN_TRY(firn_db_query(session.db, arena, sql, params, n, NULL, err));
-    return firn_session_commit(&session, err);
+    return firn_db_session_commit(&session, err);
 }
 
 static firn_rc insert_run(firn_db *db, firn_arena *arena, const char *day, const firn_run *run,
@@ -39,14 +39,14 @@ static firn_rc insert_run(firn_db *db, firn_arena *arena, const char *day, const
 firn_rc firn_run_start(firn_catalog *catalog, firn_arena *arena, const char *pipeline,
                        const char *target, firn_run *out, firn_err *err)
 {
-    FIRN_AUTO_SESSION firn_session session = {0};
+    FIRN_AUTO_SESSION firn_db_session session = {0};
     firn_civil now;
     firn_db_rows rows;
     int64_t now_us = firn_now_us();
     firn_civil_from_us(now_us, &now);
     const char *day = firn_arena_printf(arena, "%04d%02d%02d", now.year, now.month, now.day);
     firn_db_value param = firn_db_str(day);
-    FIRN_TRY(firn_session_begin(catalog, true, &session, err));
+    FIRN_TRY(firn_db_session_begin(catalog, true, &session, err));
     FIRN_TRY(firn_db_query(session.db, arena,
                            "SELECT COALESCE(MAX(number), 0) FROM runs WHERE day = $1", &param, 1,
                            &rows, err));
@@ -61,7 +61,7 @@ firn_rc firn_run_start(firn_catalog *catalog, firn_arena *arena, const char *pip
         .started_us = now_us,
     };
     FIRN_TRY(insert_run(session.db, arena, day, out, number, err));
-    return firn_session_commit(&session, err);
+    return firn_db_session_commit(&session, err);
 }
 
 static firn_rc no_run(const char *run_id, firn_err *err)
@@ -73,11 +73,11 @@ firn_rc firn_run_finish(firn_catalog *catalog, const char *run_id, const char *s
                         const char *commit_id, const char *error, firn_err *err)
 {
     FIRN_AUTO_ARENA firn_arena *arena = firn_arena_new();
-    FIRN_AUTO_SESSION firn_session session = {0};
+    FIRN_AUTO_SESSION firn_db_session session = {0};
     firn_db_rows rows;
     firn_db_value params[] = {firn_db_str(status), firn_db_str(commit_id), firn_db_str(error),
                               firn_db_int(firn_now_us()), firn_db_str(run_id)};
-    FIRN_TRY(firn_session_begin(catalog, true, &session, err));
+    FIRN_TRY(firn_db_session_begin(catalog, true, &session, err));
     FIRN_TRY(firn_db_query(
         session.db, arena,
         "UPDATE runs SET status = $1, commit_id = $2, error = $3, ended_us = $4 WHERE run_id = $5"
@@ -86,7 +86,7 @@ firn_rc firn_run_finish(firn_catalog *catalog, const char *run_id, const char *s
     if (rows.n_rows == 0) {
         return no_run(run_id, err);
     }
-    return firn_session_commit(&session, err);
+    return firn_db_session_commit(&session, err);
 }
 
 firn_rc firn_run_task_record(firn_catalog *catalog, const firn_run_task *task, firn_err *err)
@@ -127,8 +127,8 @@ firn_rc firn_run_check_record(firn_catalog *catalog, const firn_run_check *check
 static firn_rc read_rows(firn_catalog *catalog, firn_arena *arena, const char *sql,
                          const firn_db_value *params, size_t n, firn_db_rows *rows, firn_err *err)
 {
-    FIRN_AUTO_SESSION firn_session session = {0};
-    FIRN_TRY(firn_session_begin(catalog, false, &session, err));
+    FIRN_AUTO_SESSION firn_db_session session = {0};
+    FIRN_TRY(firn_db_session_begin(catalog, false, &session, err));
     return firn_db_query(session.db, arena, sql, params, n, rows, err);
 }
 

@@ -513,6 +513,9 @@ firn_rc firn_stage_change(firn_stage *stage, const firn_change *change, firn_err
     case FIRN_CHANGE_DROP_TABLE: return drop_entry(stage, change, FIRN_KIND_TABLE, err);
     case FIRN_CHANGE_RENAME_TABLE: return rename_entry(stage, change, FIRN_KIND_TABLE, err);
     case FIRN_CHANGE_PUT_VIEW: return put_view(stage, change, err);
+    case FIRN_CHANGE_CREATE_VIEW:
+    case FIRN_CHANGE_UPDATE_VIEW:
+    case FIRN_CHANGE_REGISTER_VIEW: break; /* iceberg/view_update: on its way */
     case FIRN_CHANGE_DROP_VIEW: return drop_entry(stage, change, FIRN_KIND_VIEW, err);
     case FIRN_CHANGE_RENAME_VIEW: return rename_entry(stage, change, FIRN_KIND_VIEW, err);
     case FIRN_CHANGE_CREATE_NAMESPACE: return create_namespace(stage, change, err);

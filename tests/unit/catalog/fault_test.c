@@ -134,11 +134,11 @@ static const char *state_text(fixture *f)
 /* Every ref's entries are what its line of commits adds up to. */
 static void check_log_agrees(fixture *f, const firn_ref *ref)
 {
-    FIRN_AUTO_SESSION firn_session session = {0};
+    FIRN_AUTO_SESSION firn_db_session session = {0};
     firn_stored *from_entries, *from_log;
     size_t n_entries, n_log;
     firn_point at;
-    assert_ok(f, firn_session_begin(f->catalog, false, &session, &f->err));
+    assert_ok(f, firn_db_session_begin(f->catalog, false, &session, &f->err));
     assert_ok(f, firn_store_resolve(session.db, f->arena, ref->name, &at, &f->err));
     assert_ok(f,
               firn_store_list(session.db, f->arena, &at, NULL, &from_entries, &n_entries, &f->err));

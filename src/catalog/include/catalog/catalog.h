@@ -113,6 +113,9 @@ typedef enum firn_change_kind {
     FIRN_CHANGE_PUT_VIEW,     /* document; replaces if `replace`, else EXISTS */
     FIRN_CHANGE_DROP_VIEW,
     FIRN_CHANGE_RENAME_VIEW,      /* to */
+    FIRN_CHANGE_CREATE_VIEW,      /* updates (assign-uuid, set-location, add-view-version...) */
+    FIRN_CHANGE_UPDATE_VIEW,      /* requirements, updates of the REST protocol */
+    FIRN_CHANGE_REGISTER_VIEW,    /* location of a view metadata file */
     FIRN_CHANGE_CREATE_NAMESPACE, /* properties */
     FIRN_CHANGE_DROP_NAMESPACE,
     FIRN_CHANGE_SET_NAMESPACE_PROPERTIES, /* properties: null value removes */
@@ -128,16 +131,24 @@ typedef struct firn_change {
     json_t *document;              /* view metadata, or namespace properties */
     bool replace;                  /* PUT_VIEW; REGISTER_TABLE over an existing table */
     const char *expected_location; /* nullable: the entry must still point here */
+    /* UPDATE_TABLE: an append whose branch moved since it was built is redone on the new head, under its own snapshot id,
+     * instead of failing with CONFLICT; what else the requirements say still holds. */
+    bool rebase_appends;
 } firn_change;
 
 typedef struct firn_commit_info {
     const char *author;  /* NULL: the user's login name */
     const char *message; /* NULL: made from the changes ("append bronze.orders") */
+    bool queue; /* wait for other writers of the same tables first, instead of racing them */
+    /* Nullable. Recorded in the commit's own transaction; a second commit under the same key makes nothing and gives
+     * the first one's commit_id (`repeated`). */
+    const char *idempotency_key;
 } firn_commit_info;
 
 typedef struct firn_commit_result {
     const char *commit_id;  /* NULL when nothing changed */
     const char **locations; /* new metadata file per change; NULL where there is none */
+    bool repeated;          /* the idempotency key had been used: nothing was done */
 } firn_commit_result;
 
 /* One atomic commit of n changes on a branch. An UPDATE_TABLE that changes nothing writes nothing. */

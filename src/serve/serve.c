@@ -1,0 +1,2 @@
+/* The server: see serve/serve.h. */
+#include "serve/serve.h"
