@@ -370,10 +370,9 @@ static firn_rc set_up(sqlite_db *db, bool create, firn_err *err)
     if (sqlite3_db_readonly(db->handle, "main") == 0) {
         FIRN_TRY(enter_wal(db, err)); /* a copy made by other tools may have lost it */
     }
-    if (version == FIRN_CATALOG_SCHEMA_VERSION) {
-        return FIRN_OK;
-    }
-    return migrate(db, err);
+    /* An older catalog that cannot be migrated can still be read: migrations have only added tables so far. */
+    bool as_it_is = version > 0 && sqlite3_db_readonly(db->handle, "main") == 1;
+    return version == FIRN_CATALOG_SCHEMA_VERSION || as_it_is ? FIRN_OK : migrate(db, err);
 }
 
 /* A file URI, for the parameter; '?', '#' and '%' in the path are escaped. */

@@ -199,6 +199,8 @@ typedef struct attempt {
     firn_delta *deltas;
     size_t n_deltas;
     firn_commit_row row;
+    const firn_commit_info *info;
+    firn_key_use key; /* used: by an earlier commit, so this attempt makes none */
     bool lost_race;
 } attempt;
 
@@ -207,6 +209,10 @@ static firn_rc swap(firn_catalog *catalog, firn_arena *arena, attempt *a, firn_e
     FIRN_AUTO_SESSION firn_db_session session = {0};
     firn_point branch;
     FIRN_TRY(firn_db_session_begin(catalog, true, &session, err));
+    FIRN_TRY(firn_idempotency_find(session.db, arena, a->info, &a->key, err));
+    if (a->key.used) {
+        return FIRN_OK;
+    }
     FIRN_TRY(firn_store_branch(session.db, arena, a->stage.branch.ref, &branch, err));
     firn_rc rc = firn_deltas_check(session.db, arena, &branch, a->deltas, a->n_deltas, err);
     a->lost_race = rc == FIRN_E_CONFLICT;
@@ -216,6 +222,7 @@ static firn_rc swap(firn_catalog *catalog, firn_arena *arena, attempt *a, firn_e
         FIRN_TRY(firn_folder_claim(session.db, claim->location, claim->content_id, err));
     }
     FIRN_TRY(firn_deltas_apply(session.db, arena, &branch, a->deltas, a->n_deltas, &a->row, err));
+    FIRN_TRY(firn_idempotency_claim(session.db, a->info, a->row.id, err));
     for (size_t i = 0; i < a->n_deltas; i++) {
         FIRN_TRY(firn_delta_check_structure(session.db, arena, &branch, &a->deltas[i], err));
     }
@@ -273,15 +280,18 @@ static firn_rc land(firn_catalog *catalog, firn_arena *arena, attempt *a, firn_e
 /* ---- commit ----------------------------------------------------------------------------------- */
 
 static firn_rc stage_all(firn_catalog *catalog, firn_arena *arena, const char *branch,
-                         const firn_change *changes, size_t n, firn_stage *stage, firn_err *err)
+                         const firn_change *changes, size_t n, attempt *a, firn_err *err)
 {
     FIRN_AUTO_SESSION firn_db_session session = {0};
+    firn_stage *stage = &a->stage;
     firn_point point;
     FIRN_TRY(firn_db_session_begin(catalog, false, &session, err));
+    /* In the snapshot that the changes are checked against: they would fail on the state that the first commit left. */
+    FIRN_TRY(firn_idempotency_find(session.db, arena, a->info, &a->key, err));
     FIRN_TRY(firn_store_branch(session.db, arena, branch, &point, err));
     firn_stage_init(stage, catalog, arena, session.db, point);
     firn_rc rc = FIRN_OK;
-    for (size_t i = 0; rc == FIRN_OK && i < n; i++) {
+    for (size_t i = 0; rc == FIRN_OK && !a->key.used && i < n; i++) {
         rc = firn_stage_change(stage, &changes[i], err);
     }
     stage->db = NULL;
@@ -300,15 +310,20 @@ static firn_rc write_and_land(firn_catalog *catalog, firn_arena *arena, attempt 
     return land(catalog, arena, a, err);
 }
 
+static firn_ident ident_after(const firn_change *change)
+{
+    bool renamed =
+        change->kind == FIRN_CHANGE_RENAME_TABLE || change->kind == FIRN_CHANGE_RENAME_VIEW;
+    return renamed ? change->to : change->ident;
+}
+
 /* The metadata file that each change's key points to now. */
 static firn_rc locations_of(attempt *a, const firn_change *changes, size_t n, const char ***out,
                             firn_err *err)
 {
     *out = FIRN_NEW_N(a->stage.arena, const char *, n);
     for (size_t i = 0; i < n; i++) {
-        bool renamed = changes[i].kind == FIRN_CHANGE_RENAME_TABLE ||
-                       changes[i].kind == FIRN_CHANGE_RENAME_VIEW;
-        firn_ident ident = renamed ? changes[i].to : changes[i].ident;
+        firn_ident ident = ident_after(&changes[i]);
         firn_staged *staged;
         FIRN_TRY(firn_stage_key(&a->stage, ident.ns, ident.name ? ident.name : "", &staged, err));
         (*out)[i] =
@@ -334,6 +349,7 @@ static firn_rc try_commit(firn_catalog *catalog, firn_arena *arena, const char *
                           attempt *a, firn_err *err)
 {
     *a = (attempt){
+        .info = info,
         .row =
             {
                 .id = firn_commit_id_new(arena),
@@ -341,14 +357,43 @@ static firn_rc try_commit(firn_catalog *catalog, firn_arena *arena, const char *
                 .message = message_of(arena, changes, n, info),
             },
     };
-    firn_rc rc = stage_all(catalog, arena, branch, changes, n, &a->stage, err);
-    if (rc == FIRN_OK) {
+    firn_rc rc = stage_all(catalog, arena, branch, changes, n, a, err);
+    if (rc == FIRN_OK && !a->key.used) {
         rc = write_and_land(catalog, arena, a, err);
     }
-    if (rc != FIRN_E_UNKNOWN_OUTCOME && (rc != FIRN_OK || !a->row.id)) {
+    if (rc != FIRN_E_UNKNOWN_OUTCOME && (rc != FIRN_OK || !a->row.id || a->key.used)) {
         firn_stage_discard(&a->stage);
     }
     return rc;
+}
+
+/* What the key's first commit made of each key that the changes name. */
+static firn_rc repeat(firn_catalog *catalog, firn_arena *arena, const attempt *a,
+                      const firn_change *changes, size_t n, firn_commit_result *out, firn_err *err)
+{
+    FIRN_AUTO_SESSION firn_db_session session = {0};
+    firn_delta *deltas = NULL;
+    size_t n_deltas = 0;
+    *out = (firn_commit_result){
+        .repeated = true,
+        .commit_id = a->key.commit_id,
+        .locations = FIRN_NEW_N(arena, const char *, n),
+    };
+    FIRN_TRY(firn_db_session_begin(catalog, false, &session, err));
+    if (out->commit_id) {
+        FIRN_TRY(firn_store_deltas(session.db, arena, out->commit_id, &deltas, &n_deltas, err));
+    }
+    for (size_t i = 0; i < n; i++) {
+        firn_ident ident = ident_after(&changes[i]);
+        for (size_t d = 0; d < n_deltas; d++) {
+            const firn_stored *now = deltas[d].now;
+            if (now && now->kind != FIRN_KIND_NAMESPACE && firn_streq(now->ns, ident.ns) &&
+                firn_streq(now->name, ident.name ? ident.name : "")) {
+                out->locations[i] = now->value;
+            }
+        }
+    }
+    return FIRN_OK;
 }
 
 firn_rc firn_catalog_commit(firn_catalog *catalog, firn_arena *arena, const char *branch,
@@ -364,7 +409,10 @@ firn_rc firn_catalog_commit(firn_catalog *catalog, firn_arena *arena, const char
     FIRN_TRY(rc);
     firn_commit_result ignored;
     out = out ? out : &ignored;
-    out->commit_id = a.row.id;
+    if (a.key.used) {
+        return repeat(catalog, arena, &a, changes, n, out, err);
+    }
+    *out = (firn_commit_result){.commit_id = a.row.id};
     FIRN_TRY(locations_of(&a, changes, n, &out->locations, err));
     if (a.row.id) {
         remember_metadata(catalog, &a.stage);

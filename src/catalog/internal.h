@@ -170,6 +170,18 @@ typedef struct firn_staged {
         previous_location; /* `metadata` is not written yet, and follows this file ("" for none); NULL: written */
 } firn_staged;
 
+/* Whether a request's key has been used, and which commit it made (NULL: none). */
+typedef struct firn_key_use {
+    bool used;
+    const char *commit_id;
+} firn_key_use;
+/* Not used when info names no key. INVALID when the key was used for a request of another fingerprint. */
+firn_rc firn_idempotency_find(firn_db *db, firn_arena *arena, const firn_commit_info *info,
+                              firn_key_use *use, firn_err *err) FIRN_MUST_USE;
+/* In the transaction that makes the commit: the key, if there is one, is used up by it. CONFLICT if it was used meanwhile. */
+firn_rc firn_idempotency_claim(firn_db *db, const firn_commit_info *info, const char *commit_id,
+                               firn_err *err) FIRN_MUST_USE;
+
 typedef struct firn_claim {
     const char *location;
     const char *content_id;

@@ -27,6 +27,7 @@ typedef struct merge {
     firn_catalog *catalog;
     firn_arena *arena;
     bool dry_run;
+    firn_key_use key;
     FIRN_VEC(firn_replay) replays; /* of all rounds so far */
     /* of this round: */
     firn_db *db;
@@ -186,9 +187,30 @@ static firn_rc merge_locked(merge *m, const firn_merge_options *options, firn_co
                                          : firn_arena_printf(m->arena, "merge %s into %s",
                                                              m->from.text, m->into.text);
     FIRN_TRY(firn_deltas_apply(m->db, m->arena, &m->into, m->taken.items, m->taken.len, row, err));
+    FIRN_TRY(firn_idempotency_claim(m->db, &options->info, row->id, err));
     FIRN_TRY(check_structure(m, err));
     FIRN_TRY(refuse_conflicts(m, out, err));
     report_taken(m, out);
+    return FIRN_OK;
+}
+
+/* What the key's first merge did. */
+static firn_rc repeat(merge *m, firn_merge_result *out, firn_err *err)
+{
+    firn_delta *deltas = NULL;
+    size_t n = 0;
+    if (m->key.commit_id) {
+        FIRN_TRY(firn_store_deltas(m->db, m->arena, m->key.commit_id, &deltas, &n, err));
+    }
+    *out = (firn_merge_result){
+        .repeated = true,
+        .commit_id = m->key.commit_id,
+        .merged = FIRN_NEW_N(m->arena, firn_diff, n),
+        .n_merged = n,
+    };
+    for (size_t i = 0; i < n; i++) {
+        out->merged[i] = firn_diff_of_delta(&deltas[i]);
+    }
     return FIRN_OK;
 }
 
@@ -203,6 +225,10 @@ static firn_rc merge_round(merge *m, const char *from, const char *into,
     m->taken.len = m->conflicts.len = m->open.len = m->n_replayed = 0;
     for (size_t i = 0; i < m->replays.len; i++) {
         m->replays.items[i].used = false;
+    }
+    FIRN_TRY(firn_idempotency_find(m->db, m->arena, &options->info, &m->key, err));
+    if (m->key.used) {
+        return repeat(m, out, err);
     }
     FIRN_TRY(firn_store_branch(session.db, m->arena, into, &m->into, err));
     FIRN_TRY(firn_store_resolve(session.db, m->arena, from, &m->from, err));
@@ -269,7 +295,7 @@ firn_rc firn_catalog_merge(firn_catalog *catalog, firn_arena *arena, const char 
             firn_replay_discard(catalog, &m.replays.items[i]);
         }
     }
-    if (rc == FIRN_OK && out->n_merged > 0 && !options->dry_run) {
+    if (rc == FIRN_OK && out->n_merged > 0 && !options->dry_run && !out->repeated) {
         out->commit_id = row.id;
     }
     return rc;

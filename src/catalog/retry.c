@@ -169,10 +169,13 @@ static firn_rc attempt_until_done(table_commit *c, firn_arena *arena, firn_commi
     int64_t started_us = firn_monotonic_us();
     for (int64_t attempt = 0;; attempt++) {
         firn_rc rc = attempt_once(c, arena, out, err);
-        if (rc == FIRN_OK || rc == FIRN_E_UNKNOWN_OUTCOME) {
+        if (rc == FIRN_E_UNKNOWN_OUTCOME || (rc == FIRN_OK && !out->repeated)) {
             return rc;
         }
         discard(c);
+        if (rc == FIRN_OK) {
+            return rc; /* an earlier commit did it: what was built now is not needed */
+        }
         int64_t spent_ms = (firn_monotonic_us() - started_us) / 1000;
         if (rc != FIRN_E_CONFLICT || attempt >= c->policy.retries ||
             spent_ms >= c->policy.wait_ms_total) {
@@ -200,6 +203,8 @@ firn_rc firn_catalog_commit_tables(firn_catalog *catalog, firn_arena *arena, con
     table_commit c = {
         .catalog = catalog, .branch = branch, .builders = builders, .n = n, .info = info};
     lock_set locks = {0};
+    firn_commit_result ignored;
+    out = out ? out : &ignored;
     firn_rc rc = lock_tables(catalog, arena, branch, builders, n, &locks, err);
     if (rc == FIRN_OK) {
         rc = attempt_until_done(&c, arena, out, err);

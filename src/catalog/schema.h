@@ -7,6 +7,7 @@
  * changes   what each commit did to its first parent's state, with before and after: enough to walk either way
  * folders   which table owns which folder, kept after a drop so that nobody's files end up in another's folder
  * runs...   the run log of pipelines
+ * idempotency   which request made which commit and got which answer: catalog/idempotency.h
  */
 #ifndef CATALOG_SCHEMA_H
 #define CATALOG_SCHEMA_H
@@ -92,6 +93,17 @@ static const char *const firn_catalog_migrations[] = {
     " failing_rows BIGINT NOT NULL,"
     " detail TEXT,"
     " PRIMARY KEY (run_id, task, ordinal));",
+
+    /* 2 */
+    "CREATE TABLE idempotency ("
+    " idempotency_key TEXT NOT NULL PRIMARY KEY,"
+    " fingerprint TEXT NOT NULL,"
+    " status BIGINT NOT NULL," /* HTTP; 0: the commit is made, the answer is not */
+    " body TEXT,"
+    " commit_id TEXT,"
+    " created_us BIGINT NOT NULL,"
+    " expires_us BIGINT NOT NULL);"
+    "CREATE INDEX idempotency_expires ON idempotency (expires_us);",
 };
 
 enum {

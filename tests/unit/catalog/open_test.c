@@ -1,6 +1,8 @@
 /* Opening: new and old catalogs, files that are none, locks, read-only places, damage and failing disks. */
 #include "fixture.h"
 
+#include "catalog/idempotency.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -86,6 +88,19 @@ static void a_newer_schema_is_left_alone(void **state)
     tamper(f, "PRAGMA user_version = 99");
     assert_fails(f, fixture_open(f, false), FIRN_E_UNSUPPORTED,
                  "written by a newer firn (schema 99");
+}
+
+static void an_older_schema_is_brought_up_to_date(void **state)
+{
+    fixture *f = *state;
+    firn_idempotency_record *record;
+    assert_ok(f, create_ns(f, NULL, "s"));
+    const char *before = head(f, NULL);
+    tamper(f, "DROP TABLE idempotency; PRAGMA user_version = 1");
+    assert_ok(f, fixture_open(f, false));
+    assert_string_equal(head(f, NULL), before);
+    assert_ok(f, firn_idempotency_get(f->catalog, f->arena, "k", &record, &f->err));
+    assert_null(record);
 }
 
 static void a_damaged_file_says_what_to_do(void **state)
@@ -254,6 +269,7 @@ int main(void)
         TEST(a_folder_that_is_not_there_says_so),
         TEST(other_files_are_not_taken_for_catalogs),
         TEST(a_newer_schema_is_left_alone),
+        TEST(an_older_schema_is_brought_up_to_date),
         TEST(a_damaged_file_says_what_to_do),
         TEST(who_does_not_want_to_wait_does_not),
         TEST(a_lock_held_by_another_is_waited_for_and_then_named),

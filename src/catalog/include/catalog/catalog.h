@@ -143,12 +143,15 @@ typedef struct firn_commit_info {
     /* Nullable. Recorded in the commit's own transaction; a second commit under the same key makes nothing and gives
      * the first one's commit_id (`repeated`). */
     const char *idempotency_key;
+    const char *idempotency_fingerprint; /* nullable; a key used with another one is INVALID */
 } firn_commit_info;
 
 typedef struct firn_commit_result {
     const char *commit_id;  /* NULL when nothing changed */
     const char **locations; /* new metadata file per change; NULL where there is none */
-    bool repeated;          /* the idempotency key had been used: nothing was done */
+    /* The idempotency key had been used: nothing was done. commit_id and locations are the first commit's; commit_id is
+     * NULL when the key got an answer without making a commit (catalog/idempotency.h). */
+    bool repeated;
 } firn_commit_result;
 
 /* One atomic commit of n changes on a branch. An UPDATE_TABLE that changes nothing writes nothing. */
@@ -211,6 +214,7 @@ firn_rc firn_catalog_diff(firn_catalog *catalog, firn_arena *arena, const char *
                           const char *to, firn_diff **out, size_t *n, firn_err *err) FIRN_MUST_USE;
 
 typedef struct firn_merge_result {
+    bool repeated;         /* the idempotency key had been used: commit_id and merged are of then */
     const char *commit_id; /* NULL: nothing to merge, dry run or conflicts */
     bool fast_forward;     /* the target had not moved since the branch was made */
     firn_diff *merged;     /* keys taken over */
