@@ -1,0 +1,283 @@
+"""The servers that tests and benchmarks of the REST catalog talk to: firn's, and those it is compared with.
+
+Each is a context manager with `uri` (the base of /v1), `warehouse`, `pid` and `ready_s`, the seconds from its start to its
+first answer. All listen on a free port of 127.0.0.1. Only the standard library is used: the benchmarks run under any Python 3.
+"""
+import contextlib
+import glob
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+REPO = os.path.dirname(HERE)
+DEPS = os.path.join(REPO, ".deps")
+RCK_JARS = os.path.join(DEPS, "jars", "rck")
+
+
+class ServerError(AssertionError):
+    pass
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def java():
+    machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(os.uname().machine, os.uname().machine)
+    for home in (f"/usr/lib/jvm/java-17-openjdk-{machine}", os.environ.get("JAVA_HOME", "")):
+        if os.path.exists(os.path.join(home, "bin", "java")):
+            return os.path.join(home, "bin", "java")
+    return "java"
+
+
+def get(url, timeout=10):
+    with urllib.request.urlopen(url, timeout=timeout) as reply:
+        return reply.status, reply.read()
+
+
+class Server:
+    """A process that answers GET `uri` + `probe` once it is up. Subclasses give command() and the environment."""
+
+    name = ""
+    probe = "/v1/config"
+    start_timeout_s = 120
+
+    def __init__(self, folder):
+        self.folder = str(folder)
+        os.makedirs(self.folder, exist_ok=True)
+        self.log = os.path.join(self.folder, "server.log")
+        self.process = None
+        self.uri = None
+        self.warehouse = None
+        self.ready_s = None
+
+    def command(self):
+        raise NotImplementedError
+
+    def environment(self):
+        return {}
+
+    def start(self):
+        started = time.monotonic()
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder, env={**os.environ, **self.environment()})
+        try:
+            self.wait_until_it_answers(started)
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def wait_until_it_answers(self, started):
+        while True:
+            if self.process.poll() is not None:
+                raise ServerError(f"{self.name} ended with {self.process.returncode} before it answered\n{self.log_end()}")
+            with contextlib.suppress(OSError, urllib.error.URLError, ValueError):
+                self.find_uri()
+                if self.uri and get(self.uri + self.probe)[0] == 200:
+                    self.ready_s = time.monotonic() - started
+                    return
+            if time.monotonic() - started > self.start_timeout_s:
+                raise ServerError(f"{self.name} did not answer within {self.start_timeout_s} s\n{self.log_end()}")
+            time.sleep(0.005)
+
+    def find_uri(self):
+        """Overridden where the server chooses its port."""
+
+    def log_end(self, lines=40):
+        with open(self.log, errors="replace") as log:
+            return "".join(log.readlines()[-lines:])
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def memory_mb(self):
+        """Resident memory of the process, in MB (10^6 bytes)."""
+        with open(f"/proc/{self.pid}/status") as status:
+            return int(re.search(r"VmRSS:\s+(\d+) kB", status.read())[1]) * 1024 / 1e6
+
+    def stop(self, timeout_s=30):
+        """Ends the server as a service manager would; returns its exit code."""
+        if self.process is None:
+            return None
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(timeout_s)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        code, self.process = self.process.returncode, None
+        return code
+
+    def kill(self):
+        """kill -9."""
+        self.process.kill()
+        self.process.wait()
+        self.process = None
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_):
+        self.stop()
+
+
+def firn_binary():
+    return os.path.abspath(os.environ.get("FIRN", os.path.join(REPO, "build", "firn")))
+
+
+class FirnServer(Server):
+    """`firn serve` on a lake, which is made if it is not there. `catalog` is a PostgreSQL connection string or None for SQLite."""
+
+    probe = "/v1/config"
+
+    def __init__(self, lake, catalog=None, port=0, ref=None, env=None, config=None):
+        self.name = "firn, PostgreSQL" if catalog else "firn, SQLite"
+        self.lake = str(lake)
+        super().__init__(self.lake + ".server")
+        self.port = port
+        self.extra_env = env or {}
+        self.log_from = 0
+        self.warehouse = self.lake
+        if not os.path.exists(os.path.join(self.lake, "firn.yaml")):
+            done = subprocess.run([firn_binary(), "init", self.lake], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+            if done.returncode != 0:
+                raise ServerError(f"firn init: {done.stderr}")
+            if catalog:
+                configure(self.lake, "catalog", "uri", catalog)
+            for section, key, value in config or []:
+                configure(self.lake, section, key, value)
+
+    def command(self):
+        self.uri = None
+        self.log_from = os.path.getsize(self.log) if os.path.exists(self.log) else 0
+        return [firn_binary(), "--lake", self.lake, "serve", "--http", f"127.0.0.1:{self.port}"]
+
+    def environment(self):
+        return {"NO_COLOR": "1", **self.extra_env}
+
+    def find_uri(self):
+        if self.uri is None:
+            with open(self.log, errors="replace") as log:
+                log.seek(self.log_from)
+                found = re.search(r"http://127\.0\.0\.1:(\d+)", log.read())
+            if found:
+                self.port = int(found[1])  # the same one after a restart
+                self.uri = f"http://127.0.0.1:{self.port}/iceberg"
+
+    def branch_uri(self, branch):
+        return f"{self.uri}/{branch}"
+
+
+def configure(lake, section, key, value):
+    """Sets section.key in the lake's firn.yaml."""
+    path = os.path.join(lake, "firn.yaml")
+    with open(path) as f:
+        text = f.read()
+    line = f"  {key}: {json.dumps(value)}\n"
+    text = re.sub(rf"^(#? *){key}:.*\n", "", text, flags=re.M) if re.search(rf"^{section}:\n(  .*\n)*  {key}:", text, re.M) else text
+    if re.search(rf"^{section}:", text, re.M):
+        text = re.sub(rf"^{section}:.*\n", lambda m: m[0] + line, text, flags=re.M)
+    else:
+        text += f"\n{section}:\n{line}"
+    with open(path, "w") as f:
+        f.write(text)
+
+
+class ReferenceServer(Server):
+    """The Iceberg project's reference REST server (iceberg-open-api's test fixtures) on a SQLite file."""
+
+    name = "Iceberg reference server"
+
+    def command(self):
+        self.port = free_port()
+        self.uri = f"http://127.0.0.1:{self.port}"
+        self.warehouse = os.path.join(self.folder, "warehouse")
+        os.makedirs(self.warehouse, exist_ok=True)
+        return [java(), "-cp", os.path.join(RCK_JARS, "*"), "org.apache.iceberg.rest.RESTCatalogServer"]
+
+    def environment(self):
+        return {
+            "CATALOG_REST_PORT": str(self.port),
+            "CATALOG_URI": f"jdbc:sqlite:{self.folder}/catalog.db",
+            "CATALOG_WAREHOUSE": self.warehouse,
+        }
+
+
+class PostgresCluster:
+    """A PostgreSQL of its own, with its default durability, on a free port. It does not run as root: then the user is postgres."""
+
+    def __init__(self):
+        self.base = None
+        self.port = None
+
+    @staticmethod
+    def bin(program):
+        folders = sorted(glob.glob("/usr/lib/postgresql/*/bin"), key=lambda p: int(p.split("/")[-2]), reverse=True)
+        for folder in [*folders, *os.environ["PATH"].split(":")]:
+            if os.access(os.path.join(folder, program), os.X_OK):
+                return os.path.join(folder, program)
+        raise ServerError(f"there is no {program}: install the package postgresql")
+
+    def run(self, *command, check=True):
+        who = {"user": "postgres", "group": "postgres", "extra_groups": []} if os.geteuid() == 0 else {}
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120, cwd=self.base, **who)
+        if check and done.returncode != 0:
+            raise ServerError(f"{' '.join(command)}\n{done.stdout}")
+        return done
+
+    def __enter__(self):
+        self.base = tempfile.mkdtemp(prefix="firn-pg-", dir="/tmp")
+        if os.geteuid() == 0:
+            shutil.chown(self.base, "postgres", "postgres")
+        self.data = os.path.join(self.base, "data")
+        self.port = free_port()
+        try:
+            self.run(self.bin("initdb"), "-D", self.data, "-U", "firn", "--auth=trust", "--encoding=UTF8", "--locale=C")
+            with open(os.path.join(self.data, "postgresql.conf"), "a") as conf:
+                conf.write(f"listen_addresses = '127.0.0.1'\nport = {self.port}\nunix_socket_directories = '{self.base}'\nmax_connections = 200\n")
+            self.up()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def up(self):
+        # The log goes to a file: a postmaster that inherits a pipe keeps it open.
+        self.run(self.bin("pg_ctl"), "-D", self.data, "-w", "-l", os.path.join(self.base, "log"), "start")
+
+    def down(self, mode="fast"):
+        self.run(self.bin("pg_ctl"), "-D", self.data, "-w", "-m", mode, "stop")
+
+    def database(self, name):
+        """Makes an empty database; returns its connection string."""
+        self.run(self.bin("psql"), "-h", "127.0.0.1", "-p", str(self.port), "-U", "firn", "-d", "postgres", "-qc", f'CREATE DATABASE "{name}"')
+        return f"postgresql://firn@127.0.0.1:{self.port}/{name}"
+
+    def __exit__(self, *_):
+        if os.path.exists(os.path.join(self.data, "postmaster.pid")):
+            self.run(self.bin("pg_ctl"), "-D", self.data, "-m", "immediate", "stop", check=False)
+        shutil.rmtree(self.base, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def catalog_of(backend, name="firn"):
+    """The connection string of a fresh catalog: None for sqlite."""
+    if backend == "sqlite":
+        yield None
+    else:
+        with PostgresCluster() as cluster:
+            yield cluster.database(name)
