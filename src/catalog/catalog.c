@@ -5,6 +5,7 @@
 #include "base/time.h"
 #include "base/uuid.h"
 #include "base/vec.h"
+#include "iceberg/view_update.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -12,7 +13,6 @@
 enum {
     BUSY_TIMEOUT_MS_DEFAULT = 30 * 1000,
     MANIFEST_CACHE_BYTES = 128 << 20,
-    VIEW_BYTES_MAX = 16 << 20,
 };
 
 /* ---- sessions --------------------------------------------------------------------------------- */
@@ -365,10 +365,9 @@ firn_rc firn_catalog_view_load(firn_catalog *catalog, firn_arena *arena, const c
                                firn_ident ident, firn_catalog_entry *entry, json_t **view,
                                firn_err *err)
 {
-    firn_bytes text;
     FIRN_TRY(get_entry(catalog, arena, ref, ident, FIRN_KIND_VIEW, false, entry, err));
-    FIRN_TRY(
-        firn_storage_get(catalog->storage, arena, entry->location, VIEW_BYTES_MAX, &text, err));
-    return firn_json_parse(
-        arena, text, firn_arena_printf(arena, "view metadata %s", entry->location), view, err);
+    firn_rc rc = firn_view_file_load(catalog->storage, arena, entry->location, view, err);
+    return rc == FIRN_OK
+               ? FIRN_OK
+               : firn_err_wrap(err, rc, "cannot load view %s", firn_ident_text(arena, ident));
 }

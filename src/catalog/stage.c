@@ -3,7 +3,7 @@
  *
  * New table metadata stays in memory until firn_stage_flush, so a commit that fails on its last table has written nothing.
  */
-#include "internal.h"
+#include "stage.h"
 
 #include "base/io.h"
 #include "base/log.h"
@@ -61,13 +61,13 @@ void firn_stage_deltas(firn_stage *stage, firn_delta **out, size_t *n)
 
 /* ---- writing ---------------------------------------------------------------------------------- */
 
-static const char *text_of(firn_stage *stage, const firn_staged *staged)
+const char *firn_stage_text(firn_stage *stage, const firn_staged *staged)
 {
     return firn_ident_text(stage->arena, (firn_ident){staged->ns, staged->name});
 }
 
 /* An unknown outcome of writing one new file is a known failure of the commit: nothing points to that file yet. */
-static firn_rc written_or_failed(firn_rc rc, firn_err *err)
+firn_rc firn_stage_written(firn_rc rc, firn_err *err)
 {
     if (rc != FIRN_E_UNKNOWN_OUTCOME) {
         return rc;
@@ -83,8 +83,9 @@ static firn_rc flush_key(firn_stage *stage, firn_staged *staged, firn_err *err)
     firn_rc rc = firn_metadata_store(stage->catalog->storage, stage->arena, staged->metadata,
                                      previous, &location, err);
     if (rc != FIRN_OK) {
-        return firn_err_wrap(err, written_or_failed(rc, err),
-                             "cannot write the metadata of table %s", text_of(stage, staged));
+        return firn_err_wrap(err, firn_stage_written(rc, err),
+                             "cannot write the metadata of table %s",
+                             firn_stage_text(stage, staged));
     }
     firn_vec_push(stage->arena, &stage->written, location);
     staged->now->value = location;
@@ -120,7 +121,7 @@ void firn_stage_discard(firn_stage *stage)
 
 /* ---- helpers for the changes ------------------------------------------------------------------ */
 
-static firn_rc need_namespace(firn_stage *stage, const char *ns, firn_err *err)
+firn_rc firn_stage_need_namespace(firn_stage *stage, const char *ns, firn_err *err)
 {
     firn_staged *staged;
     FIRN_TRY(firn_stage_key(stage, ns, "", &staged, err));
@@ -130,8 +131,8 @@ static firn_rc need_namespace(firn_stage *stage, const char *ns, firn_err *err)
 }
 
 /* The key of a table or view that must be there. */
-static firn_rc need_entry(firn_stage *stage, firn_ident ident, firn_entry_kind kind,
-                          firn_staged **out, firn_err *err)
+firn_rc firn_stage_need_entry(firn_stage *stage, firn_ident ident, firn_entry_kind kind,
+                              firn_staged **out, firn_err *err)
 {
     FIRN_TRY(firn_ident_check(ident, err));
     FIRN_TRY(firn_stage_key(stage, ident.ns, ident.name, out, err));
@@ -141,40 +142,40 @@ static firn_rc need_entry(firn_stage *stage, firn_ident ident, firn_entry_kind k
     }
     if ((*out)->now->kind != kind) {
         FIRN_FAIL(err, kind == FIRN_KIND_TABLE ? FIRN_E_NO_TABLE : FIRN_E_NO_VIEW,
-                  "%s is a %s, not a %s", text_of(stage, *out), firn_kind_text((*out)->now->kind),
-                  firn_kind_text(kind));
+                  "%s is a %s, not a %s", firn_stage_text(stage, *out),
+                  firn_kind_text((*out)->now->kind), firn_kind_text(kind));
     }
     return FIRN_OK;
 }
 
-static firn_rc fail_exists(firn_stage *stage, const firn_staged *staged, firn_err *err)
+firn_rc firn_stage_fail_exists(firn_stage *stage, const firn_staged *staged, firn_err *err)
 {
     FIRN_FAIL(err, FIRN_E_EXISTS, "%s %s exists already on %s", firn_kind_text(staged->now->kind),
-              text_of(stage, staged), stage->branch.text);
+              firn_stage_text(stage, staged), stage->branch.text);
 }
 
 /* The key of a table or view that must not be there yet, in a namespace that is. */
-static firn_rc need_free(firn_stage *stage, firn_ident ident, firn_staged **out, firn_err *err)
+firn_rc firn_stage_need_free(firn_stage *stage, firn_ident ident, firn_staged **out, firn_err *err)
 {
     FIRN_TRY(firn_ident_check(ident, err));
-    FIRN_TRY(need_namespace(stage, ident.ns, err));
+    FIRN_TRY(firn_stage_need_namespace(stage, ident.ns, err));
     FIRN_TRY(firn_stage_key(stage, ident.ns, ident.name, out, err));
-    return (*out)->now ? fail_exists(stage, *out, err) : FIRN_OK;
+    return (*out)->now ? firn_stage_fail_exists(stage, *out, err) : FIRN_OK;
 }
 
-static firn_rc check_expected(firn_stage *stage, const firn_staged *staged, const char *expected,
-                              firn_err *err)
+firn_rc firn_stage_check_expected(firn_stage *stage, const firn_staged *staged,
+                                  const char *expected, firn_err *err)
 {
     if (expected && !firn_streq(staged->now->value, expected)) {
         FIRN_FAIL(err, FIRN_E_CONFLICT,
                   "%s changed on %s meanwhile: it is at %s, not at %s; reload it and try again",
-                  text_of(stage, staged), stage->branch.text, staged->now->value, expected);
+                  firn_stage_text(stage, staged), stage->branch.text, staged->now->value, expected);
     }
     return FIRN_OK;
 }
 
-static void set_now(firn_stage *stage, firn_staged *staged, firn_entry_kind kind,
-                    const char *content_id, const char *value)
+void firn_stage_set_now(firn_stage *stage, firn_staged *staged, firn_entry_kind kind,
+                        const char *content_id, const char *value)
 {
     staged->now = FIRN_NEW(stage->arena, firn_stored);
     *staged->now = (firn_stored){
@@ -188,7 +189,7 @@ static void set_now(firn_stage *stage, firn_staged *staged, firn_entry_kind kind
     staged->previous_location = NULL;
 }
 
-static void claim(firn_stage *stage, const char *location, const char *content_id)
+void firn_stage_claim(firn_stage *stage, const char *location, const char *content_id)
 {
     firn_claim one = {.location = location, .content_id = content_id};
     firn_vec_push(stage->arena, &stage->claims, one);
@@ -211,14 +212,14 @@ static bool has_action(const json_t *updates, const char *action)
 }
 
 /* Requirements are optional, and so are updates. */
-static const json_t *array_or_empty(firn_stage *stage, const json_t *array)
+const json_t *firn_stage_array(firn_stage *stage, const json_t *array)
 {
     return array ? array : firn_json_own(stage->arena, json_array());
 }
 
 /* The updates, with the default location put in where they name none. */
-static firn_rc with_location(firn_stage *stage, firn_ident ident, const json_t *updates,
-                             const json_t **out, firn_err *err)
+firn_rc firn_stage_with_location(firn_stage *stage, firn_ident ident, const json_t *updates,
+                                 const json_t **out, firn_err *err)
 {
     *out = updates;
     if (has_action(updates, "set-location")) {
@@ -239,15 +240,15 @@ static firn_rc create_table(firn_stage *stage, const firn_change *change, firn_e
     firn_staged *staged;
     const json_t *updates;
     firn_metadata *metadata;
-    FIRN_TRY(need_free(stage, change->ident, &staged, err));
-    FIRN_TRY(firn_requirements_check(array_or_empty(stage, change->requirements), NULL, err));
-    FIRN_TRY(with_location(stage, change->ident, change->updates, &updates, err));
+    FIRN_TRY(firn_stage_need_free(stage, change->ident, &staged, err));
+    FIRN_TRY(firn_requirements_check(firn_stage_array(stage, change->requirements), NULL, err));
+    FIRN_TRY(firn_stage_with_location(stage, change->ident, change->updates, &updates, err));
     firn_update_options options = {0};
     FIRN_TRY(firn_updates_apply(stage->arena, NULL, updates, &options, &metadata, err));
-    set_now(stage, staged, FIRN_KIND_TABLE, metadata->table_uuid, "");
+    firn_stage_set_now(stage, staged, FIRN_KIND_TABLE, metadata->table_uuid, "");
     staged->metadata = metadata;
     staged->previous_location = "";
-    claim(stage, metadata->location, metadata->table_uuid);
+    firn_stage_claim(stage, metadata->location, metadata->table_uuid);
     return FIRN_OK;
 }
 
@@ -258,31 +259,32 @@ static firn_rc load_staged(firn_stage *stage, firn_staged *staged, firn_err *err
     }
     firn_rc rc = firn_metadata_cache_load(stage->catalog->metadata, stage->catalog->storage,
                                           stage->arena, staged->now->value, &staged->metadata, err);
-    return rc == FIRN_OK ? FIRN_OK
-                         : firn_err_wrap(err, rc, "cannot load table %s", text_of(stage, staged));
+    return rc == FIRN_OK
+               ? FIRN_OK
+               : firn_err_wrap(err, rc, "cannot load table %s", firn_stage_text(stage, staged));
 }
 
 static firn_rc update_table(firn_stage *stage, const firn_change *change, firn_err *err)
 {
     firn_staged *staged;
     firn_metadata *metadata;
-    const json_t *updates = array_or_empty(stage, change->updates);
-    FIRN_TRY(need_entry(stage, change->ident, FIRN_KIND_TABLE, &staged, err));
+    const json_t *updates = firn_stage_array(stage, change->updates);
+    FIRN_TRY(firn_stage_need_entry(stage, change->ident, FIRN_KIND_TABLE, &staged, err));
     if (staged->previous_location) {
         /* A second change to the same table: the first one's file becomes a step of the metadata log. */
         FIRN_TRY(flush_key(stage, staged, err));
     }
-    FIRN_TRY(check_expected(stage, staged, change->expected_location, err));
+    FIRN_TRY(firn_stage_check_expected(stage, staged, change->expected_location, err));
     FIRN_TRY(load_staged(stage, staged, err));
-    FIRN_TRY(firn_requirements_check(array_or_empty(stage, change->requirements), staged->metadata,
-                                     err));
+    FIRN_TRY(firn_requirements_check(firn_stage_array(stage, change->requirements),
+                                     staged->metadata, err));
     firn_update_options options = {.previous_location = staged->now->value};
     FIRN_TRY(firn_updates_apply(stage->arena, staged->metadata, updates, &options, &metadata, err));
     if (metadata == staged->metadata) {
         return FIRN_OK;
     }
     if (!firn_streq(metadata->location, staged->metadata->location)) {
-        claim(stage, metadata->location, staged->now->content_id);
+        firn_stage_claim(stage, metadata->location, staged->now->content_id);
     }
     staged->previous_location = staged->now->value;
     staged->metadata = metadata;
@@ -295,10 +297,10 @@ static firn_rc register_table(firn_stage *stage, const firn_change *change, firn
 {
     firn_staged *staged;
     FIRN_TRY(firn_ident_check(change->ident, err));
-    FIRN_TRY(need_namespace(stage, change->ident.ns, err));
+    FIRN_TRY(firn_stage_need_namespace(stage, change->ident.ns, err));
     FIRN_TRY(firn_stage_key(stage, change->ident.ns, change->ident.name, &staged, err));
     if (staged->now && (!change->replace || staged->now->kind != FIRN_KIND_TABLE)) {
-        return fail_exists(stage, staged, err);
+        return firn_stage_fail_exists(stage, staged, err);
     }
     firn_metadata *metadata;
     const char *location = firn_arena_strdup(stage->arena, change->location);
@@ -306,9 +308,9 @@ static firn_rc register_table(firn_stage *stage, const firn_change *change, firn
                                       stage->arena, location, &metadata, err));
     const char *content_id =
         metadata->table_uuid ? metadata->table_uuid : firn_uuid_new(stage->arena);
-    set_now(stage, staged, FIRN_KIND_TABLE, content_id, location);
+    firn_stage_set_now(stage, staged, FIRN_KIND_TABLE, content_id, location);
     staged->metadata = metadata;
-    claim(stage, metadata->location, content_id);
+    firn_stage_claim(stage, metadata->location, content_id);
     return FIRN_OK;
 }
 
@@ -316,8 +318,8 @@ static firn_rc drop_entry(firn_stage *stage, const firn_change *change, firn_ent
                           firn_err *err)
 {
     firn_staged *staged;
-    FIRN_TRY(need_entry(stage, change->ident, kind, &staged, err));
-    FIRN_TRY(check_expected(stage, staged, change->expected_location, err));
+    FIRN_TRY(firn_stage_need_entry(stage, change->ident, kind, &staged, err));
+    FIRN_TRY(firn_stage_check_expected(stage, staged, change->expected_location, err));
     staged->now = NULL;
     staged->metadata = NULL;
     staged->previous_location = NULL;
@@ -328,104 +330,15 @@ static firn_rc rename_entry(firn_stage *stage, const firn_change *change, firn_e
                             firn_err *err)
 {
     firn_staged *from, *to;
-    FIRN_TRY(need_entry(stage, change->ident, kind, &from, err));
-    FIRN_TRY(check_expected(stage, from, change->expected_location, err));
-    FIRN_TRY(need_free(stage, change->to, &to, err));
-    set_now(stage, to, kind, from->now->content_id, from->now->value);
+    FIRN_TRY(firn_stage_need_entry(stage, change->ident, kind, &from, err));
+    FIRN_TRY(firn_stage_check_expected(stage, from, change->expected_location, err));
+    FIRN_TRY(firn_stage_need_free(stage, change->to, &to, err));
+    firn_stage_set_now(stage, to, kind, from->now->content_id, from->now->value);
     to->metadata = from->metadata;
     to->previous_location = from->previous_location;
     from->now = NULL;
     from->metadata = NULL;
     from->previous_location = NULL;
-    return FIRN_OK;
-}
-
-/* ---- views ------------------------------------------------------------------------------------ */
-
-static firn_rc check_view_requirement(firn_stage *stage, const firn_staged *staged,
-                                      const json_t *requirement, firn_err *err)
-{
-    const char *type = json_string_value(json_object_get(requirement, "type"));
-    const char *uuid = json_string_value(json_object_get(requirement, "uuid"));
-    if (type && firn_streq(type, "assert-create")) {
-        return staged->now ? fail_exists(stage, staged, err) : FIRN_OK;
-    }
-    if (!type || !firn_streq(type, "assert-view-uuid") || !uuid) {
-        FIRN_FAIL(err, FIRN_E_INVALID, "a view cannot be checked for \"%s\"",
-                  type ? type : "(no type)");
-    }
-    if (!staged->now || !firn_strcaseeq(staged->now->content_id, uuid)) {
-        FIRN_FAIL(err, FIRN_E_CONFLICT,
-                  "Requirement failed: view UUID does not match: expected %s != %s", uuid,
-                  staged->now ? staged->now->content_id : "null");
-    }
-    return FIRN_OK;
-}
-
-static int version_in_name(const char *location)
-{
-    return location ? atoi(firn_path_basename(location)) : -1;
-}
-
-/* Write the document as "<location>/metadata/<version>-<uuid>.metadata.json". */
-static firn_rc write_view(firn_stage *stage, const firn_staged *staged, const json_t *document,
-                          const char **location, firn_err *err)
-{
-    firn_arena *arena = stage->arena;
-    const char *folder = json_string_value(json_object_get(document, "location"));
-    int version = version_in_name(staged->now ? staged->now->value : NULL) + 1;
-    char *name =
-        firn_arena_printf(arena, "metadata/%05d-%s.metadata.json", version, firn_uuid_new(arena));
-    char *path = firn_location_join(arena, folder, name);
-    firn_bytes text = firn_bytes_str(firn_json_pretty(arena, document));
-    firn_rc rc = firn_storage_put_if_absent(stage->catalog->storage, path, text, err);
-    if (rc != FIRN_OK) {
-        return firn_err_wrap(err, written_or_failed(rc, err), "cannot write view %s",
-                             text_of(stage, staged));
-    }
-    firn_vec_push(arena, &stage->written, path);
-    *location = path;
-    return FIRN_OK;
-}
-
-static firn_rc put_view(firn_stage *stage, const firn_change *change, firn_err *err)
-{
-    firn_staged *staged;
-    FIRN_TRY(firn_ident_check(change->ident, err));
-    FIRN_TRY(need_namespace(stage, change->ident.ns, err));
-    FIRN_TRY(firn_stage_key(stage, change->ident.ns, change->ident.name, &staged, err));
-    if (staged->now && (!change->replace || staged->now->kind != FIRN_KIND_VIEW)) {
-        return fail_exists(stage, staged, err);
-    }
-    if (staged->now) {
-        FIRN_TRY(check_expected(stage, staged, change->expected_location, err));
-    }
-    size_t i;
-    const json_t *requirement;
-    json_array_foreach(change->requirements, i, requirement)
-    {
-        FIRN_TRY(check_view_requirement(stage, staged, requirement, err));
-    }
-    if (!json_is_object(change->document)) {
-        FIRN_FAIL(err, FIRN_E_INVALID, "view %s comes without a metadata document",
-                  text_of(stage, staged));
-    }
-    json_t *document = firn_json_own(stage->arena, json_copy(change->document));
-    if (!json_is_string(json_object_get(document, "view-uuid"))) {
-        const char *uuid = staged->now ? staged->now->content_id : firn_uuid_new(stage->arena);
-        json_object_set_new(document, "view-uuid", json_string(uuid));
-    }
-    if (!json_is_string(json_object_get(document, "location"))) {
-        char *folder;
-        FIRN_TRY(firn_catalog_default_location(stage->catalog, stage->arena, change->ident, &folder,
-                                               err));
-        json_object_set_new(document, "location", json_string(folder));
-    }
-    const char *location = NULL;
-    FIRN_TRY(write_view(stage, staged, document, &location, err));
-    const char *uuid = json_string_value(json_object_get(document, "view-uuid"));
-    set_now(stage, staged, FIRN_KIND_VIEW, firn_arena_strdup(stage->arena, uuid), location);
-    claim(stage, json_string_value(json_object_get(document, "location")), staged->now->content_id);
     return FIRN_OK;
 }
 
@@ -466,16 +379,16 @@ static firn_rc create_namespace(firn_stage *stage, const firn_change *change, fi
     FIRN_TRY(firn_ns_check(ns, err));
     const char *parent = firn_ns_parent(stage->arena, ns);
     if (parent[0]) {
-        FIRN_TRY(need_namespace(stage, parent, err));
+        FIRN_TRY(firn_stage_need_namespace(stage, parent, err));
     }
     FIRN_TRY(firn_stage_key(stage, ns, "", &staged, err));
     if (staged->now) {
-        return fail_exists(stage, staged, err);
+        return firn_stage_fail_exists(stage, staged, err);
     }
     json_t *properties = firn_json_own(stage->arena, json_object());
     FIRN_TRY(merge_properties(stage, ns, properties, change->document, err));
-    set_now(stage, staged, FIRN_KIND_NAMESPACE, firn_uuid_new(stage->arena),
-            canonical_json(stage->arena, properties));
+    firn_stage_set_now(stage, staged, FIRN_KIND_NAMESPACE, firn_uuid_new(stage->arena),
+                       canonical_json(stage->arena, properties));
     return FIRN_OK;
 }
 
@@ -483,7 +396,7 @@ static firn_rc drop_namespace(firn_stage *stage, const firn_change *change, firn
 {
     firn_staged *staged;
     FIRN_TRY(firn_ns_check(change->ident.ns, err));
-    FIRN_TRY(need_namespace(stage, change->ident.ns, err));
+    FIRN_TRY(firn_stage_need_namespace(stage, change->ident.ns, err));
     FIRN_TRY(firn_stage_key(stage, change->ident.ns, "", &staged, err));
     staged->now = NULL; /* whether it is empty is seen when the whole commit is in place */
     return FIRN_OK;
@@ -495,7 +408,7 @@ static firn_rc set_namespace_properties(firn_stage *stage, const firn_change *ch
     json_t *properties;
     const char *ns = change->ident.ns;
     FIRN_TRY(firn_ns_check(ns, err));
-    FIRN_TRY(need_namespace(stage, ns, err));
+    FIRN_TRY(firn_stage_need_namespace(stage, ns, err));
     FIRN_TRY(firn_stage_key(stage, ns, "", &staged, err));
     FIRN_TRY(firn_json_parse(stage->arena, firn_bytes_str(staged->now->value),
                              "namespace properties", &properties, err));
@@ -512,10 +425,10 @@ firn_rc firn_stage_change(firn_stage *stage, const firn_change *change, firn_err
     case FIRN_CHANGE_REGISTER_TABLE: return register_table(stage, change, err);
     case FIRN_CHANGE_DROP_TABLE: return drop_entry(stage, change, FIRN_KIND_TABLE, err);
     case FIRN_CHANGE_RENAME_TABLE: return rename_entry(stage, change, FIRN_KIND_TABLE, err);
-    case FIRN_CHANGE_PUT_VIEW: return put_view(stage, change, err);
-    case FIRN_CHANGE_CREATE_VIEW:
-    case FIRN_CHANGE_UPDATE_VIEW:
-    case FIRN_CHANGE_REGISTER_VIEW: break; /* iceberg/view_update: on its way */
+    case FIRN_CHANGE_PUT_VIEW: return firn_stage_put_view(stage, change, err);
+    case FIRN_CHANGE_CREATE_VIEW: return firn_stage_create_view(stage, change, err);
+    case FIRN_CHANGE_UPDATE_VIEW: return firn_stage_update_view(stage, change, err);
+    case FIRN_CHANGE_REGISTER_VIEW: return firn_stage_register_view(stage, change, err);
     case FIRN_CHANGE_DROP_VIEW: return drop_entry(stage, change, FIRN_KIND_VIEW, err);
     case FIRN_CHANGE_RENAME_VIEW: return rename_entry(stage, change, FIRN_KIND_VIEW, err);
     case FIRN_CHANGE_CREATE_NAMESPACE: return create_namespace(stage, change, err);

@@ -1,8 +1,8 @@
-/* Table metadata files: plain or gzip JSON, their names and versions (spec: "Table Metadata and Snapshots").
+/* Metadata files of tables and views: plain or gzip JSON, their names and versions (spec: "Table Metadata and Snapshots").
  *
  * A metadata file is written once under a new name and never changed, so storing is a put-if-absent.
  */
-#include "iceberg/metadata.h"
+#include "metadata_private.h"
 
 #include "base/uuid.h"
 
@@ -46,7 +46,7 @@ static firn_rc gzip(firn_bytes plain, firn_buf *out, firn_err *err)
     z_stream stream = {.next_in = (Bytef *)plain.data, .avail_in = (uInt)plain.len};
     if (plain.len > UINT32_MAX || deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, 15 + 16,
                                                8, Z_DEFAULT_STRATEGY) != Z_OK)
-        FIRN_FAIL(err, FIRN_E_INTERNAL, "cannot start compression of table metadata");
+        FIRN_FAIL(err, FIRN_E_INTERNAL, "cannot start compression of metadata");
     size_t bound = deflateBound(&stream, (uLong)plain.len);
     stream.next_out = firn_buf_reserve(out, bound);
     stream.avail_out = stream.next_out ? (uInt)bound : 0;
@@ -54,12 +54,12 @@ static firn_rc gzip(firn_bytes plain, firn_buf *out, firn_err *err)
     out->len += bound - stream.avail_out;
     deflateEnd(&stream);
     if (status != Z_STREAM_END)
-        FIRN_FAIL(err, FIRN_E_INTERNAL, "cannot compress table metadata");
+        FIRN_FAIL(err, FIRN_E_INTERNAL, "cannot compress metadata");
     return FIRN_OK;
 }
 
-firn_rc firn_metadata_parse(firn_arena *arena, firn_bytes text, const char *what,
-                            firn_metadata **out, firn_err *err)
+firn_rc firn_metadata_file_parse(firn_arena *arena, firn_bytes text, const char *what, json_t **out,
+                                 firn_err *err)
 {
     FIRN_AUTO_BUF firn_buf plain = {0};
     if (is_gzip(text)) {
@@ -67,8 +67,14 @@ firn_rc firn_metadata_parse(firn_arena *arena, firn_bytes text, const char *what
         FIRN_TRY(gunzip(text, what, &plain, err));
         text = firn_buf_bytes(&plain);
     }
+    return firn_json_parse(arena, text, what, out, err);
+}
+
+firn_rc firn_metadata_parse(firn_arena *arena, firn_bytes text, const char *what,
+                            firn_metadata **out, firn_err *err)
+{
     json_t *json = NULL;
-    FIRN_TRY(firn_json_parse(arena, text, what, &json, err));
+    FIRN_TRY(firn_metadata_file_parse(arena, text, what, &json, err));
     return firn_metadata_from_json(arena, json, what, out, err);
 }
 
@@ -101,35 +107,48 @@ static int64_t next_version(const char *previous_location)
     return version + 1;
 }
 
-firn_rc firn_metadata_store(firn_storage *storage, firn_arena *arena, const firn_metadata *metadata,
-                            const char *previous_location, char **location, firn_err *err)
+firn_rc firn_metadata_file_store(firn_storage *storage, firn_arena *arena,
+                                 const firn_metadata_file *file, char **location, firn_err *err)
 {
-    const char *codec =
-        firn_metadata_property(metadata, "write.metadata.compression-codec", "none");
+    const char *codec = file->codec ? file->codec : "none";
     bool compress = firn_strcaseeq(codec, "gzip");
     if (!compress && !firn_strcaseeq(codec, "none") && *codec != '\0')
         FIRN_FAIL(err, FIRN_E_INVALID,
-                  "table property write.metadata.compression-codec is '%s': use gzip or none",
-                  codec);
+                  "%s property write.metadata.compression-codec is '%s': use gzip or none",
+                  file->subject, codec);
     const char *folder =
-        firn_metadata_property(metadata, "write.metadata.path",
-                               firn_arena_printf(arena, "%s/metadata", metadata->location));
+        file->folder ? file->folder : firn_arena_printf(arena, "%s/metadata", file->location);
     const char *name =
-        firn_arena_printf(arena, "%05lld-%s%s", (long long)next_version(previous_location),
+        firn_arena_printf(arena, "%05lld-%s%s", (long long)next_version(file->previous_location),
                           firn_uuid_new(arena), compress ? ".gz.metadata.json" : ".metadata.json");
     *location = firn_location_join(arena, folder, name);
 
     FIRN_AUTO_ARENA firn_arena *scratch = firn_arena_new();
     FIRN_AUTO_BUF firn_buf packed = {0};
-    firn_bytes content = firn_bytes_str(firn_json_text(scratch, metadata->json));
-    if (content.len > FIRN_METADATA_BYTES_MAX)
+    firn_bytes content = firn_bytes_str(firn_json_text(scratch, file->json));
+    if (content.len > file->bytes_max)
         FIRN_FAIL(err, FIRN_E_LIMIT,
-                  "table metadata would be %zu bytes, more than can be read back (%d MiB): expire "
-                  "snapshots",
-                  content.len, FIRN_METADATA_BYTES_MAX >> 20);
+                  "%s metadata would be %zu bytes, more than can be read back (%zu MiB): %s",
+                  file->subject, content.len, file->bytes_max >> 20, file->too_large_hint);
     if (compress) {
         FIRN_TRY(gzip(content, &packed, err));
         content = firn_buf_bytes(&packed);
     }
     return firn_storage_put_if_absent(storage, *location, content, err);
+}
+
+firn_rc firn_metadata_store(firn_storage *storage, firn_arena *arena, const firn_metadata *metadata,
+                            const char *previous_location, char **location, firn_err *err)
+{
+    firn_metadata_file file = {
+        .subject = "table",
+        .json = metadata->json,
+        .location = metadata->location,
+        .folder = firn_metadata_property(metadata, "write.metadata.path", NULL),
+        .codec = firn_metadata_property(metadata, "write.metadata.compression-codec", NULL),
+        .previous_location = previous_location,
+        .bytes_max = FIRN_METADATA_BYTES_MAX,
+        .too_large_hint = "expire snapshots",
+    };
+    return firn_metadata_file_store(storage, arena, &file, location, err);
 }

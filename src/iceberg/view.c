@@ -3,14 +3,15 @@
  * Invariants: version ids grow by one and are never used again; the current version and the version log's last entry agree; every
  * schema that a kept version refers to is kept.
  */
-#include "iceberg/view.h"
+#include "view_private.h"
 
+#include "base/map.h"
 #include "base/time.h"
 #include "base/uuid.h"
 
 #include <string.h>
 
-enum { VIEW_FORMAT_VERSION = 1, VERSIONS_KEPT_DEFAULT = 10, VIEW_SQL_BYTES_MAX = 16 << 20 };
+enum { VERSIONS_KEPT_DEFAULT = 10 };
 
 /* ---- reading --------------------------------------------------------------------------------------------- */
 
@@ -115,7 +116,7 @@ firn_rc firn_view_from_json(firn_arena *arena, json_t *json, const char *what, f
     int64_t schema_id = 0;
     view->json = firn_json_own(arena, json_incref(json));
     FIRN_TRY(firn_json_i64(json, "format-version", what, &format, err));
-    if (format != VIEW_FORMAT_VERSION) {
+    if (format != FIRN_VIEW_FORMAT_VERSION) {
         FIRN_FAIL(err, FIRN_E_UNSUPPORTED, "%s has view format version %lld; firn knows version 1",
                   what, (long long)format);
     }
@@ -188,28 +189,142 @@ static json_t *new_version(const firn_view_create *create, int64_t id, int64_t s
                      FIRN_VIEW_DIALECT, "default-namespace", levels);
 }
 
-/* Forget the oldest versions beyond the number to keep; the log keeps its entries only for versions that are there. */
-static void trim_versions(json_t *view, int64_t keep)
+/* ---- rules of every change --------------------------------------------------------------------------------- */
+
+static const json_t *current_version(const json_t *view)
 {
-    json_t *versions = json_object_get(view, "versions");
-    json_t *log = json_object_get(view, "version-log");
-    while ((int64_t)json_array_size(versions) > keep) {
-        json_array_remove(versions, 0);
+    return firn_view_version(view, json_integer_value(json_object_get(view, "current-version-id")));
+}
+
+/* The dialects that a version has queries in, lower-case. */
+static firn_map *dialects_of(firn_arena *arena, const json_t *version)
+{
+    firn_map *out = firn_map_new(arena);
+    size_t i = 0;
+    const json_t *item = NULL;
+    json_array_foreach(json_object_get(version, "representations"), i, item)
+    {
+        const char *dialect = json_string_value(json_object_get(item, "dialect"));
+        if (dialect != NULL) {
+            firn_map_put(out, firn_str_lower(arena, dialect), out);
+        }
     }
-    int64_t oldest = json_integer_value(json_object_get(json_array_get(versions, 0), "version-id"));
-    while (json_array_size(log) > 1 &&
-           json_integer_value(json_object_get(json_array_get(log, 0), "version-id")) < oldest) {
-        json_array_remove(log, 0);
+    return out;
+}
+
+static const char *dialects_text(firn_arena *arena, const firn_map *dialects)
+{
+    const char *text = "";
+    const char *key = NULL;
+    void *ignored = NULL;
+    for (size_t i = 0; firn_map_next(dialects, &i, &key, &ignored);) {
+        text = text[0] != '\0' ? firn_arena_printf(arena, "%s, %s", text, key) : key;
+    }
+    return firn_arena_printf(arena, "[%s]", text);
+}
+
+firn_rc firn_view_keeps_dialects(firn_arena *arena, const json_t *view, const json_t *previous,
+                                 firn_err *err)
+{
+    const char *allowed = json_string_value(
+        json_object_get(json_object_get(view, "properties"), "replace.drop-dialect.allowed"));
+    if (previous == NULL || (allowed != NULL && firn_strcaseeq(allowed, "true"))) {
+        return FIRN_OK;
+    }
+    const json_t *current = current_version(view);
+    firn_map *had = dialects_of(arena, previous);
+    firn_map *has = dialects_of(arena, current);
+    const char *key = NULL;
+    void *ignored = NULL;
+    for (size_t i = 0; firn_map_next(had, &i, &key, &ignored);) {
+        if (!firn_map_has(has, key)) {
+            FIRN_FAIL(err, FIRN_E_INVALID,
+                      "Cannot replace view due to loss of view dialects "
+                      "(replace.drop-dialect.allowed=false):\nPrevious dialects: %s\n"
+                      "New dialects: %s",
+                      dialects_text(arena, had), dialects_text(arena, has));
+        }
+    }
+    return FIRN_OK;
+}
+
+static firn_rc versions_to_keep(const json_t *view, size_t *keep, firn_err *err)
+{
+    const char *key = "version.history.num-entries";
+    const char *text = json_string_value(json_object_get(json_object_get(view, "properties"), key));
+    int64_t number = VERSIONS_KEPT_DEFAULT;
+    if (text != NULL && !firn_parse_i64(text, &number)) {
+        FIRN_FAIL(err, FIRN_E_INVALID, "view property %s is \"%.64s\", which is no number", key,
+                  text);
+    }
+    if (number <= 0) {
+        FIRN_FAIL(err, FIRN_E_INVALID, "%s must be positive but was %lld", key, (long long)number);
+    }
+    *keep = (size_t)number;
+    return FIRN_OK;
+}
+
+/* The place of the oldest version but the current one. */
+static size_t oldest_version(const json_t *versions, json_int_t current)
+{
+    size_t oldest = SIZE_MAX;
+    json_int_t oldest_id = 0;
+    size_t i = 0;
+    const json_t *version = NULL;
+    json_array_foreach(versions, i, version)
+    {
+        json_int_t id = json_integer_value(json_object_get(version, "version-id"));
+        if (id != current && (oldest == SIZE_MAX || id < oldest_id)) {
+            oldest = i;
+            oldest_id = id;
+        }
+    }
+    return oldest;
+}
+
+/* What stands before a version that is gone says nothing any more. */
+static void trim_log(json_t *view)
+{
+    json_t *log = json_object_get(view, "version-log");
+    for (size_t i = json_array_size(log); i-- > 0;) {
+        const json_t *id = json_object_get(json_array_get(log, i), "version-id");
+        if (firn_view_version(view, json_integer_value(id)) == NULL) {
+            for (size_t k = 0; k <= i; k++) {
+                json_array_remove(log, 0);
+            }
+            return;
+        }
     }
 }
 
-static int64_t versions_to_keep(const json_t *view)
+firn_rc firn_view_forget_versions(json_t *view, size_t n_added, firn_err *err)
 {
-    int64_t keep = 0;
-    const char *text = json_string_value(
-        json_object_get(json_object_get(view, "properties"), "version.history.num-entries"));
-    return text != NULL && firn_parse_i64(text, &keep) && keep > 0 ? keep : VERSIONS_KEPT_DEFAULT;
+    json_t *versions = json_object_get(view, "versions");
+    json_int_t current = json_integer_value(json_object_get(view, "current-version-id"));
+    size_t keep = 0;
+    FIRN_TRY(versions_to_keep(view, &keep, err));
+    /* The versions that were just added are the highest ones; the current one may be older. */
+    size_t needed = n_added;
+    size_t n_newer = 0;
+    size_t i = 0;
+    const json_t *version = NULL;
+    json_array_foreach(versions, i, version)
+    {
+        n_newer += json_integer_value(json_object_get(version, "version-id")) > current;
+    }
+    needed += n_newer >= n_added;
+    keep = keep > needed ? keep : needed;
+    if (json_array_size(versions) <= keep) {
+        return FIRN_OK;
+    }
+    while (json_array_size(versions) > keep) {
+        json_array_remove(versions, oldest_version(versions, current));
+    }
+    trim_log(view);
+    return FIRN_OK;
 }
+
+/* ---- making, continued -------------------------------------------------------------------------------------- */
 
 static json_t *member(json_t *view, const char *key, json_t *(*make)(void))
 {
@@ -224,9 +339,9 @@ static json_t *member(json_t *view, const char *key, json_t *(*make)(void))
 firn_rc firn_view_build(firn_arena *arena, const json_t *base, const firn_view_create *create,
                         json_t **out, firn_err *err)
 {
-    if (strlen(create->sql) > VIEW_SQL_BYTES_MAX) {
+    if (strlen(create->sql) > FIRN_VIEW_SQL_BYTES_MAX) {
         FIRN_FAIL(err, FIRN_E_LIMIT, "the view's query has %zu bytes; at most %d are taken",
-                  strlen(create->sql), VIEW_SQL_BYTES_MAX);
+                  strlen(create->sql), FIRN_VIEW_SQL_BYTES_MAX);
     }
     if (!firn_utf8_valid(firn_bytes_str(create->sql))) {
         FIRN_FAIL(err, FIRN_E_INVALID, "the view's query is not valid UTF-8 text");
@@ -235,7 +350,7 @@ firn_rc firn_view_build(firn_arena *arena, const json_t *base, const firn_view_c
     json_t *view = base != NULL ? json_deep_copy(base) : json_object();
     if (base == NULL) {
         json_object_set_new(view, "view-uuid", json_string(firn_uuid_new(arena)));
-        json_object_set_new(view, "format-version", json_integer(VIEW_FORMAT_VERSION));
+        json_object_set_new(view, "format-version", json_integer(FIRN_VIEW_FORMAT_VERSION));
         json_object_set_new(view, "location", json_string(create->location));
     }
     json_t *properties = member(view, "properties", json_object);
@@ -251,7 +366,15 @@ firn_rc firn_view_build(firn_arena *arena, const json_t *base, const firn_view_c
     json_array_append_new(log, json_pack("{s:I, s:I}", "timestamp-ms", (json_int_t)now_ms,
                                          "version-id", (json_int_t)id));
     json_object_set_new(view, "current-version-id", json_integer(id));
-    trim_versions(view, versions_to_keep(view));
+    const json_t *previous = base != NULL ? current_version(base) : NULL;
+    firn_rc rc = firn_view_keeps_dialects(arena, view, previous, err);
+    if (rc == FIRN_OK) {
+        rc = firn_view_forget_versions(view, 1, err);
+    }
+    if (rc != FIRN_OK) {
+        json_decref(view);
+        return rc;
+    }
     *out = view;
     return FIRN_OK;
 }

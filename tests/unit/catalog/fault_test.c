@@ -56,6 +56,26 @@ static firn_rc step_view(fixture *f)
                       .document = firn_json_own(f->arena, json_pack("{ss}", "sql", "select 1"))});
 }
 
+/* A view made of updates and replaced in the same commit: two files. */
+static firn_rc step_view_updates(fixture *f)
+{
+    static const char text[] =
+        "[{\"action\":\"add-schema\",\"schema\":{\"type\":\"struct\",\"fields\":[]}},"
+        "{\"action\":\"add-view-version\",\"view-version\":{\"version-id\":1,\"schema-id\":-1,"
+        "\"timestamp-ms\":1,\"summary\":{},\"default-namespace\":[],\"representations\":"
+        "[{\"type\":\"sql\",\"dialect\":\"duckdb\",\"sql\":\"select 1\"}]}},"
+        "{\"action\":\"set-current-view-version\",\"view-version-id\":-1}]";
+    json_t *updates = NULL;
+    FIRN_TRY(firn_json_parse(f->arena, firn_bytes_str(text), "updates", &updates, &f->err));
+    json_t *more = firn_json_own(
+        f->arena, json_pack("[{s:s, s:{s:s}}]", "action", "set-properties", "updates", "a", "b"));
+    firn_change changes[] = {
+        {.kind = FIRN_CHANGE_CREATE_VIEW, .ident = id(f, "s", "w"), .updates = updates},
+        {.kind = FIRN_CHANGE_UPDATE_VIEW, .ident = id(f, "s", "w"), .updates = more},
+    };
+    return firn_catalog_commit(f->catalog, f->arena, NULL, changes, 2, NULL, NULL, &f->err);
+}
+
 static firn_rc step_merge(fixture *f)
 {
     firn_merge_result result;
@@ -81,6 +101,7 @@ static const struct step {
     {"append to two tables", step_append},
     {"rename and drop", step_rename_and_drop},
     {"put view", step_view},
+    {"create and change a view", step_view_updates},
     {"merge", step_merge},
     {"create branch", step_branch},
     {"delete branch", step_delete_branch},
