@@ -242,6 +242,16 @@ const firn_command firn_commands[] = {
      {{0}},
      {"firn pipeline checks r-20261120-1"}},
 
+    {"serve",
+     "",
+     "serve the catalog to Spark, PyIceberg, Trino and others over HTTP",
+     "Runs until Ctrl-C or SIGTERM, then lets running requests finish. Clients speak the Iceberg "
+     "REST protocol at http://HOST:PORT/iceberg, or /iceberg/BRANCH for another branch than main.",
+     firn_cmd_serve,
+     {{"http", 0, "ADDR", NULL, false,
+       "host:port to listen on; default: serve.http of firn.yaml, 127.0.0.1:8181. Port 0 takes a "
+       "free one"}},
+     {"firn serve", "firn serve --http 127.0.0.1:9000"}},
     {"check",
      "[PIPELINE...]",
      "run the data-quality checks of pipelines, changing nothing",

@@ -1,0 +1,88 @@
+/* GET /v1/config: what a client asks first. And GET /health. */
+#include "handlers.h"
+
+/* What `warehouse` selects: nothing, the lake by name or location, a ref, or "ref|lake". */
+static firn_rc ref_of_warehouse(firn_call *call, const char *warehouse, const char **ref,
+                                firn_err *err)
+{
+    const firn_server *server = call->server;
+    firn_ref found;
+    *ref = call->ref;
+    if (!warehouse || !warehouse[0]) {
+        return FIRN_OK;
+    }
+    char *name = firn_arena_strdup(call->arena, warehouse);
+    char *bar = strrchr(name, '|');
+    const char *lake = bar ? bar + 1 : name;
+    bool is_lake = firn_streq(lake, server->lake_name) || firn_streq(lake, server->warehouse) ||
+                   firn_streq(lake, server->warehouse_path);
+    if (bar) {
+        *bar = '\0';
+    } else if (is_lake) {
+        return FIRN_OK;
+    }
+    if (bar && !name[0] && is_lake) {
+        return FIRN_OK;
+    }
+    if (!bar || is_lake || !lake[0]) {
+        firn_rc rc = firn_catalog_ref_get(call->catalog, call->arena, name, &found, err);
+        if (rc == FIRN_OK) {
+            *ref = name;
+        }
+        if (rc != FIRN_E_NO_REF) {
+            return rc;
+        }
+    }
+    FIRN_CALL_FAIL(call, err, FIRN_E_NOT_FOUND, 404, "NoSuchWarehouseException",
+                   "there is no warehouse \"%.200s\" here: leave it out, or give the lake's name "
+                   "(%s), a branch, a tag, or \"branch|%s\"",
+                   warehouse, server->lake_name, server->lake_name);
+}
+
+static json_t *endpoints(firn_arena *arena)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < firn_routes_len; i++) {
+        if (firn_routes[i].flags & FIRN_ROUTE_ADVERTISED) {
+            json_array_append_new(
+                list, json_string(firn_arena_printf(arena, "%s %s", firn_routes[i].method,
+                                                    firn_routes[i].pattern)));
+        }
+    }
+    return list;
+}
+
+/* No `uri` among the overrides: it would send clients elsewhere than where their user pointed them, past the proxy in between. */
+firn_rc firn_rest_config(firn_call *call, firn_err *err)
+{
+    const char *ref;
+    firn_ref found;
+    FIRN_TRY(ref_of_warehouse(call, firn_call_query(call, "warehouse"), &ref, err));
+    firn_rc rc = firn_catalog_ref_get(call->catalog, call->arena, ref, &found, err);
+    if (rc == FIRN_E_NO_REF) {
+        call->error_status = 404;
+        call->error_type = "NoSuchWarehouseException";
+    }
+    FIRN_TRY(rc);
+    firn_reply_json(call, 200,
+                    json_pack("{s:{s:s}, s:{s:s}, s:o}", "defaults", "namespace-separator", "%1F",
+                              "overrides", "prefix", firn_url_encode(call->arena, ref), "endpoints",
+                              endpoints(call->arena)));
+    return FIRN_OK;
+}
+
+/* Up is who can read the catalog; one that cannot is no use to a load balancer. */
+firn_rc firn_serve_health(firn_call *call, firn_err *err)
+{
+    firn_ref found;
+    firn_rc rc = firn_catalog_ref_get(call->catalog, call->arena, FIRN_MAIN, &found, err);
+    if (rc != FIRN_OK) {
+        call->error_status = 503;
+        call->error_type = "ServiceUnavailableException";
+        return rc;
+    }
+    firn_reply_json(call, 200,
+                    json_pack("{s:s, s:s, s:s}", "status", "ok", "lake", call->server->lake_name,
+                              "version", FIRN_VERSION));
+    return FIRN_OK;
+}
