@@ -112,8 +112,8 @@ void firn_stage_discard(firn_stage *stage)
         firn_err err = {0};
         if (firn_storage_delete(stage->catalog->storage, stage->written.items[i], &err) !=
             FIRN_OK) {
-            firn_log(FIRN_LOG_WARN, "catalog",
-                     "a metadata file of a failed commit stays behind: %s", err.message);
+            firn_log(FIRN_LOG_WARN, "catalog", "a file of a failed commit stays behind: %s",
+                     err.message);
         }
     }
     stage->written.len = 0;
@@ -264,11 +264,46 @@ static firn_rc load_staged(firn_stage *stage, firn_staged *staged, firn_err *err
                : firn_err_wrap(err, rc, "cannot load table %s", firn_stage_text(stage, staged));
 }
 
+/* An append whose branch has moved on is made again on what is there now. */
+static firn_rc rebase(firn_stage *stage, const firn_staged *staged, const firn_change *change,
+                      firn_snapshot_rebased *out, firn_err *err)
+{
+    const json_t *updates = firn_stage_array(stage, change->updates);
+    const json_t *requirements = firn_stage_array(stage, change->requirements);
+    *out = (firn_snapshot_rebased){.updates = updates, .requirements = requirements};
+    if (!change->rebase_appends) {
+        return FIRN_OK;
+    }
+    firn_rc rc =
+        firn_snapshot_rebase(stage->catalog->storage, stage->catalog->manifests, stage->arena,
+                             staged->metadata, updates, requirements, out, err);
+    if (rc != FIRN_OK) {
+        return firn_err_wrap(err, firn_stage_written(rc, err),
+                             "cannot put the append on top of table %s",
+                             firn_stage_text(stage, staged));
+    }
+    for (size_t i = 0; i < out->n_written; i++) {
+        firn_vec_push(stage->arena, &stage->written, out->written[i]);
+    }
+    return FIRN_OK;
+}
+
+/* What was asked for did not hold: say, too, why it was not simply done on the new state. */
+static firn_rc fail_requirement(firn_rc rc, const firn_snapshot_rebased *rebased, firn_err *err)
+{
+    if (rc == FIRN_E_CONFLICT && rebased->obstacle && err) {
+        size_t len = strlen(err->message);
+        snprintf(err->message + len, sizeof(err->message) - len,
+                 "; the append is not redone on the new head: %s", rebased->obstacle);
+    }
+    return rc;
+}
+
 static firn_rc update_table(firn_stage *stage, const firn_change *change, firn_err *err)
 {
     firn_staged *staged;
     firn_metadata *metadata;
-    const json_t *updates = firn_stage_array(stage, change->updates);
+    firn_snapshot_rebased rebased;
     FIRN_TRY(firn_stage_need_entry(stage, change->ident, FIRN_KIND_TABLE, &staged, err));
     if (staged->previous_location) {
         /* A second change to the same table: the first one's file becomes a step of the metadata log. */
@@ -276,10 +311,14 @@ static firn_rc update_table(firn_stage *stage, const firn_change *change, firn_e
     }
     FIRN_TRY(firn_stage_check_expected(stage, staged, change->expected_location, err));
     FIRN_TRY(load_staged(stage, staged, err));
-    FIRN_TRY(firn_requirements_check(firn_stage_array(stage, change->requirements),
-                                     staged->metadata, err));
+    FIRN_TRY(rebase(stage, staged, change, &rebased, err));
+    firn_rc rc = firn_requirements_check(rebased.requirements, staged->metadata, err);
+    if (rc != FIRN_OK) {
+        return fail_requirement(rc, &rebased, err);
+    }
     firn_update_options options = {.previous_location = staged->now->value};
-    FIRN_TRY(firn_updates_apply(stage->arena, staged->metadata, updates, &options, &metadata, err));
+    FIRN_TRY(firn_updates_apply(stage->arena, staged->metadata, rebased.updates, &options,
+                                &metadata, err));
     if (metadata == staged->metadata) {
         return FIRN_OK;
     }

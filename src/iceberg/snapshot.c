@@ -131,16 +131,16 @@ static firn_rc find_parent(firn_commit *commit, firn_err *err)
     return FIRN_OK;
 }
 
-static firn_rc set_up(firn_commit *commit, firn_err *err)
+firn_rc firn_commit_set_up(firn_commit *commit, int64_t snapshot_id, firn_err *err)
 {
     const firn_metadata *base = commit->base;
     if (base->format_version < 1 || base->format_version > 3)
         FIRN_FAIL(err, FIRN_E_UNSUPPORTED, "cannot write tables of format version %d",
                   base->format_version);
     FIRN_TRY(find_parent(commit, err));
-    do
+    commit->snapshot_id = snapshot_id;
+    while (commit->snapshot_id < 0 || firn_metadata_snapshot(base, commit->snapshot_id))
         commit->snapshot_id = firn_random_id();
-    while (firn_metadata_snapshot(base, commit->snapshot_id));
     commit->sequence_number = base->format_version == 1 ? 0 : base->last_sequence_number + 1;
     commit->threads = commit->change->threads;
     commit->uuid = firn_uuid_new(commit->arena);
@@ -163,14 +163,13 @@ static const char *op_name(firn_snapshot_op op)
     return "overwrite";
 }
 
-static json_t *snapshot_json(firn_commit *commit, const char *manifest_list, int64_t next_row_id,
-                             json_t *counts)
+void firn_commit_place_snapshot(const firn_commit *commit, const char *manifest_list,
+                                int64_t next_row_id, json_t *snapshot)
 {
     const firn_metadata *base = commit->base;
     int64_t now_ms = firn_now_ms();
     if (commit->parent && commit->parent->timestamp_ms > now_ms)
         now_ms = commit->parent->timestamp_ms; /* clocks differ; time travel wants order */
-    json_t *snapshot = firn_json_own(commit->arena, json_object());
     if (base->format_version >= 2)
         json_object_set_new(snapshot, "sequence-number", json_integer(commit->sequence_number));
     json_object_set_new(snapshot, "snapshot-id", json_integer(commit->snapshot_id));
@@ -178,16 +177,23 @@ static json_t *snapshot_json(firn_commit *commit, const char *manifest_list, int
         json_object_set_new(snapshot, "parent-snapshot-id",
                             json_integer(commit->parent->snapshot_id));
     json_object_set_new(snapshot, "timestamp-ms", json_integer(now_ms));
-    json_t *summary = json_object();
-    json_object_set_new(summary, "operation", json_string(op_name(commit->change->op)));
-    json_object_update_missing(summary, counts);
-    json_object_set_new(snapshot, "summary", summary);
     json_object_set_new(snapshot, "manifest-list", json_string(manifest_list));
-    json_object_set_new(snapshot, "schema-id", json_integer(base->schema->schema_id));
     if (base->format_version >= 3) {
         json_object_set_new(snapshot, "first-row-id", json_integer(base->next_row_id));
         json_object_set_new(snapshot, "added-rows", json_integer(next_row_id - base->next_row_id));
     }
+}
+
+static json_t *snapshot_json(firn_commit *commit, const char *manifest_list, int64_t next_row_id,
+                             json_t *counts)
+{
+    json_t *snapshot = firn_json_own(commit->arena, json_object());
+    firn_commit_place_snapshot(commit, manifest_list, next_row_id, snapshot);
+    json_t *summary = json_object();
+    json_object_set_new(summary, "operation", json_string(op_name(commit->change->op)));
+    json_object_update_missing(summary, counts);
+    json_object_set_new(snapshot, "summary", summary);
+    json_object_set_new(snapshot, "schema-id", json_integer(commit->base->schema->schema_id));
     return snapshot;
 }
 
@@ -208,8 +214,8 @@ void firn_snapshot_point_ref(json_t *updates, const firn_metadata *base, const c
         json_object_set_new(update, "max-ref-age-ms", json_integer(ref->max_ref_age_ms));
 }
 
-static firn_rc write_list(firn_commit *commit, const char **location, int64_t *next_row_id,
-                          firn_err *err)
+firn_rc firn_commit_write_list(firn_commit *commit, const char **location, int64_t *next_row_id,
+                               firn_err *err)
 {
     size_t n = commit->data.len + commit->deletes.len;
     firn_manifest_file *all = FIRN_NEW_N(commit->arena, firn_manifest_file, n);
@@ -262,7 +268,7 @@ static firn_rc check_replacement(const firn_commit *commit, firn_err *err)
 static firn_rc attempt(firn_commit *commit, json_t *updates, json_t *requirements,
                        firn_snapshot_result *out, firn_err *err)
 {
-    FIRN_TRY(set_up(commit, err));
+    FIRN_TRY(firn_commit_set_up(commit, -1, err));
     FIRN_TRY(check_change(commit, err));
     FIRN_TRY(firn_commit_check_conflicts(commit, err));
     FIRN_TRY(firn_commit_remove(commit, err));
@@ -276,7 +282,7 @@ static firn_rc attempt(firn_commit *commit, json_t *updates, json_t *requirement
     FIRN_TRY(firn_commit_merge(commit, err));
     const char *manifest_list;
     int64_t next_row_id;
-    FIRN_TRY(write_list(commit, &manifest_list, &next_row_id, err));
+    FIRN_TRY(firn_commit_write_list(commit, &manifest_list, &next_row_id, err));
 
     json_t *snapshot = snapshot_json(commit, manifest_list, next_row_id, firn_summary_json(commit));
     firn_update_add_snapshot(updates, snapshot);

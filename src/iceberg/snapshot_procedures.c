@@ -307,9 +307,16 @@ firn_rc firn_snapshot_replay_appends(firn_storage *storage, firn_manifest_cache 
         at = parent;
     }
     data_files added = {0};
-    for (size_t i = appends.len; i-- > 0;)
-        FIRN_TRY(
-            collect(storage, cache, arena, other, appends.items[i], FIRN_ENTRY_ADDED, &added, err));
+    for (size_t i = appends.len; i-- > 0;) {
+        firn_own_files own;
+        FIRN_TRY(firn_snapshot_own_files(storage, cache, arena, other, appends.items[i], false,
+                                         &own, err));
+        if (own.obstacle)
+            FIRN_FAIL(err, FIRN_E_VALIDATION, "cannot replay append %lld of table %s: %s",
+                      (long long)appends.items[i]->snapshot_id, other->location, own.obstacle);
+        for (size_t f = 0; f < own.files.len; f++)
+            firn_vec_push(arena, &added, own.files.items[f]);
+    }
     FIRN_TRY(check_specs(base, other, &added, err));
     json_t *extra = firn_json_own(arena, json_object());
     json_object_set_new(extra, "firn.replayed-snapshots",

@@ -91,17 +91,22 @@ json_t *firn_summary_json(firn_commit *commit)
     set_positive(s, "added-equality-deletes", a->equality_deletes);
     set_positive(s, "removed-equality-deletes", r->equality_deletes);
     set_number(s, "changed-partition-count", (int64_t)commit->summary.partitions.items.len);
+    if (commit->change->replace_partitions)
+        json_object_set_new(s, "replace-partitions", json_string("true"));
+    firn_summary_put_totals(commit, s);
+    return s;
+}
+
+void firn_summary_put_totals(const firn_commit *commit, json_t *s)
+{
+    const firn_file_counts *a = &commit->summary.added, *r = &commit->summary.removed;
     set_number(s, "manifests-created", commit->summary.manifests_created);
     set_number(s, "manifests-kept", commit->summary.manifests_kept);
     set_number(s, "manifests-replaced", commit->summary.manifests_replaced);
-    if (commit->change->replace_partitions)
-        json_object_set_new(s, "replace-partitions", json_string("true"));
-
     set_total(commit, s, "total-records", a->records, r->records);
     set_total(commit, s, "total-files-size", a->bytes, r->bytes);
     set_total(commit, s, "total-data-files", a->data_files, r->data_files);
     set_total(commit, s, "total-delete-files", a->delete_files, r->delete_files);
     set_total(commit, s, "total-position-deletes", a->position_deletes, r->position_deletes);
     set_total(commit, s, "total-equality-deletes", a->equality_deletes, r->equality_deletes);
-    return s;
 }

@@ -38,6 +38,14 @@ static firn_rc step_append(fixture *f)
     return firn_catalog_commit(f->catalog, f->arena, NULL, changes, 2, NULL, NULL, &f->err);
 }
 
+/* Built before the append that the table has now, so that it must be made again on top of that. */
+static firn_change late_append;
+
+static firn_rc step_rebase(fixture *f)
+{
+    return commit_one(f, NULL, late_append);
+}
+
 static firn_rc step_rename_and_drop(fixture *f)
 {
     firn_change changes[] = {
@@ -99,6 +107,7 @@ static const struct step {
     {"create namespace", step_namespace},
     {"create two tables", step_two_tables},
     {"append to two tables", step_append},
+    {"append on a head that moved", step_rebase},
     {"rename and drop", step_rename_and_drop},
     {"put view", step_view},
     {"create and change a view", step_view_updates},
@@ -108,7 +117,7 @@ static const struct step {
 };
 enum { N_STEPS = sizeof(steps) / sizeof(steps[0]) };
 
-/* Two tables, and a branch with an append of its own; files are fsynced, so that those operations can fail, too. */
+/* Three tables, and a branch with an append of its own; files are fsynced, so that those operations can fail, too. */
 static fixture *prepared(void)
 {
     fixture *f = fixture_new();
@@ -121,6 +130,10 @@ static fixture *prepared(void)
     assert_ok(f, create_table(f, NULL, "s", "b"));
     assert_ok(f, firn_catalog_ref_create(f->catalog, "dev", false, NULL, &f->err));
     assert_ok(f, append(f, "dev", "s", "a"));
+    assert_ok(f, create_table(f, NULL, "s", "c"));
+    firn_table known = load(f, NULL, "s", "c");
+    late_append = engine_append(f, &known, "late", 10);
+    assert_ok(f, commit_one(f, NULL, engine_append(f, &known, "early", 5)));
     return f;
 }
 
@@ -175,6 +188,26 @@ static void check_log_agrees(fixture *f, const firn_ref *ref)
     }
 }
 
+/* What a snapshot refers to is there, whoever wrote it. */
+static void check_manifests(fixture *f, const firn_table *table)
+{
+    const firn_snapshot *s = table->metadata->current_snapshot;
+    firn_manifest_file *files;
+    size_t n;
+    if (!s || firn_streq(s->manifest_list, "file:///nowhere.avro")) {
+        return;
+    }
+    assert_ok(
+        f, firn_manifest_list_read(f->storage, f->arena, table->metadata, s, &files, &n, &f->err));
+    assert_int_equal(n, table->metadata->n_snapshots);
+    for (size_t i = 0; i < n; i++) {
+        firn_manifest *manifest;
+        assert_ok(f, firn_manifest_open(f->storage, NULL, table->metadata, &files[i], &manifest,
+                                        &f->err));
+        firn_manifest_unref(manifest);
+    }
+}
+
 static void check_whole(fixture *f)
 {
     firn_ref *refs;
@@ -190,6 +223,7 @@ static void check_whole(fixture *f)
             firn_table table;
             assert_ok(f, firn_catalog_table_load(f->catalog, f->arena, refs[r].name,
                                                  entries[i].ident, &table, &f->err));
+            check_manifests(f, &table);
         }
         assert_ok(f, firn_catalog_list(f->catalog, f->arena, refs[r].name, FIRN_KIND_VIEW, NULL,
                                        &entries, &n, &f->err));
@@ -330,9 +364,19 @@ static void killed_anywhere_it_holds_the_old_or_the_new(void **state)
 {
     (void)state;
     static const char *const points[] = {
-        "storage.put",   "storage.mkdir",         "storage.create",       "storage.write",
-        "storage.fsync", "storage.rename",        "storage.fsync_dir",    "commit.metadata_written",
-        "catalog.begin", "catalog.commit.before", "catalog.commit.after", "commit.pointer_swapped",
+        "storage.put",
+        "storage.mkdir",
+        "storage.create",
+        "storage.write",
+        "storage.fsync",
+        "storage.rename",
+        "storage.fsync_dir",
+        "commit.metadata_written",
+        "catalog.begin",
+        "catalog.commit.before",
+        "catalog.commit.after",
+        "commit.pointer_swapped",
+        "commit.manifest_list_written",
     };
     for (int i = 0; i < N_STEPS; i++) {
         expectation e = expect(&steps[i]);

@@ -215,6 +215,42 @@ static inline firn_change append_change(fixture *f, const firn_table *base)
     };
 }
 
+/* An append of one data file (that nobody reads) with manifest and manifest list, as another engine builds it on the state
+ * of the table that it knows. */
+static inline firn_change engine_append(fixture *f, const firn_table *base, const char *file,
+                                        int64_t rows)
+{
+    firn_data_file one = {
+        .path = firn_arena_printf(f->arena, "%s/data/%s.parquet", base->metadata->location, file),
+        .format = "PARQUET",
+        .spec_id = base->metadata->spec->spec_id,
+        .record_count = rows,
+        .file_size_bytes = 1000,
+        .sort_order_id = -1,
+        .first_row_id = -1,
+        .content_offset = -1,
+        .content_size_bytes = -1,
+    };
+    firn_snapshot_change snapshot = {
+        .op = FIRN_SNAPSHOT_APPEND,
+        .added = &one,
+        .n_added = 1,
+        .validation = {.starting_snapshot_id = FIRN_NO_STARTING_SNAPSHOT},
+    };
+    json_t *updates = firn_json_own(f->arena, json_array());
+    json_t *requirements = firn_json_own(f->arena, json_array());
+    firn_snapshot_result result;
+    assert_ok(f, firn_snapshot_produce(f->storage, NULL, f->arena, base->metadata, &snapshot,
+                                       updates, requirements, &result, &f->err));
+    return (firn_change){
+        .kind = FIRN_CHANGE_UPDATE_TABLE,
+        .ident = base->entry.ident,
+        .updates = updates,
+        .requirements = requirements,
+        .rebase_appends = true,
+    };
+}
+
 static inline firn_table load(fixture *f, const char *ref, const char *ns, const char *name)
 {
     firn_table table;

@@ -97,4 +97,24 @@ firn_rc firn_snapshot_replay_appends(firn_storage *storage, firn_manifest_cache 
                                      json_t *updates, json_t *requirements,
                                      firn_snapshot_result *out, firn_err *err) FIRN_MUST_USE;
 
+/* A commit that another engine built on an older head of its branch, to be made on `base` instead. */
+typedef struct firn_snapshot_rebased {
+    bool done;             /* `updates` and `requirements` are new ones, for base */
+    const json_t *updates; /* what to apply: as given when not done */
+    const json_t *requirements;
+    const char *obstacle; /* why it was not, where that may interest somebody; nullable */
+    const char **written; /* manifests and manifest lists: delete them after a known failure */
+    size_t n_written;
+} firn_snapshot_rebased;
+/* If the request is one or several appends to one branch (add-snapshot, set-snapshot-ref, and besides at most settings and
+ * statistics) and that branch, or the table's sequence number, has moved on since they were built: make them again on
+ * `base`, under their own snapshot ids. Snapshots that are in the branch's history already, under the same id, are taken out:
+ * the request was sent twice.
+ * Not if anything stands against it (docs/decisions, "appends are rebased"): then the request comes back as it was and fails
+ * by its own requirements. Fails only when something cannot be written, and has then deleted what was. */
+firn_rc firn_snapshot_rebase(firn_storage *storage, firn_manifest_cache *cache, firn_arena *arena,
+                             const firn_metadata *base, const json_t *updates,
+                             const json_t *requirements, firn_snapshot_rebased *out,
+                             firn_err *err) FIRN_MUST_USE;
+
 #endif
