@@ -15,4 +15,7 @@ const char *firn_snapshot_count(const firn_snapshot *snapshot, const char *key);
 /* "days(ts), bucket(8, id)"; NULL: unpartitioned. */
 char *firn_table_partitioning(firn_arena *arena, const firn_metadata *metadata);
 
+/* firn table register --scan (cmd_table_scan.c). */
+firn_rc firn_table_scan(firn_cli *cli, const char *folder, firn_err *err) FIRN_MUST_USE;
+
 #endif

@@ -205,6 +205,17 @@ firn_rc firn_cmd_table_register(firn_cli *cli, firn_err *err)
     firn_lake *lake = NULL;
     firn_metadata *metadata = NULL;
     const char *file = firn_cli_arg(cli, 1);
+    const char *folder = firn_cli_option(cli, "scan");
+    if (folder != NULL) {
+        return firn_table_scan(cli, folder, err);
+    }
+    if (file == NULL || firn_cli_switch(cli, "dry-run") || firn_cli_switch(cli, "verify") ||
+        firn_cli_option(cli, "namespace") != NULL) {
+        return firn_cli_usage(cli, err,
+                              file == NULL ? "name a table and its metadata file, or --scan a "
+                                             "folder full of tables"
+                                           : "--namespace, --dry-run and --verify go with --scan");
+    }
     bool is_uri = strchr(file, ':') != NULL;
     const char *location =
         is_uri ? file : firn_location_of_path(cli->arena, firn_path_absolute(cli->arena, file));

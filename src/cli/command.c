@@ -137,12 +137,21 @@ const firn_command firn_commands[] = {
      {{"if-exists", 0, NULL, NULL, false, "a table that is not there is no error"}},
      {"firn table drop bronze.orders_old"}},
     {"table register",
-     "TABLE METADATA_FILE",
-     "add an existing Iceberg table by its metadata file",
-     "Nothing is copied: the table's files stay where they are.",
+     "[TABLE] [METADATA_FILE]",
+     "add existing Iceberg tables by their metadata files",
+     "Nothing is copied: the tables' files stay where they are. With --scan every table below a "
+     "folder is found by its metadata, named by its path (`sales.db/orders` and `sales/orders` "
+     "become sales.orders) and registered, all in one commit. What is skipped is said, with the "
+     "reason.",
      firn_cmd_table_register,
-     {{"replace", 0, NULL, NULL, false, "point an existing table at this metadata file"}},
-     {"firn table register bronze.events /data/events/metadata/00003-1f.metadata.json"}},
+     {{"replace", 0, NULL, NULL, false, "point an existing table at this metadata file"},
+      {"scan", 0, "DIR", NULL, false, "register every table and view below this folder"},
+      {"namespace", 0, "NS", NULL, false, "--scan: put all of them into this namespace"},
+      {"dry-run", 0, NULL, NULL, false, "--scan: show the plan and change nothing"},
+      {"verify", 0, NULL, NULL, false,
+       "--scan: check that the manifests and data files of each table are there"}},
+     {"firn table register bronze.events /data/events/metadata/00003-1f.metadata.json",
+      "firn table register --scan /data/warehouse --dry-run"}},
 
     {"ref list", "", "list branches and tags", NULL, firn_cmd_ref_list, {{0}}, {"firn ref list"}},
     {"ref log",
