@@ -52,6 +52,12 @@ firn_rc firn_db_session_begin(firn_catalog *catalog, bool write, firn_db_session
                               firn_err *err)
 {
     *session = (firn_db_session){.catalog = catalog};
+    if (catalog->ops) {
+        FIRN_FAIL(
+            err, FIRN_E_UNSUPPORTED,
+            "this needs a catalog of firn's own, and the lake's is a remote one: run it where "
+            "that catalog lives");
+    }
     if (write) {
         FIRN_TRY(firn_fault_point("catalog.begin", catalog->path, err));
     }
@@ -140,6 +146,11 @@ static firn_rc open_first(firn_catalog *catalog, bool create, firn_err *err)
 firn_rc firn_catalog_open(const firn_catalog_options *options, firn_catalog **out, firn_err *err)
 {
     assert(options->path && options->storage);
+    if (options->uri) {
+        FIRN_FAIL(err, FIRN_E_UNSUPPORTED,
+                  "\"%s\" is no place for a catalog: leave it out for an SQLite file in the lake",
+                  options->uri);
+    }
     firn_catalog *catalog = firn_calloc(1, sizeof(*catalog));
     catalog->path = firn_strdup(options->path);
     catalog->storage = options->storage;
@@ -165,6 +176,10 @@ void firn_catalog_close(firn_catalog *catalog)
     if (!catalog) {
         return;
     }
+    if (catalog->ops) {
+        catalog->ops->close(catalog);
+    }
+    firn_catalog_close(catalog->local);
     for (firn_db *db = take_idle(catalog); db; db = take_idle(catalog)) {
         db->backend->close(db);
     }
@@ -174,6 +189,11 @@ void firn_catalog_close(firn_catalog *catalog)
     free(catalog->warehouse);
     free(catalog->path);
     free(catalog);
+}
+
+firn_catalog *firn_catalog_database(firn_catalog *catalog)
+{
+    return catalog->local ? catalog->local : catalog;
 }
 
 firn_storage *firn_catalog_storage(firn_catalog *catalog)
@@ -246,6 +266,9 @@ firn_rc firn_catalog_namespace_list(firn_catalog *catalog, firn_arena *arena, co
                                     const char *parent, bool recursive, char ***out, size_t *n,
                                     firn_err *err)
 {
+    if (catalog->ops) {
+        return catalog->ops->namespace_list(catalog, arena, ref, parent, recursive, out, n, err);
+    }
     FIRN_AUTO_SESSION firn_db_session session = {0};
     firn_point at;
     firn_stored *list, *ignored;
@@ -270,6 +293,9 @@ firn_rc firn_catalog_namespace_list(firn_catalog *catalog, firn_arena *arena, co
 firn_rc firn_catalog_namespace_properties(firn_catalog *catalog, firn_arena *arena, const char *ref,
                                           const char *ns, json_t **out, firn_err *err)
 {
+    if (catalog->ops) {
+        return catalog->ops->namespace_properties(catalog, arena, ref, ns, out, err);
+    }
     FIRN_AUTO_SESSION firn_db_session session = {0};
     firn_point at;
     firn_stored *stored;
@@ -299,6 +325,9 @@ firn_rc firn_catalog_list(firn_catalog *catalog, firn_arena *arena, const char *
                           firn_entry_kind kind, const char *ns, firn_catalog_entry **out, size_t *n,
                           firn_err *err)
 {
+    if (catalog->ops) {
+        return catalog->ops->list(catalog, arena, ref, kind, ns, out, n, err);
+    }
     FIRN_AUTO_SESSION firn_db_session session = {0};
     firn_point at;
     firn_stored *list, *ignored;
@@ -347,12 +376,18 @@ static firn_rc get_entry(firn_catalog *catalog, firn_arena *arena, const char *r
 firn_rc firn_catalog_entry_get(firn_catalog *catalog, firn_arena *arena, const char *ref,
                                firn_ident ident, firn_catalog_entry *out, firn_err *err)
 {
+    if (catalog->ops) {
+        return catalog->ops->entry_get(catalog, arena, ref, ident, out, err);
+    }
     return get_entry(catalog, arena, ref, ident, FIRN_KIND_TABLE, true, out, err);
 }
 
 firn_rc firn_catalog_table_load(firn_catalog *catalog, firn_arena *arena, const char *ref,
                                 firn_ident ident, firn_table *out, firn_err *err)
 {
+    if (catalog->ops) {
+        return catalog->ops->table_load(catalog, arena, ref, ident, out, err);
+    }
     FIRN_TRY(get_entry(catalog, arena, ref, ident, FIRN_KIND_TABLE, false, &out->entry, err));
     firn_rc rc = firn_metadata_cache_load(catalog->metadata, catalog->storage, arena,
                                           out->entry.location, &out->metadata, err);
@@ -365,6 +400,9 @@ firn_rc firn_catalog_view_load(firn_catalog *catalog, firn_arena *arena, const c
                                firn_ident ident, firn_catalog_entry *entry, json_t **view,
                                firn_err *err)
 {
+    if (catalog->ops) {
+        return catalog->ops->view_load(catalog, arena, ref, ident, entry, view, err);
+    }
     FIRN_TRY(get_entry(catalog, arena, ref, ident, FIRN_KIND_VIEW, false, entry, err));
     firn_rc rc = firn_view_file_load(catalog->storage, arena, entry->location, view, err);
     return rc == FIRN_OK

@@ -400,6 +400,9 @@ firn_rc firn_catalog_commit(firn_catalog *catalog, firn_arena *arena, const char
                             const firn_change *changes, size_t n, const firn_commit_info *info,
                             firn_commit_result *out, firn_err *err)
 {
+    if (catalog->ops) {
+        return catalog->ops->commit(catalog, arena, branch, changes, n, info, out, err);
+    }
     attempt a;
     firn_rc rc;
     int lost = 0;

@@ -164,6 +164,9 @@ static firn_rc place(firn_catalog *catalog, firn_arena *arena, firn_ident ident,
 firn_rc firn_catalog_default_location(firn_catalog *catalog, firn_arena *arena, firn_ident ident,
                                       char **out, firn_err *err)
 {
+    if (catalog->ops) {
+        return catalog->ops->default_location(catalog, arena, ident, out, err);
+    }
     FIRN_TRY(firn_ident_check(ident, err));
     if (!catalog->warehouse[0]) {
         FIRN_FAIL(err, FIRN_E_CONFIG,

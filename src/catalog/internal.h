@@ -18,8 +18,14 @@ enum { FIRN_CATALOG_IDLE_MAX = 16, FIRN_NAME_BYTES_MAX = 255 };
 /* ---- the catalog object ----------------------------------------------------------------------- */
 
 typedef struct firn_metadata_cache firn_metadata_cache;
+typedef struct firn_catalog_ops firn_catalog_ops;
+typedef struct firn_remote firn_remote;
 
+/* Either a database of firn's own, or somebody else's catalog behind `ops`. */
 struct firn_catalog {
+    const firn_catalog_ops *ops; /* NULL: the database */
+    firn_remote *remote;         /* of the ops in remote.c */
+    firn_catalog *local;         /* beside a remote catalog: the run log and advisory locks */
     char *path;
     firn_storage *storage;
     char *warehouse;
@@ -30,6 +36,45 @@ struct firn_catalog {
     firn_db *idle[FIRN_CATALOG_IDLE_MAX]; /* @locks lock: connections that nobody uses right now */
     size_t n_idle;                        /* @locks lock */
 };
+
+/* What a catalog that is no database of firn's own does in place of the public functions of the same names, whose contracts
+ * hold. What is not here needs a database, which firn_db_session_begin refuses for such a catalog (UNSUPPORTED). */
+struct firn_catalog_ops {
+    firn_rc (*namespace_list)(firn_catalog *catalog, firn_arena *arena, const char *ref,
+                              const char *parent, bool recursive, char ***out, size_t *n,
+                              firn_err *err);
+    firn_rc (*namespace_properties)(firn_catalog *catalog, firn_arena *arena, const char *ref,
+                                    const char *ns, json_t **out, firn_err *err);
+    firn_rc (*list)(firn_catalog *catalog, firn_arena *arena, const char *ref, firn_entry_kind kind,
+                    const char *ns, firn_catalog_entry **out, size_t *n, firn_err *err);
+    firn_rc (*entry_get)(firn_catalog *catalog, firn_arena *arena, const char *ref,
+                         firn_ident ident, firn_catalog_entry *out, firn_err *err);
+    firn_rc (*table_load)(firn_catalog *catalog, firn_arena *arena, const char *ref,
+                          firn_ident ident, firn_table *out, firn_err *err);
+    firn_rc (*view_load)(firn_catalog *catalog, firn_arena *arena, const char *ref,
+                         firn_ident ident, firn_catalog_entry *entry, json_t **view, firn_err *err);
+    firn_rc (*default_location)(firn_catalog *catalog, firn_arena *arena, firn_ident ident,
+                                char **out, firn_err *err);
+    firn_rc (*commit)(firn_catalog *catalog, firn_arena *arena, const char *branch,
+                      const firn_change *changes, size_t n, const firn_commit_info *info,
+                      firn_commit_result *out, firn_err *err);
+    firn_rc (*ref_list)(firn_catalog *catalog, firn_arena *arena, firn_ref **out, size_t *n,
+                        firn_err *err);
+    firn_rc (*ref_get)(firn_catalog *catalog, firn_arena *arena, const char *name, firn_ref *out,
+                       firn_err *err);
+    firn_rc (*ref_create)(firn_catalog *catalog, const char *name, bool is_tag, const char *from,
+                          firn_err *err);
+    firn_rc (*ref_delete)(firn_catalog *catalog, const char *name, firn_err *err);
+    firn_rc (*log)(firn_catalog *catalog, firn_arena *arena, const char *ref, size_t limit,
+                   firn_commit **out, size_t *n, firn_err *err);
+    firn_rc (*diff)(firn_catalog *catalog, firn_arena *arena, const char *from, const char *to,
+                    firn_diff **out, size_t *n, firn_err *err);
+    firn_rc (*merge)(firn_catalog *catalog, firn_arena *arena, const char *from, const char *into,
+                     const firn_merge_options *options, firn_merge_result *out, firn_err *err);
+    void (*close)(firn_catalog *catalog);
+};
+/* The catalog whose database holds the run log and the advisory locks. */
+firn_catalog *firn_catalog_database(firn_catalog *catalog);
 
 /* A connection for the time of one operation, with at most one transaction open. Ends with its scope: what was not
  * committed is rolled back. */

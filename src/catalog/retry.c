@@ -77,7 +77,7 @@ static firn_rc lock_tables(firn_catalog *catalog, firn_arena *arena, const char 
     }
     qsort(keys, n, sizeof(*keys), by_value);
     locks->handles = FIRN_NEW_N(arena, int, n);
-    FIRN_TRY(firn_db_session_begin(catalog, false, &locks->session, err));
+    FIRN_TRY(firn_db_session_begin(firn_catalog_database(catalog), false, &locks->session, err));
     firn_db *db = locks->session.db;
     db->backend->rollback(db); /* the connection is for the locks alone */
     for (size_t i = 0; i < n; i++) {
@@ -139,6 +139,7 @@ static firn_rc build(table_commit *c, firn_arena *arena, size_t i, firn_change *
         .requirements = requirements,
         .updates = updates,
         .expected_location = base.entry.location,
+        .expected = base.metadata,
     };
     return FIRN_OK;
 }

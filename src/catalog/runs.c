@@ -15,7 +15,7 @@ static firn_rc write_row(firn_catalog *catalog, const char *sql, const firn_db_v
 {
     FIRN_AUTO_ARENA firn_arena *arena = firn_arena_new();
     FIRN_AUTO_SESSION firn_db_session session = {0};
-    FIRN_TRY(firn_db_session_begin(catalog, true, &session, err));
+    FIRN_TRY(firn_db_session_begin(firn_catalog_database(catalog), true, &session, err));
     FIRN_TRY(firn_db_query(session.db, arena, sql, params, n, NULL, err));
     return firn_db_session_commit(&session, err);
 }
@@ -46,7 +46,7 @@ firn_rc firn_run_start(firn_catalog *catalog, firn_arena *arena, const char *pip
     firn_civil_from_us(now_us, &now);
     const char *day = firn_arena_printf(arena, "%04d%02d%02d", now.year, now.month, now.day);
     firn_db_value param = firn_db_str(day);
-    FIRN_TRY(firn_db_session_begin(catalog, true, &session, err));
+    FIRN_TRY(firn_db_session_begin(firn_catalog_database(catalog), true, &session, err));
     FIRN_TRY(firn_db_query(session.db, arena,
                            "SELECT COALESCE(MAX(number), 0) FROM runs WHERE day = $1", &param, 1,
                            &rows, err));
@@ -77,7 +77,7 @@ firn_rc firn_run_finish(firn_catalog *catalog, const char *run_id, const char *s
     firn_db_rows rows;
     firn_db_value params[] = {firn_db_str(status), firn_db_str(commit_id), firn_db_str(error),
                               firn_db_int(firn_now_us()), firn_db_str(run_id)};
-    FIRN_TRY(firn_db_session_begin(catalog, true, &session, err));
+    FIRN_TRY(firn_db_session_begin(firn_catalog_database(catalog), true, &session, err));
     FIRN_TRY(firn_db_query(
         session.db, arena,
         "UPDATE runs SET status = $1, commit_id = $2, error = $3, ended_us = $4 WHERE run_id = $5"
@@ -128,7 +128,7 @@ static firn_rc read_rows(firn_catalog *catalog, firn_arena *arena, const char *s
                          const firn_db_value *params, size_t n, firn_db_rows *rows, firn_err *err)
 {
     FIRN_AUTO_SESSION firn_db_session session = {0};
-    FIRN_TRY(firn_db_session_begin(catalog, false, &session, err));
+    FIRN_TRY(firn_db_session_begin(firn_catalog_database(catalog), false, &session, err));
     return firn_db_query(session.db, arena, sql, params, n, rows, err);
 }
 

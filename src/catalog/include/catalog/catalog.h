@@ -27,8 +27,28 @@
 
 typedef struct firn_catalog firn_catalog;
 
+/* How to reach somebody else's Iceberg REST catalog. All nullable; secrets appear in no message. */
+typedef struct firn_remote_options {
+    const char *warehouse;         /* which of the server's; asked for with the configuration */
+    const char *prefix;            /* of the paths, if the server's own word is not to be taken */
+    const char *credential;        /* OAuth2 client credentials: "id:secret" or "secret" */
+    const char *token;             /* a bearer token */
+    const char *oauth2_server_uri; /* of the token endpoint; NULL: <uri>/v1/oauth/tokens */
+    const char *scope;             /* NULL: "catalog" */
+    const char *sigv4_region, *sigv4_name; /* AWS signatures; name NULL: "glue" */
+    const char *access_key_id, *secret_access_key, *session_token;
+    const char *access_delegation; /* "vended-credentials", "remote-signing" */
+    const char *ca_file;
+    const char *const *headers; /* n_headers pairs: name, value */
+    size_t n_headers;
+} firn_remote_options;
+
 typedef struct firn_catalog_options {
-    const char *path; /* SQLite file; made if absent and `create` */
+    /* Where the catalog is, by scheme: NULL is the SQLite file at `path`; http:// and https:// are an Iceberg REST catalog
+     * (and `path` is the SQLite file of the run log then, made if absent). */
+    const char *uri;
+    const firn_remote_options *remote; /* nullable; of an Iceberg REST catalog */
+    const char *path;                  /* SQLite file; made if absent and `create` */
     bool create;
     firn_storage *storage; /* borrowed; must outlive the catalog */
     const char
@@ -131,6 +151,9 @@ typedef struct firn_change {
     json_t *document;              /* view metadata, or namespace properties */
     bool replace;                  /* PUT_VIEW; REGISTER_TABLE over an existing table */
     const char *expected_location; /* nullable: the entry must still point here */
+    const firn_metadata *
+        expected; /* nullable: what expected_location holds. A remote catalog, which compares no files,
+                                    * asserts it by requirements. */
     /* UPDATE_TABLE: an append whose branch moved since it was built is redone on the new head, under its own snapshot id,
      * instead of failing with CONFLICT; what else the requirements say still holds. */
     bool rebase_appends;
