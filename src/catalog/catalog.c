@@ -396,6 +396,12 @@ firn_rc firn_catalog_table_load(firn_catalog *catalog, firn_arena *arena, const 
                : firn_err_wrap(err, rc, "cannot load table %s", firn_ident_text(arena, ident));
 }
 
+firn_rc firn_catalog_metadata_at(firn_catalog *catalog, firn_arena *arena, const char *location,
+                                 firn_metadata **out, firn_err *err)
+{
+    return firn_metadata_cache_load(catalog->metadata, catalog->storage, arena, location, out, err);
+}
+
 firn_rc firn_catalog_view_load(firn_catalog *catalog, firn_arena *arena, const char *ref,
                                firn_ident ident, firn_catalog_entry *entry, json_t **view,
                                firn_err *err)

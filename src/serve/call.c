@@ -76,26 +76,33 @@ firn_rc firn_call_ident(const firn_call *call, const char *name, firn_ident *out
     return FIRN_OK;
 }
 
+firn_rc firn_call_resolve_at(const firn_call *call, const char **ref, firn_ident *ident,
+                             firn_err *err)
+{
+    *ref = call->ref;
+    const char *at = strrchr(ident->name, '@');
+    if (!at || at == ident->name || !at[1]) {
+        return FIRN_OK;
+    }
+    firn_catalog_entry entry;
+    firn_rc rc = firn_catalog_entry_get(call->catalog, call->arena, call->ref, *ident, &entry, err);
+    if (rc != FIRN_E_NO_TABLE) {
+        return rc;
+    }
+    firn_ref found;
+    rc = firn_catalog_ref_get(call->catalog, call->arena, at + 1, &found, err);
+    if (rc == FIRN_OK) {
+        *ref = firn_arena_strdup(call->arena, at + 1);
+        ident->name = firn_arena_strndup(call->arena, ident->name, (size_t)(at - ident->name));
+    }
+    return rc == FIRN_E_NO_REF ? FIRN_OK : rc;
+}
+
 firn_rc firn_call_ident_at(const firn_call *call, const char *name, const char **ref,
                            firn_ident *out, firn_err *err)
 {
     FIRN_TRY(firn_call_ident(call, name, out, err));
-    *ref = call->ref;
-    const char *at = strrchr(out->name, '@');
-    if (!at || at == out->name || !at[1]) {
-        return FIRN_OK;
-    }
-    firn_catalog_entry entry;
-    firn_ref found;
-    if (firn_catalog_entry_get(call->catalog, call->arena, call->ref, *out, &entry, NULL) ==
-        FIRN_OK) {
-        return FIRN_OK;
-    }
-    if (firn_catalog_ref_get(call->catalog, call->arena, at + 1, &found, NULL) == FIRN_OK) {
-        *ref = firn_arena_strdup(call->arena, at + 1);
-        out->name = firn_arena_strndup(call->arena, out->name, (size_t)(at - out->name));
-    }
-    return FIRN_OK;
+    return firn_call_resolve_at(call, ref, out, err);
 }
 
 firn_rc firn_call_ns_of_json(const firn_call *call, const json_t *levels, const char **ns,
@@ -152,17 +159,20 @@ json_t *firn_call_ident_json(firn_ident ident)
 
 /* ---- commits ------------------------------------------------------------------------------------------ */
 
-firn_rc firn_call_commit(const firn_call *call, const char *branch, const firn_change *changes,
-                         size_t n, firn_commit_result *out, firn_err *err)
+firn_rc firn_call_commit(firn_call *call, const char *branch, const firn_change *changes, size_t n,
+                         firn_commit_result *out, firn_err *err)
 {
     firn_commit_info info = {
         .author = call->author,
         .queue = true,
         .idempotency_key = call->idempotency_key,
+        .idempotency_fingerprint = call->fingerprint,
     };
     firn_commit_result ignored;
-    return firn_catalog_commit(call->catalog, call->arena, branch, changes, n, &info,
-                               out ? out : &ignored, err);
+    out = out ? out : &ignored;
+    FIRN_TRY(firn_catalog_commit(call->catalog, call->arena, branch, changes, n, &info, out, err));
+    call->committed = out->commit_id != NULL;
+    return FIRN_OK;
 }
 
 /* ---- pages -------------------------------------------------------------------------------------------- */

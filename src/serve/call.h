@@ -75,7 +75,10 @@ struct firn_call {
     firn_role role;
     const char *author; /* who calls, for the commit log; NULL: nobody in particular */
     const char *idempotency_key;
-    bool plus_is_space; /* in path segments: the Java library's way of writing spaces */
+    const char *fingerprint; /* of the request, beside the key */
+    bool committed;          /* set by firn_call_commit: the commit's own record keeps the key */
+    bool keep_answer;        /* set by handlers whose answer cannot be made again from the commit */
+    bool plus_is_space;      /* in path segments: the Java library's way of writing spaces */
     /* An error's own status or type where they are not what its code implies; 0, NULL: they are. */
     int error_status;
     const char *error_type;
@@ -100,6 +103,9 @@ firn_rc firn_call_ident(const firn_call *call, const char *name, firn_ident *out
  * and *ref is that ref; else *ref is call->ref. */
 firn_rc firn_call_ident_at(const firn_call *call, const char *name, const char **ref,
                            firn_ident *out, firn_err *err) FIRN_MUST_USE;
+/* The same for a name from a body. */
+firn_rc firn_call_resolve_at(const firn_call *call, const char **ref, firn_ident *ident,
+                             firn_err *err) FIRN_MUST_USE;
 /* The body as a JSON object. INVALID when it is none. */
 firn_rc firn_call_body(const firn_call *call, json_t **out, firn_err *err) FIRN_MUST_USE;
 /* For firn_json_* on a body: what they call CORRUPT is a bad request here. */
@@ -113,8 +119,8 @@ json_t *firn_call_ns_json(const char *ns);      /* new reference */
 json_t *firn_call_ident_json(firn_ident ident); /* new reference */
 
 /* Commits on call->ref as call->author under call->idempotency_key, queued behind other writers of the same tables. */
-firn_rc firn_call_commit(const firn_call *call, const char *branch, const firn_change *changes,
-                         size_t n, firn_commit_result *out, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_call_commit(firn_call *call, const char *branch, const firn_change *changes, size_t n,
+                         firn_commit_result *out, firn_err *err) FIRN_MUST_USE;
 
 /* Which part of a sorted list of names to give, by pageToken and pageSize. */
 typedef struct firn_page {
@@ -140,6 +146,17 @@ firn_bytes firn_error_body(firn_arena *arena, int status, const char *type, cons
         (call)->error_type = (type);                       \
         FIRN_FAIL((err), (code), __VA_ARGS__);             \
     } while (0)
+
+/* ---- tables (table_reply.c) ------------------------------------------------------------------------------ */
+
+/* A LoadTableResult or CommitTableResponse with its ETag. `location` NULL: a staged table, which has no file. */
+firn_rc firn_reply_table(firn_call *call, const char *ref, const char *location,
+                         const firn_metadata *metadata, firn_err *err) FIRN_MUST_USE;
+/* The state that a commit left behind: of this commit, not of a later one. */
+firn_rc firn_reply_table_at(firn_call *call, const char *ref, const char *location,
+                            firn_err *err) FIRN_MUST_USE;
+/* Answers 304 and gives true when If-None-Match holds what the answer's ETag would be. */
+bool firn_reply_not_modified(firn_call *call, const char *location);
 
 /* ---- routing (router.c) -------------------------------------------------------------------------------- */
 

@@ -16,4 +16,21 @@ firn_rc firn_rest_namespace_exists(firn_call *call, firn_err *err) FIRN_MUST_USE
 firn_rc firn_rest_namespace_drop(firn_call *call, firn_err *err) FIRN_MUST_USE;
 firn_rc firn_rest_namespace_properties(firn_call *call, firn_err *err) FIRN_MUST_USE;
 
+/* rest_tables.c */
+firn_rc firn_rest_table_list(firn_call *call, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_rest_table_create(firn_call *call, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_rest_table_load(firn_call *call, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_rest_table_exists(firn_call *call, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_rest_table_drop(firn_call *call, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_rest_table_rename(firn_call *call, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_rest_table_register(firn_call *call, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_rest_table_unregister(firn_call *call, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_rest_table_credentials(firn_call *call, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_rest_table_metrics(firn_call *call, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_rest_function_list(firn_call *call, firn_err *err) FIRN_MUST_USE;
+
+/* rest_commit.c */
+firn_rc firn_rest_table_commit(firn_call *call, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_rest_transaction(firn_call *call, firn_err *err) FIRN_MUST_USE;
+
 #endif

@@ -6,6 +6,7 @@
 #define AD    FIRN_ROUTE_ADVERTISED
 #define ONCE  (FIRN_ROUTE_ADVERTISED | FIRN_ROUTE_IDEMPOTENT)
 #define NS    "/v1/{prefix}/namespaces/{namespace}"
+#define TABLE NS "/tables/{table}"
 
 const firn_route firn_routes[] = {
     {"GET", "/health", firn_serve_health, FIRN_ROLE_NONE, 0},
@@ -17,5 +18,19 @@ const firn_route firn_routes[] = {
     {"HEAD", NS, firn_rest_namespace_exists, READ, AD},
     {"DELETE", NS, firn_rest_namespace_drop, WRITE, ONCE},
     {"POST", NS "/properties", firn_rest_namespace_properties, WRITE, ONCE},
+
+    {"GET", NS "/tables", firn_rest_table_list, READ, AD},
+    {"POST", NS "/tables", firn_rest_table_create, WRITE, ONCE},
+    {"GET", TABLE, firn_rest_table_load, READ, AD},
+    {"HEAD", TABLE, firn_rest_table_exists, READ, AD},
+    {"POST", TABLE, firn_rest_table_commit, WRITE, ONCE},
+    {"DELETE", TABLE, firn_rest_table_drop, WRITE, ONCE},
+    {"POST", TABLE "/unregister", firn_rest_table_unregister, WRITE, ONCE},
+    {"GET", TABLE "/credentials", firn_rest_table_credentials, READ, AD},
+    {"POST", TABLE "/metrics", firn_rest_table_metrics, READ, AD},
+    {"POST", NS "/register", firn_rest_table_register, WRITE, ONCE},
+    {"POST", "/v1/{prefix}/tables/rename", firn_rest_table_rename, WRITE, ONCE},
+    {"POST", "/v1/{prefix}/transactions/commit", firn_rest_transaction, WRITE, ONCE},
+    {"GET", NS "/functions", firn_rest_function_list, READ, AD},
 };
 const size_t firn_routes_len = sizeof(firn_routes) / sizeof(firn_routes[0]);

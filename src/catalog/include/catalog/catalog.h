@@ -114,6 +114,10 @@ typedef struct firn_table {
 /* NO_TABLE also when the name is a view's (says so). Recently loaded metadata files are cached by location. */
 firn_rc firn_catalog_table_load(firn_catalog *catalog, firn_arena *arena, const char *ref,
                                 firn_ident ident, firn_table *out, firn_err *err) FIRN_MUST_USE;
+/* The table metadata in a file that some entry points or pointed to, from the cache or from storage: for who holds a location
+ * from a commit's result and wants that state, not a later one. */
+firn_rc firn_catalog_metadata_at(firn_catalog *catalog, firn_arena *arena, const char *location,
+                                 firn_metadata **out, firn_err *err) FIRN_MUST_USE;
 /* The view's metadata document (Iceberg view spec). */
 firn_rc firn_catalog_view_load(firn_catalog *catalog, firn_arena *arena, const char *ref,
                                firn_ident ident, firn_catalog_entry *entry, json_t **view,
