@@ -9,6 +9,7 @@
 #include "base/time.h"
 #include "base/uuid.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum { VERSIONS_KEPT_DEFAULT = 10 };
@@ -264,40 +265,65 @@ static firn_rc versions_to_keep(const json_t *view, size_t *keep, firn_err *err)
     return FIRN_OK;
 }
 
-/* The place of the oldest version but the current one. */
-static size_t oldest_version(const json_t *versions, json_int_t current)
+static int descending(const void *a, const void *b)
 {
-    size_t oldest = SIZE_MAX;
-    json_int_t oldest_id = 0;
+    int64_t x = *(const int64_t *)a;
+    int64_t y = *(const int64_t *)b;
+    return (x < y) - (x > y);
+}
+
+/* Keep the current version and the `keep - 1` highest others. */
+static void drop_versions(firn_arena *arena, json_t *view, int64_t current, size_t keep)
+{
+    json_t *versions = json_object_get(view, "versions");
+    size_t n = 0;
     size_t i = 0;
-    const json_t *version = NULL;
+    json_t *version = NULL;
+    int64_t *ids = FIRN_NEW_N(arena, int64_t, json_array_size(versions));
     json_array_foreach(versions, i, version)
     {
-        json_int_t id = json_integer_value(json_object_get(version, "version-id"));
-        if (id != current && (oldest == SIZE_MAX || id < oldest_id)) {
-            oldest = i;
-            oldest_id = id;
+        int64_t id = json_integer_value(json_object_get(version, "version-id"));
+        if (id != current) {
+            ids[n++] = id;
         }
     }
-    return oldest;
+    qsort(ids, n, sizeof(*ids), descending);
+    json_t *kept = json_array();
+    json_array_foreach(versions, i, version)
+    {
+        int64_t id = json_integer_value(json_object_get(version, "version-id"));
+        if (id == current || (keep > 1 && (n < keep || id >= ids[keep - 2]))) {
+            json_array_append(kept, version);
+        }
+    }
+    json_object_set_new(view, "versions", kept);
 }
 
 /* What stands before a version that is gone says nothing any more. */
-static void trim_log(json_t *view)
+static void trim_log(firn_arena *arena, json_t *view)
 {
-    json_t *log = json_object_get(view, "version-log");
-    for (size_t i = json_array_size(log); i-- > 0;) {
-        const json_t *id = json_object_get(json_array_get(log, i), "version-id");
-        if (firn_view_version(view, json_integer_value(id)) == NULL) {
-            for (size_t k = 0; k <= i; k++) {
-                json_array_remove(log, 0);
-            }
-            return;
+    const json_t *log = json_object_get(view, "version-log");
+    json_t *kept = json_array();
+    firn_imap *there = firn_imap_new(arena);
+    size_t i = 0;
+    json_t *entry = NULL;
+    json_array_foreach(json_object_get(view, "versions"), i, entry)
+    {
+        firn_imap_put(there, json_integer_value(json_object_get(entry, "version-id")), entry);
+    }
+    json_array_foreach(log, i, entry)
+    {
+        const json_t *id = json_object_get(entry, "version-id");
+        if (firn_imap_has(there, json_integer_value(id))) {
+            json_array_append(kept, entry);
+        } else {
+            json_array_clear(kept);
         }
     }
+    json_object_set_new(view, "version-log", kept);
 }
 
-firn_rc firn_view_forget_versions(json_t *view, size_t n_added, firn_err *err)
+firn_rc firn_view_forget_versions(firn_arena *arena, json_t *view, size_t n_added, firn_err *err)
 {
     json_t *versions = json_object_get(view, "versions");
     json_int_t current = json_integer_value(json_object_get(view, "current-version-id"));
@@ -317,10 +343,8 @@ firn_rc firn_view_forget_versions(json_t *view, size_t n_added, firn_err *err)
     if (json_array_size(versions) <= keep) {
         return FIRN_OK;
     }
-    while (json_array_size(versions) > keep) {
-        json_array_remove(versions, oldest_version(versions, current));
-    }
-    trim_log(view);
+    drop_versions(arena, view, current, keep);
+    trim_log(arena, view);
     return FIRN_OK;
 }
 
@@ -369,7 +393,7 @@ firn_rc firn_view_build(firn_arena *arena, const json_t *base, const firn_view_c
     const json_t *previous = base != NULL ? current_version(base) : NULL;
     firn_rc rc = firn_view_keeps_dialects(arena, view, previous, err);
     if (rc == FIRN_OK) {
-        rc = firn_view_forget_versions(view, 1, err);
+        rc = firn_view_forget_versions(arena, view, 1, err);
     }
     if (rc != FIRN_OK) {
         json_decref(view);

@@ -4,6 +4,8 @@
 #include "metadata_private.h"
 #include "view_private.h"
 
+#include "base/map.h"
+
 /* ---- what a document must have ------------------------------------------------------------------ */
 
 static firn_rc check_strings(const json_t *list, const char *key, const char *what, firn_err *err)
@@ -86,6 +88,25 @@ json_t *firn_view_version(const json_t *view, int64_t version_id)
     return NULL;
 }
 
+static firn_rc check_versions(firn_arena *arena, const json_t *view, const char *what,
+                              firn_err *err)
+{
+    json_t *versions = NULL;
+    size_t i;
+    json_t *item;
+    firn_imap *seen = firn_imap_new(arena);
+    FIRN_TRY(firn_json_array(view, "versions", what, &versions, err));
+    json_array_foreach(versions, i, item)
+    {
+        FIRN_TRY(firn_view_version_check(item, what, err));
+        json_int_t id = json_integer_value(json_object_get(item, "version-id"));
+        if (firn_imap_put(seen, id, item)) {
+            FIRN_FAIL(err, FIRN_E_CORRUPT, "%s has two versions %lld", what, (long long)id);
+        }
+    }
+    return FIRN_OK;
+}
+
 static firn_rc check_schemas(firn_arena *arena, const json_t *view, const json_t *current,
                              const char *what, firn_err *err)
 {
@@ -129,8 +150,6 @@ firn_rc firn_view_check(firn_arena *arena, const json_t *view, const char *what,
     const char *text = NULL;
     int32_t number = 0;
     json_t *member = NULL;
-    size_t i;
-    const json_t *item;
     if (!json_is_object(view)) {
         FIRN_FAIL(err, FIRN_E_CORRUPT, "%s is not a JSON object", what);
     }
@@ -143,11 +162,7 @@ firn_rc firn_view_check(firn_arena *arena, const json_t *view, const char *what,
     FIRN_TRY(firn_json_str(view, "location", what, &text, err));
     FIRN_TRY(firn_json_opt_object(view, "properties", what, &member, err));
     FIRN_TRY(check_string_map(member, "properties", what, err));
-    FIRN_TRY(firn_json_array(view, "versions", what, &member, err));
-    json_array_foreach(member, i, item)
-    {
-        FIRN_TRY(firn_view_version_check(item, what, err));
-    }
+    FIRN_TRY(check_versions(arena, view, what, err));
     FIRN_TRY(firn_json_i32(view, "current-version-id", what, &number, err));
     const json_t *current = firn_view_version(view, number);
     if (!current) {

@@ -16,6 +16,7 @@ firn_rc firn_view_keeps_dialects(firn_arena *arena, const json_t *view, const js
                                  firn_err *err) FIRN_MUST_USE;
 /* Forget old versions, keeping at least n_added and the current one; INVALID for a version.history.num-entries that is no
  * positive number. */
-firn_rc firn_view_forget_versions(json_t *view, size_t n_added, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_view_forget_versions(firn_arena *arena, json_t *view, size_t n_added,
+                                  firn_err *err) FIRN_MUST_USE;
 
 #endif

@@ -414,7 +414,7 @@ static firn_rc finish(view_updater *u, firn_err *err)
         json_array_append(log, u->log_entry);
     }
     FIRN_TRY(firn_view_keeps_dialects(u->arena, u->doc, u->previous, err));
-    return firn_view_forget_versions(u->doc, u->added.len, err);
+    return firn_view_forget_versions(u->arena, u->doc, u->added.len, err);
 }
 
 static firn_rc apply_all(view_updater *u, const json_t *updates, firn_err *err)

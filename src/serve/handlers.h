@@ -32,5 +32,14 @@ firn_rc firn_rest_function_list(firn_call *call, firn_err *err) FIRN_MUST_USE;
 /* rest_commit.c */
 firn_rc firn_rest_table_commit(firn_call *call, firn_err *err) FIRN_MUST_USE;
 firn_rc firn_rest_transaction(firn_call *call, firn_err *err) FIRN_MUST_USE;
+/* rest_views.c */
+firn_rc firn_rest_view_list(firn_call *call, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_rest_view_create(firn_call *call, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_rest_view_register(firn_call *call, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_rest_view_load(firn_call *call, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_rest_view_exists(firn_call *call, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_rest_view_replace(firn_call *call, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_rest_view_drop(firn_call *call, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_rest_view_rename(firn_call *call, firn_err *err) FIRN_MUST_USE;
 
 #endif

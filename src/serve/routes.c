@@ -32,5 +32,13 @@ const firn_route firn_routes[] = {
     {"POST", "/v1/{prefix}/tables/rename", firn_rest_table_rename, WRITE, ONCE},
     {"POST", "/v1/{prefix}/transactions/commit", firn_rest_transaction, WRITE, ONCE},
     {"GET", NS "/functions", firn_rest_function_list, READ, AD},
+    {"GET", NS "/views", firn_rest_view_list, READ, AD},
+    {"POST", NS "/views", firn_rest_view_create, WRITE, ONCE},
+    {"POST", NS "/register-view", firn_rest_view_register, WRITE, ONCE},
+    {"GET", NS "/views/{view}", firn_rest_view_load, READ, AD},
+    {"HEAD", NS "/views/{view}", firn_rest_view_exists, READ, AD},
+    {"POST", NS "/views/{view}", firn_rest_view_replace, WRITE, ONCE},
+    {"DELETE", NS "/views/{view}", firn_rest_view_drop, WRITE, ONCE},
+    {"POST", "/v1/{prefix}/views/rename", firn_rest_view_rename, WRITE, ONCE},
 };
 const size_t firn_routes_len = sizeof(firn_routes) / sizeof(firn_routes[0]);

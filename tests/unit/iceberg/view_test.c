@@ -409,6 +409,10 @@ static void documents_are_checked(void **state)
         {"schemas", "[]", "schema 0 of its current version is missing"},
         {"version-log", "[{}]", "version-id"},
     };
+    json_t *twice = firn_json_own(arena, json_deep_copy(new_view()));
+    json_array_append(json_object_get(twice, "versions"),
+                      json_array_get(json_object_get(twice, "versions"), 0));
+    MUST_FAIL(firn_view_check(arena, twice, "doc", &err), FIRN_E_CORRUPT, "two versions 1");
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         json_t *view = firn_json_own(arena, json_deep_copy(new_view()));
         json_t *value = json_of(firn_arena_printf(arena, "[%s]", cases[i].value));
