@@ -32,6 +32,7 @@ const firn_route firn_routes[] = {
     {"POST", "/v1/{prefix}/tables/rename", firn_rest_table_rename, WRITE, ONCE},
     {"POST", "/v1/{prefix}/transactions/commit", firn_rest_transaction, WRITE, ONCE},
     {"GET", NS "/functions", firn_rest_function_list, READ, AD},
+
     {"GET", NS "/views", firn_rest_view_list, READ, AD},
     {"POST", NS "/views", firn_rest_view_create, WRITE, ONCE},
     {"POST", NS "/register-view", firn_rest_view_register, WRITE, ONCE},
