@@ -9,6 +9,8 @@
 
 #include <stdlib.h>
 
+enum { VIEW_BYTES_MAX = 16 << 20 };
+
 /* Locations are compared as "/a/b/", so that "/a/b" is not taken to be above "/a/bc", and without the "file://" that
  * some writers put before a local path. */
 static const char *as_folder(firn_arena *arena, const char *location)
@@ -97,6 +99,35 @@ firn_rc firn_folder_claim(firn_db *db, const char *location, const char *content
                          "INSERT INTO folders (location, content_id) VALUES ($1, $2)"
                          " ON CONFLICT (location) DO UPDATE SET content_id = excluded.content_id",
                          params, 2, NULL, err);
+}
+
+firn_rc firn_folder_of(firn_catalog *catalog, firn_arena *arena, const firn_stored *stored,
+                       const char **out, firn_err *err)
+{
+    firn_err detail = {0};
+    firn_metadata *metadata;
+    firn_rc rc;
+    *out = "";
+    if (stored->kind == FIRN_KIND_TABLE) {
+        rc = firn_metadata_cache_load(catalog->metadata, catalog->storage, arena, stored->value,
+                                      &metadata, &detail);
+        *out = rc == FIRN_OK ? metadata->location : "";
+    } else {
+        firn_bytes text;
+        json_t *view = NULL;
+        rc = firn_storage_get(catalog->storage, arena, stored->value, VIEW_BYTES_MAX, &text,
+                              &detail);
+        if (rc == FIRN_OK) {
+            rc = firn_json_parse(arena, text, stored->value, &view, &detail);
+        }
+        const char *location = json_string_value(json_object_get(view, "location"));
+        *out = location ? location : "";
+    }
+    if (rc != FIRN_OK && rc != FIRN_E_NOT_FOUND) {
+        FIRN_FAIL(err, rc, "cannot bring %s back to life: %s",
+                  firn_ident_text(arena, (firn_ident){stored->ns, stored->name}), detail.message);
+    }
+    return FIRN_OK;
 }
 
 /* ---- default locations ------------------------------------------------------------------------ */

@@ -62,15 +62,25 @@ struct firn_catalog_ops {
                         firn_err *err);
     firn_rc (*ref_get)(firn_catalog *catalog, firn_arena *arena, const char *name, firn_ref *out,
                        firn_err *err);
-    firn_rc (*ref_create)(firn_catalog *catalog, const char *name, bool is_tag, const char *from,
-                          firn_err *err);
-    firn_rc (*ref_delete)(firn_catalog *catalog, const char *name, firn_err *err);
-    firn_rc (*log)(firn_catalog *catalog, firn_arena *arena, const char *ref, size_t limit,
-                   firn_commit **out, size_t *n, firn_err *err);
+    /* These may be NULL: UNSUPPORTED. */
+    firn_rc (*ref_make)(firn_catalog *catalog, firn_arena *arena, const firn_ref_make *make,
+                        firn_ref *out, firn_err *err);
+    firn_rc (*ref_drop)(firn_catalog *catalog, firn_arena *arena, const char *name,
+                        const char *expected, firn_ref *out, firn_err *err);
+    firn_rc (*ref_reset)(firn_catalog *catalog, firn_arena *arena, const char *name, const char *to,
+                         const char *expected, firn_ref *out, firn_err *err);
+    firn_rc (*ref_rename)(firn_catalog *catalog, const char *name, const char *to, firn_err *err);
+    firn_rc (*log)(firn_catalog *catalog, firn_arena *arena, const firn_log_query *query,
+                   firn_commit **out, size_t *n, const char **next, firn_err *err);
     firn_rc (*diff)(firn_catalog *catalog, firn_arena *arena, const char *from, const char *to,
                     firn_diff **out, size_t *n, firn_err *err);
+    firn_rc (*diff_detail)(firn_catalog *catalog, firn_arena *arena, const char *from,
+                           const char *to, firn_table_diff **out, size_t *n, firn_err *err);
     firn_rc (*merge)(firn_catalog *catalog, firn_arena *arena, const char *from, const char *into,
                      const firn_merge_options *options, firn_merge_result *out, firn_err *err);
+    firn_rc (*cherry_pick)(firn_catalog *catalog, firn_arena *arena, const char *const *commits,
+                           size_t n, const char *into, const firn_merge_options *options,
+                           firn_pick_result *out, firn_err *err);
     void (*close)(firn_catalog *catalog);
 };
 /* The catalog whose database holds the run log and the advisory locks. */
@@ -202,6 +212,9 @@ firn_rc firn_store_merge_base(firn_db *db, firn_arena *arena, const char *a, con
  * another id owns it, or one above or below it. */
 firn_rc firn_folder_claim(firn_db *db, const char *location, const char *content_id,
                           firn_err *err) FIRN_MUST_USE;
+/* The folder that a table's or view's metadata file names; "" when that file is gone. Reads it: not inside a transaction. */
+firn_rc firn_folder_of(firn_catalog *catalog, firn_arena *arena, const firn_stored *stored,
+                       const char **out, firn_err *err) FIRN_MUST_USE;
 
 /* ---- changes in the making -------------------------------------------------------------------- */
 

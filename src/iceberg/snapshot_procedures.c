@@ -6,7 +6,9 @@
  * where it was made.
  */
 #include "base/map.h"
+#include "partition_private.h"
 #include "snapshot_private.h"
+#include "table_merge_private.h"
 
 typedef FIRN_VEC(firn_data_file) data_files;
 
@@ -255,27 +257,47 @@ firn_rc firn_snapshot_cherry_pick(firn_storage *storage, firn_manifest_cache *ca
 
 /* ---- replay -------------------------------------------------------------------------------------------------------------- */
 
-/* Files keep their spec id, so the spec must mean the same in both tables. */
-static firn_rc check_specs(const firn_metadata *base, const firn_metadata *other,
-                           const data_files *files, firn_err *err)
+/* Base's spec that is the same as theirs, best under the same id. */
+static const firn_partition_spec *spec_like(const firn_metadata *base,
+                                            const firn_partition_spec *theirs)
 {
-    int32_t checked = -1;
+    const firn_partition_spec *ours = firn_metadata_spec(base, theirs->spec_id);
+    if (ours && firn_partition_spec_same(ours, theirs))
+        return ours;
+    for (size_t i = 0; i < base->n_specs; i++) {
+        if (firn_partition_spec_same(base->specs[i], theirs))
+            return base->specs[i];
+    }
+    return NULL;
+}
+
+/* Base's id of the sort order; 0 (which says nothing of a file) when it has none like it. */
+static int32_t order_like(const firn_metadata *base, const firn_sort_order *theirs)
+{
+    for (size_t i = 0; theirs && i < base->n_sort_orders; i++) {
+        if (firn_sort_order_same(base->sort_orders[i], theirs))
+            return base->sort_orders[i]->order_id;
+    }
+    return 0;
+}
+
+/* The files go under base's ids of their spec and their sort order. */
+static firn_rc find_layout(const firn_metadata *base, const firn_metadata *other, data_files *files,
+                           firn_err *err)
+{
     for (size_t i = 0; i < files->len; i++) {
-        int32_t id = files->items[i].spec_id;
-        if (id == checked)
-            continue;
-        const firn_partition_spec *ours = firn_metadata_spec(base, id);
-        const firn_partition_spec *theirs = firn_metadata_spec(other, id);
-        bool same = ours && theirs && ours->n_fields == theirs->n_fields &&
-                    firn_partition_spec_compatible(ours, theirs);
-        for (size_t f = 0; same && f < ours->n_fields; f++)
-            same = ours->fields[f].field_id == theirs->fields[f].field_id;
-        if (!same)
+        firn_data_file *file = &files->items[i];
+        const firn_partition_spec *theirs = firn_metadata_spec(other, file->spec_id);
+        const firn_partition_spec *ours = theirs ? spec_like(base, theirs) : NULL;
+        if (!ours)
             FIRN_FAIL(
                 err, FIRN_E_VALIDATION,
                 "cannot replay appends on table %s: partition spec %d differs on the two sides",
-                base->location, id);
-        checked = id;
+                base->location, file->spec_id);
+        file->spec_id = ours->spec_id;
+        if (file->sort_order_id > 0)
+            file->sort_order_id =
+                order_like(base, firn_metadata_sort_order(other, file->sort_order_id));
     }
     return FIRN_OK;
 }
@@ -317,7 +339,7 @@ firn_rc firn_snapshot_replay_appends(firn_storage *storage, firn_manifest_cache 
         for (size_t f = 0; f < own.files.len; f++)
             firn_vec_push(arena, &added, own.files.items[f]);
     }
-    FIRN_TRY(check_specs(base, other, &added, err));
+    FIRN_TRY(find_layout(base, other, &added, err));
     json_t *extra = firn_json_own(arena, json_object());
     json_object_set_new(extra, "firn.replayed-snapshots",
                         json_string(firn_arena_printf(arena, "%zu", appends.len)));

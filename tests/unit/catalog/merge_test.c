@@ -1,23 +1,5 @@
 /* Merging: what one side changed is taken over, what both changed is a conflict, and the second merge starts from the first. */
-#include "fixture.h"
-
-static int setup_branches(void **state)
-{
-    fixture *f = fixture_new();
-    assert_ok(f, create_ns(f, NULL, "s"));
-    assert_ok(f, create_table(f, NULL, "s", "a"));
-    assert_ok(f, create_table(f, NULL, "s", "b"));
-    assert_ok(f, firn_catalog_ref_create(f->catalog, "dev", false, NULL, &f->err));
-    *state = f;
-    return 0;
-}
-
-#define BRANCHES(name) cmocka_unit_test_setup_teardown(name, setup_branches, teardown)
-
-static firn_rc merge(fixture *f, const char *from, const char *into, firn_merge_result *out)
-{
-    return firn_catalog_merge(f->catalog, f->arena, from, into, NULL, out, &f->err);
-}
+#include "branches.h"
 
 static void an_unmoved_target_is_fast_forwarded_in_one_commit(void **state)
 {
@@ -146,12 +128,6 @@ static void merging_twice_merges_only_what_is_new(void **state)
     assert_int_equal(snapshots(f, "main", "s", "a"), 3);
 }
 
-static firn_change rename_change(fixture *f, const char *from, const char *to)
-{
-    return (firn_change){
-        .kind = FIRN_CHANGE_RENAME_TABLE, .ident = id(f, "s", from), .to = id(f, "s", to)};
-}
-
 static void a_table_renamed_differently_on_both_sides_is_a_conflict(void **state)
 {
     fixture *f = *state;
@@ -225,57 +201,184 @@ static void a_namespace_with_new_tables_does_not_go(void **state)
     load(f, "main", "old", "new");
 }
 
+/* ---- behaviours, expectations, all conflicts --------------------------------------------------- */
+
+static void keys_can_be_forced_or_left_out(void **state)
+{
+    fixture *f = *state;
+    append_file(f, "dev", "a");
+    change_rows(f, "dev", "a", 3, FIRN_SNAPSHOT_OVERWRITE);
+    append_rows(f, "main", "a", 7);
+    append_file(f, "dev", "b");
+    change_rows(f, "dev", "b", 0, FIRN_SNAPSHOT_DELETE);
+    append_rows(f, "main", "b", 7);
+    assert_ok(f, create_table(f, "dev", "s", "c"));
+    firn_merge_result result;
+    firn_merge_key keys[] = {{.ident = id(f, "s", "a"), .behaviour = FIRN_MERGE_FORCE},
+                             {.ident = id(f, "s", "b"), .behaviour = FIRN_MERGE_DROP}};
+    firn_merge_options options = {.keys = keys, .n_keys = 1};
+    assert_fails(
+        f, firn_catalog_merge(f->catalog, f->arena, "dev", "main", &options, &result, &f->err),
+        FIRN_E_VALIDATION, "s.b: changed on both");
+    options.n_keys = 2;
+    assert_ok(f,
+              firn_catalog_merge(f->catalog, f->arena, "dev", "main", &options, &result, &f->err));
+    assert_int_equal(result.n_merged, 2);
+    assert_int_equal(result.how[0], FIRN_MERGED_FORCED);
+    assert_int_equal(result.how[1], FIRN_MERGED_TAKEN);
+    assert_int_equal(result.n_skipped, 1);
+    assert_string_equal(result.skipped[0].ident.name, "b");
+    assert_int_equal(count_rows(f, "main", "a"), count_rows(f, "dev", "a"));
+    assert_int_equal(count_rows(f, "main", "b"), 7);
+
+    /* What was left out is settled: it does not come again. */
+    assert_ok(f, merge(f, "dev", "main", &result));
+    assert_null(result.commit_id);
+    assert_int_equal(count_rows(f, "main", "b"), 7);
+}
+
+static void everything_can_be_forced_but_for_structure(void **state)
+{
+    fixture *f = *state;
+    append_file(f, "dev", "a");
+    change_rows(f, "dev", "a", 0, FIRN_SNAPSHOT_DELETE);
+    append_rows(f, "main", "a", 7);
+    assert_ok(f, commit_one(f, "main", drop_change(f, "s", "b")));
+    append_file(f, "dev", "b");
+    firn_merge_result result;
+    firn_merge_options options = {.default_behaviour = FIRN_MERGE_FORCE};
+    assert_ok(f,
+              firn_catalog_merge(f->catalog, f->arena, "dev", "main", &options, &result, &f->err));
+    assert_int_equal(count_rows(f, "main", "a"), 0);
+    assert_int_equal(count_rows(f, "main", "b"), 10);
+}
+
+static void a_key_that_nobody_knows_is_an_error(void **state)
+{
+    fixture *f = *state;
+    append_file(f, "dev", "a");
+    firn_merge_result result;
+    firn_merge_key key = {.ident = id(f, "s", "aa"), .behaviour = FIRN_MERGE_DROP};
+    firn_merge_options options = {.keys = &key, .n_keys = 1};
+    assert_fails(
+        f, firn_catalog_merge(f->catalog, f->arena, "dev", "main", &options, &result, &f->err),
+        FIRN_E_NO_TABLE, "s.aa");
+    key.ident = id(f, "s", "b"); /* known, although not changed */
+    assert_ok(f,
+              firn_catalog_merge(f->catalog, f->arena, "dev", "main", &options, &result, &f->err));
+    assert_int_equal(result.n_merged, 1);
+}
+
+static void a_side_that_moved_is_a_lost_race(void **state)
+{
+    fixture *f = *state;
+    const char *main_before = head(f, "main");
+    const char *dev_before = head(f, "dev");
+    append_file(f, "dev", "a");
+    firn_merge_result result;
+    firn_merge_options options = {.expected_from = dev_before};
+    assert_fails(
+        f, firn_catalog_merge(f->catalog, f->arena, "dev", "main", &options, &result, &f->err),
+        FIRN_E_CONFLICT, "dev is at commit");
+    append_file(f, "main", "b");
+    options = (firn_merge_options){.expected_from = head(f, "dev"), .expected_into = main_before};
+    assert_fails(
+        f, firn_catalog_merge(f->catalog, f->arena, "dev", "main", &options, &result, &f->err),
+        FIRN_E_CONFLICT, "main is at commit");
+    options.expected_into = head(f, "main");
+    assert_ok(f,
+              firn_catalog_merge(f->catalog, f->arena, "dev", "main", &options, &result, &f->err));
+    assert_string_equal(result.from_commit, head(f, "dev"));
+    assert_string_equal(result.into_commit, options.expected_into);
+    assert_string_equal(result.base_commit, main_before);
+}
+
+/* Conflicts of content, of structure and of names, all at once, in a dry run, too. */
+static void all_conflicts_are_told_with_their_cause(void **state)
+{
+    fixture *f = *state;
+    assert_ok(f, create_ns(f, "main", "old"));
+    assert_ok(f, create_ns(f, "main", "ours"));
+    firn_merge_result result;
+    assert_ok(f, merge(f, "main", "dev", &result));
+
+    append_file(f, "dev", "a"); /* a: dropped here */
+    assert_ok(f, commit_one(f, "main", drop_change(f, "s", "a")));
+    assert_ok(f, commit_one(f, "dev", rename_change(f, "b", "theirs"))); /* b: renamed twice */
+    assert_ok(f, commit_one(f, "main", rename_change(f, "b", "ours")));
+    assert_ok(f, create_table(f, "dev", "s", "c")); /* c: made twice */
+    assert_ok(f, create_table(f, "main", "s", "c"));
+    assert_ok(f, drop_ns(f, "dev", "old")); /* old: has something here */
+    assert_ok(f, create_table(f, "main", "old", "t"));
+    assert_ok(f, create_table(f, "dev", "ours", "t")); /* ours: gone here */
+    assert_ok(f, drop_ns(f, "main", "ours"));
+    assert_ok(f, create_table(f, "dev", "s", "fine"));
+
+    const char *before = head(f, "main");
+    int files = warehouse_files(f);
+    for (int dry = 0; dry < 2; dry++) {
+        firn_merge_options options = {.dry_run = dry};
+        assert_fails(
+            f, firn_catalog_merge(f->catalog, f->arena, "dev", "main", &options, &result, &f->err),
+            FIRN_E_VALIDATION, "(and 4 more)");
+        static const struct {
+            const char *name;
+            firn_conflict_type type;
+        } expected[] = {
+            {"a", FIRN_CONFLICT_KEY_DOES_NOT_EXIST}, {"c", FIRN_CONFLICT_KEY_EXISTS},
+            {"", FIRN_CONFLICT_NAMESPACE_NOT_EMPTY}, {"t", FIRN_CONFLICT_NAMESPACE_ABSENT},
+            {"theirs", FIRN_CONFLICT_KEY_EXISTS},
+        };
+        assert_int_equal(result.n_conflicts, 5);
+        for (size_t i = 0; i < 5; i++) {
+            bool found = false;
+            for (size_t k = 0; k < 5; k++) {
+                const firn_merge_conflict *conflict = &result.conflicts[k];
+                found |= firn_streq(conflict->ident.name, expected[i].name) &&
+                         conflict->type == expected[i].type && conflict->advice[0] != '\0';
+            }
+            assert_true(found);
+        }
+        bool fine = false;
+        for (size_t i = 0; i < result.n_merged; i++) {
+            fine |= firn_streq(result.merged[i].ident.name, "fine");
+        }
+        assert_true(fine);
+        assert_string_equal(head(f, "main"), before);
+        assert_int_equal(warehouse_files(f), files);
+    }
+}
+
+static firn_rc set_ns(fixture *f, const char *branch, const char *key, const char *value)
+{
+    json_t *document = firn_json_own(f->arena, json_pack("{ss}", key, value));
+    return commit_one(f, branch,
+                      (firn_change){.kind = FIRN_CHANGE_SET_NAMESPACE_PROPERTIES,
+                                    .ident = {.ns = "s"},
+                                    .document = document});
+}
+
+static void properties_of_namespaces_merge_by_key(void **state)
+{
+    fixture *f = *state;
+    firn_merge_result result;
+    json_t *properties;
+    assert_ok(f, set_ns(f, "dev", "owner", "ann"));
+    assert_ok(f, set_ns(f, "main", "comment", "sales"));
+    assert_ok(f, merge(f, "dev", "main", &result));
+    assert_ok(f, firn_catalog_namespace_properties(f->catalog, f->arena, "main", "s", &properties,
+                                                   &f->err));
+    assert_string_equal(json_string_value(json_object_get(properties, "owner")), "ann");
+    assert_string_equal(json_string_value(json_object_get(properties, "comment")), "sales");
+    assert_ok(f, set_ns(f, "dev", "owner", "bob"));
+    assert_ok(f, set_ns(f, "main", "owner", "eve"));
+    assert_fails(f, merge(f, "dev", "main", &result), FIRN_E_VALIDATION,
+                 "both sides changed property \"owner\"");
+    assert_int_equal(result.conflicts[0].type, FIRN_CONFLICT_VALUE_DIFFERS);
+    assert_int_equal(result.conflicts[0].kind, FIRN_KIND_NAMESPACE);
+}
+
 /* ---- tables that both sides changed ----------------------------------------------------------- */
-
-static firn_rc build_real_append(void *ctx, firn_arena *arena, const firn_table *base,
-                                 json_t *updates, json_t *requirements, firn_err *err)
-{
-    fixture *f = ctx;
-    firn_data_file file = {
-        .path = firn_arena_printf(arena, "%s/data/%s.parquet", base->metadata->location,
-                                  firn_uuid_new(arena)),
-        .format = "PARQUET",
-        .record_count = 10,
-        .file_size_bytes = 1000,
-        .sort_order_id = -1,
-        .first_row_id = -1,
-        .content_offset = -1,
-        .content_size_bytes = -1,
-    };
-    firn_snapshot_change change = {
-        .op = FIRN_SNAPSHOT_APPEND,
-        .added = &file,
-        .n_added = 1,
-        .validation = {.starting_snapshot_id = FIRN_NO_STARTING_SNAPSHOT},
-    };
-    firn_snapshot_result result;
-    return firn_snapshot_produce(f->storage, firn_catalog_manifests(f->catalog), arena,
-                                 base->metadata, &change, updates, requirements, &result, err);
-}
-
-/* One data file of ten rows, with its manifests. */
-static void append_file(fixture *f, const char *branch, const char *name)
-{
-    firn_table_builder builder = {.ident = id(f, "s", name), .build = build_real_append, .ctx = f};
-    assert_ok(f, firn_catalog_commit_tables(f->catalog, f->arena, branch, &builder, 1, NULL, NULL,
-                                            &f->err));
-}
-
-static const char *total_rows(fixture *f, const char *ref, const char *name)
-{
-    const firn_snapshot *current = load(f, ref, "s", name).metadata->current_snapshot;
-    return json_string_value(json_object_get(current->summary, "total-records"));
-}
-
-static void set_property(fixture *f, const char *branch, const char *name)
-{
-    json_t *updates = firn_json_own(
-        f->arena, json_pack("[{sss{ss}}]", "action", "set-properties", "updates", "k", branch));
-    assert_ok(f, commit_one(f, branch,
-                            (firn_change){.kind = FIRN_CHANGE_UPDATE_TABLE,
-                                          .ident = id(f, "s", name),
-                                          .updates = updates}));
-}
 
 static void appends_on_both_sides_are_both_kept(void **state)
 {
@@ -320,12 +423,14 @@ static void more_than_appends_is_a_conflict_and_leaves_no_files(void **state)
     append_file(f, "dev", "a");
     append_file(f, "main", "a");
     append_file(f, "dev", "b");
-    set_property(f, "dev", "b");
+    change_rows(f, "dev", "b", 0, FIRN_SNAPSHOT_DELETE);
     append_file(f, "main", "b");
     int files = warehouse_files(f);
     assert_fails(f, merge(f, "dev", "main", &result), FIRN_E_VALIDATION,
-                 "s.b: changed on both main and dev (the source changed more than rows)");
+                 "s.b: changed on both main and dev (dev deleted rows (snapshot ");
     assert_int_equal(result.n_conflicts, 1);
+    assert_int_equal(result.conflicts[0].type, FIRN_CONFLICT_VALUE_DIFFERS);
+    assert_int_equal(result.conflicts[0].n_details, 1);
     assert_int_equal(warehouse_files(f), files);
     assert_string_equal(total_rows(f, "main", "a"), "10");
 }
@@ -379,6 +484,12 @@ int main(void)
         BRANCHES(tags_and_commits_can_be_merged_but_not_into),
         BRANCHES(a_table_needs_its_namespace_on_the_merged_side),
         BRANCHES(a_namespace_with_new_tables_does_not_go),
+        BRANCHES(keys_can_be_forced_or_left_out),
+        BRANCHES(everything_can_be_forced_but_for_structure),
+        BRANCHES(a_key_that_nobody_knows_is_an_error),
+        BRANCHES(a_side_that_moved_is_a_lost_race),
+        BRANCHES(all_conflicts_are_told_with_their_cause),
+        BRANCHES(properties_of_namespaces_merge_by_key),
         BRANCHES(appends_on_both_sides_are_both_kept),
         BRANCHES(appends_replay_on_whatever_the_target_did),
         BRANCHES(more_than_appends_is_a_conflict_and_leaves_no_files),

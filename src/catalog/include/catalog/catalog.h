@@ -223,13 +223,49 @@ firn_rc firn_catalog_ref_list(firn_catalog *catalog, firn_arena *arena, firn_ref
                               firn_err *err) FIRN_MUST_USE;
 firn_rc firn_catalog_ref_get(firn_catalog *catalog, firn_arena *arena, const char *name,
                              firn_ref *out, firn_err *err) FIRN_MUST_USE;
-/* from: branch, tag or commit id. Names: letters, digits, "_-./", not looking like a commit id, at most 255 bytes. */
+/* from: branch, tag, commit id or unique prefix of one. Names: letters, digits, "_-./", not looking like a commit id, at most
+ * 255 bytes. Tables that no ref has any more come back to life with their folders, or EXISTS when a folder is another's now. */
 firn_rc firn_catalog_ref_create(firn_catalog *catalog, const char *name, bool is_tag,
                                 const char *from, firn_err *err) FIRN_MUST_USE;
+typedef struct firn_ref_make {
+    const char *name;
+    bool is_tag;
+    const char *from;     /* NULL: main */
+    const char *expected; /* nullable: the commit that `from` must be at, else CONFLICT */
+    bool replace;         /* a ref of that name and kind is moved instead of EXISTS; never main */
+} firn_ref_make;
+/* *out nullable: the ref as it is then. */
+firn_rc firn_catalog_ref_make(firn_catalog *catalog, firn_arena *arena, const firn_ref_make *make,
+                              firn_ref *out, firn_err *err) FIRN_MUST_USE;
 firn_rc firn_catalog_ref_delete(firn_catalog *catalog, const char *name,
                                 firn_err *err) FIRN_MUST_USE; /* never main */
+/* CONFLICT when the ref is not at `expected` any more (nullable). *out nullable: the ref as it was. */
+firn_rc firn_catalog_ref_drop(firn_catalog *catalog, firn_arena *arena, const char *name,
+                              const char *expected, firn_ref *out, firn_err *err) FIRN_MUST_USE;
+/* Move a branch to where `to` (ref, commit id or prefix) stands: back, or anywhere. Its own commits stay readable by their
+ * ids. READ_ONLY for tags; CONFLICT when the branch is not at `expected` (nullable) any more; EXISTS as for create. */
+firn_rc firn_catalog_ref_reset(firn_catalog *catalog, firn_arena *arena, const char *name,
+                               const char *to, const char *expected, firn_ref *out,
+                               firn_err *err) FIRN_MUST_USE;
+/* Never main; EXISTS if the new name is taken. */
+firn_rc firn_catalog_ref_rename(firn_catalog *catalog, const char *name, const char *to,
+                                firn_err *err) FIRN_MUST_USE;
 firn_rc firn_catalog_log(firn_catalog *catalog, firn_arena *arena, const char *ref, size_t limit,
                          firn_commit **out, size_t *n, firn_err *err) FIRN_MUST_USE;
+typedef struct firn_log_query {
+    const char *ref; /* NULL: main */
+    size_t limit;    /* 0: all */
+    const char
+        *from; /* nullable: begin at this commit of the log (what *next of the last page was) */
+    int64_t since_us, until_us; /* 0: open; since inclusive, until exclusive */
+    const firn_ident *
+        key; /* nullable: commits that touched this table, view or namespace (name NULL or "": any in it) */
+    const char *author; /* nullable */
+} firn_log_query;
+/* Newest first, along first parents. *next is the commit id to go on from; NULL: that was all. */
+firn_rc firn_catalog_log_page(firn_catalog *catalog, firn_arena *arena, const firn_log_query *query,
+                              firn_commit **out, size_t *n, const char **next,
+                              firn_err *err) FIRN_MUST_USE;
 
 typedef struct firn_diff {
     firn_ident ident;
@@ -240,29 +276,149 @@ typedef struct firn_diff {
 firn_rc firn_catalog_diff(firn_catalog *catalog, firn_arena *arena, const char *from,
                           const char *to, firn_diff **out, size_t *n, firn_err *err) FIRN_MUST_USE;
 
+/* ---- merge and cherry-pick ----------------------------------------------------------------------------- */
+/* Why a key cannot be merged, by the names that Nessie gives (firn_conflict_name). */
+typedef enum firn_conflict_type {
+    FIRN_CONFLICT_VALUE_DIFFERS, /* both sides changed it, and not in ways that go together */
+    FIRN_CONFLICT_KEY_EXISTS,    /* both sides created it; or it would be a table's second name */
+    FIRN_CONFLICT_KEY_DOES_NOT_EXIST, /* the target dropped it, the source changed it */
+    FIRN_CONFLICT_CONTENT_ID_DIFFERS, /* another table under the same name: dropped and made anew */
+    FIRN_CONFLICT_PAYLOAD_DIFFERS,    /* a table on one side, a view on the other */
+    FIRN_CONFLICT_NAMESPACE_ABSENT,   /* the target has no such namespace */
+    FIRN_CONFLICT_NAMESPACE_NOT_EMPTY, /* the source dropped a namespace in which the target has something */
+    FIRN_CONFLICT_KEY_CONFLICT, /* its folder belongs to another table by now */
+} firn_conflict_type;
+const char *firn_conflict_name(firn_conflict_type type); /* "VALUE_DIFFERS" */
+
+typedef struct firn_merge_conflict {
+    firn_ident ident; /* a namespace: name "" */
+    firn_entry_kind kind;
+    firn_conflict_type type;
+    const char
+        *cause; /* one sentence: "changed on both main and dev (dev deleted rows (snapshot 12))" */
+    const char **details; /* VALUE_DIFFERS of tables: each thing that does not go together */
+    size_t n_details;
+    const char *advice;    /* what to do about it */
+    const char *commit_id; /* cherry-pick: the commit that was being carried over; else NULL */
+} firn_merge_conflict;
+
+typedef enum firn_merge_behaviour {
+    FIRN_MERGE_NORMAL, /* merge what can be merged */
+    FIRN_MERGE_FORCE,  /* the source's content replaces the target's */
+    FIRN_MERGE_DROP,   /* leave the key as the target has it */
+} firn_merge_behaviour;
+typedef struct firn_merge_key {
+    firn_ident ident; /* a namespace: name NULL or "" */
+    firn_merge_behaviour behaviour;
+} firn_merge_key;
+
+typedef struct firn_merge_options {
+    bool dry_run; /* tell everything, write nothing */
+    firn_commit_info info;
+    firn_merge_behaviour default_behaviour;
+    const firn_merge_key
+        *keys; /* exceptions from the default; NO_TABLE when neither side knows the key */
+    size_t n_keys;
+    const char *expected_from,
+        *expected_into; /* nullable commit ids: CONFLICT when a side has moved */
+} firn_merge_options;
+
+typedef enum firn_merge_how {
+    FIRN_MERGED_TAKEN, /* as the source has it: the target had not changed it */
+    FIRN_MERGED_REPLAYED, /* a table that both sides changed: the source's change done again on the target's state */
+    FIRN_MERGED_FORCED, /* FORCE, over a change of the target's */
+} firn_merge_how;
+
 typedef struct firn_merge_result {
     bool repeated;         /* the idempotency key had been used: commit_id and merged are of then */
     const char *commit_id; /* NULL: nothing to merge, dry run or conflicts */
-    bool fast_forward;     /* the target had not moved since the branch was made */
-    firn_diff *merged;     /* keys taken over */
+    const char *from_commit, *into_commit,
+        *base_commit;  /* where both stood, and where they parted */
+    bool fast_forward; /* the target had not moved since the branch was made */
+    firn_diff *merged; /* keys taken over; also beside conflicts, which keep them from being */
+    const firn_merge_how *how; /* of each */
     size_t n_merged;
-    size_t
-        n_replayed; /* of them: tables that both sides changed, where the source's appends were replayed */
-    struct firn_merge_conflict {
-        firn_ident ident;
-        const char *cause;
-    } *conflicts;
+    size_t n_replayed;  /* of them FIRN_MERGED_REPLAYED */
+    firn_diff *skipped; /* keys left out (FIRN_MERGE_DROP) */
+    size_t n_skipped;
+    firn_merge_conflict *conflicts;
     size_t n_conflicts;
 } firn_merge_result;
-typedef struct firn_merge_options {
-    bool dry_run;
-    firn_commit_info info;
-} firn_merge_options;
-/* One commit with two parents. Keys changed on one side only are taken over. A table that both sides changed gets the
- * source's appends on top of the target's state, if the source did nothing but append; any other key changed on both sides
- * (to different content) is a conflict, and then nothing is merged and the call fails with VALIDATION after filling `out`. */
+
+/* One commit with two parents. Keys changed on one side only are taken over. What the source did to a table that both sides
+ * changed is done again on the target's state, if the two go together (iceberg/table_merge.h); any other key changed on both
+ * sides (to different content) is a conflict. With any conflict nothing is merged and the call fails with VALIDATION after
+ * filling `out` with all of them. Keys left out count as merged: the next merge starts from here. */
 firn_rc firn_catalog_merge(firn_catalog *catalog, firn_arena *arena, const char *from,
                            const char *into, const firn_merge_options *options,
                            firn_merge_result *out, firn_err *err) FIRN_MUST_USE;
+
+typedef struct firn_picked {
+    const char *source_id;
+    const char *commit_id; /* NULL: the target had all of it already, dry run, or conflicts */
+    firn_diff *changed;
+    const firn_merge_how *how;
+    size_t n_changed;
+} firn_picked;
+typedef struct firn_pick_result {
+    const char *into_commit; /* where the target stood */
+    const char *commit_id;   /* where it stands now; NULL: nothing was done */
+    firn_picked *picked;     /* one per commit, in order */
+    size_t n_picked;
+    firn_merge_conflict *conflicts; /* of the first commit that has any */
+    size_t n_conflicts;
+} firn_pick_result;
+/* Do again on a branch what each commit did to its (first) parent, in the order given: one commit each, with its message and
+ * author unless options->info says otherwise. All of them or none. Commits by id, unique prefix or ref; options as for merge,
+ * expected_from aside. */
+firn_rc firn_catalog_cherry_pick(firn_catalog *catalog, firn_arena *arena,
+                                 const char *const *commits, size_t n, const char *into,
+                                 const firn_merge_options *options, firn_pick_result *out,
+                                 firn_err *err) FIRN_MUST_USE;
+
+/* ---- what a difference consists of ---------------------------------------------------------------------- */
+typedef struct firn_column_diff {
+    enum {
+        FIRN_COLUMN_ADDED,
+        FIRN_COLUMN_DROPPED,
+        FIRN_COLUMN_RENAMED,
+        FIRN_COLUMN_RETYPED,
+        FIRN_COLUMN_REQUIRED, /* required or optional */
+        FIRN_COLUMN_COMMENT,
+        FIRN_COLUMN_DEFAULT,
+    } what;
+    int32_t field_id;
+    const char *name;      /* path, on the `to` side if it is there */
+    const char *from, *to; /* name, type, "required"/"optional", comment or default; NULL: none */
+} firn_column_diff;
+typedef struct firn_property_diff {
+    const char *key, *from, *to; /* NULL: not set */
+} firn_property_diff;
+typedef struct firn_snapshot_diff {
+    int64_t snapshot_id, timestamp_ms;
+    const char *operation;
+    int64_t added_rows, deleted_rows, added_files, deleted_files; /* -1: its summary does not say */
+} firn_snapshot_diff;
+typedef struct firn_table_diff {
+    firn_diff diff;
+    const char *problem; /* why there are no details (a metadata file that is gone); else NULL */
+    int64_t rows_from, rows_to, files_from, files_to; /* -1: not recorded */
+    int64_t rows_added, rows_removed; /* by the snapshots between; -1: not recorded */
+    bool
+        diverged; /* `from` is no ancestor of `to`: snapshots are those of `to` since they parted */
+    firn_snapshot_diff *snapshots; /* between, newest first */
+    size_t n_snapshots;
+    firn_column_diff *columns;
+    size_t n_columns;
+    firn_property_diff *properties;
+    size_t n_properties;
+    const char *partitioning_from, *partitioning_to; /* both NULL: the same; "" unpartitioned */
+    const char *order_from, *order_to;               /* likewise */
+    int version_from, version_to;                    /* format version; 0 where there is no table */
+} firn_table_diff;
+/* As firn_catalog_diff, with what changed in each table and in namespaces' properties; views have no details. */
+firn_rc firn_catalog_diff_detail(firn_catalog *catalog, firn_arena *arena, const char *from,
+                                 const char *to, firn_table_diff **out, size_t *n,
+                                 firn_err *err) FIRN_MUST_USE;
 
 #endif

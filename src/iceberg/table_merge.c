@@ -1,0 +1,450 @@
+/* Merging a table: see table_merge.h for what merges. The order of the updates is that in which they lean on each other:
+ * format version, schema, specs, sort orders, properties, refs, and last the snapshot of the appended rows.
+ */
+#include "table_merge_private.h"
+
+#include "partition_private.h"
+
+#include <stdio.h>
+
+void firn_table_merge_conflict(firn_table_merger *m, const char *fmt, ...)
+{
+    char text[1024];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    for (size_t i = 0; i < m->conflicts.len; i++) {
+        if (firn_streq(m->conflicts.items[i], text))
+            return;
+    }
+    firn_vec_push(m->arena, &m->conflicts, firn_arena_strdup(m->arena, text));
+}
+
+static const char *them(const firn_table_merger *m)
+{
+    return m->sides->theirs_name;
+}
+
+static const char *us(const firn_table_merger *m)
+{
+    return m->sides->ours_name;
+}
+
+/* ---- rows ------------------------------------------------------------------------------------- */
+
+static int64_t current_id(const firn_metadata *metadata)
+{
+    return metadata->current_snapshot ? metadata->current_snapshot->snapshot_id : -1;
+}
+
+static const char *deed_of(const firn_snapshot *snapshot)
+{
+    const char *operation = snapshot->operation ? snapshot->operation : "";
+    if (firn_streq(operation, "delete"))
+        return "deleted rows";
+    if (firn_streq(operation, "overwrite"))
+        return "overwrote rows";
+    if (firn_streq(operation, "replace"))
+        return "rewrote files (compaction)";
+    return "did something else than append";
+}
+
+/* From theirs' current snapshot back to the base's, all appends. */
+static void compare_rows(firn_table_merger *m)
+{
+    int64_t common = current_id(m->base);
+    const firn_snapshot *at = m->theirs->current_snapshot;
+    if (current_id(m->theirs) == common)
+        return;
+    m->has_rows = true;
+    for (size_t steps = 0; at && at->snapshot_id != common && steps <= m->theirs->n_snapshots;
+         steps++) {
+        if (!at->operation || !firn_streq(at->operation, "append"))
+            firn_table_merge_conflict(m, "%s %s (snapshot %lld)", them(m), deed_of(at),
+                                      (long long)at->snapshot_id);
+        if (at->parent_id == common)
+            return;
+        at = at->parent_id < 0 ? NULL : firn_metadata_snapshot(m->theirs, at->parent_id);
+    }
+    if (!at || at->snapshot_id != common)
+        firn_table_merge_conflict(
+            m, "%s rolled the table back, or expired the snapshots it appended since", them(m));
+}
+
+/* ---- partition specs and sort orders ---------------------------------------------------------- */
+
+bool firn_partition_spec_same(const firn_partition_spec *a, const firn_partition_spec *b)
+{
+    if (a->n_fields != b->n_fields || !firn_partition_spec_compatible(a, b))
+        return false;
+    for (size_t i = 0; i < a->n_fields; i++) {
+        if (a->fields[i].field_id != b->fields[i].field_id)
+            return false;
+    }
+    return true;
+}
+
+static const firn_partition_spec *find_spec(const firn_metadata *metadata,
+                                            const firn_partition_spec *spec,
+                                            bool (*same)(const firn_partition_spec *,
+                                                         const firn_partition_spec *))
+{
+    for (size_t i = 0; i < metadata->n_specs; i++) {
+        if (same(metadata->specs[i], spec))
+            return metadata->specs[i];
+    }
+    return NULL;
+}
+
+static bool same_field(const firn_partition_field *a, const firn_partition_field *b)
+{
+    return a->source_id == b->source_id && firn_streq(a->name, b->name) &&
+           firn_streq(a->transform.name, b->transform.name);
+}
+
+static const firn_partition_field *find_partition_field(const firn_metadata *metadata,
+                                                        int32_t field_id)
+{
+    for (size_t i = 0; i < metadata->n_specs; i++) {
+        const firn_partition_spec *spec = metadata->specs[i];
+        for (size_t k = 0; k < spec->n_fields; k++) {
+            if (spec->fields[k].field_id == field_id)
+                return &spec->fields[k];
+        }
+    }
+    return NULL;
+}
+
+/* Partition field ids name the members of all partition tuples: one id, one meaning. */
+static void check_partition_fields(firn_table_merger *m, const firn_partition_spec *spec)
+{
+    for (size_t i = 0; i < spec->n_fields; i++) {
+        const firn_partition_field *field = &spec->fields[i];
+        const firn_partition_field *ours = find_partition_field(m->ours, field->field_id);
+        if (ours && !same_field(ours, field))
+            firn_table_merge_conflict(
+                m, "both sides added a partition field with id %d: %s on %s, %s on %s",
+                field->field_id, field->name, them(m), ours->name, us(m));
+        else if (!ours && field->field_id <= m->ours->last_partition_id &&
+                 !find_partition_field(m->base, field->field_id))
+            firn_table_merge_conflict(
+                m, "both sides gave out partition field id %d, and %s no longer tells for what",
+                field->field_id, us(m));
+    }
+}
+
+static void add_spec(firn_table_merger *m, const firn_partition_spec *spec)
+{
+    json_array_append_new(m->updates, json_pack("{s:s, s:o}", "action", "add-spec", "spec",
+                                                firn_partition_spec_to_json(spec)));
+}
+
+static void merge_specs(firn_table_merger *m)
+{
+    for (size_t i = 0; i < m->theirs->n_specs; i++) {
+        const firn_partition_spec *spec = m->theirs->specs[i];
+        if (find_spec(m->ours, spec, firn_partition_spec_same))
+            continue;
+        check_partition_fields(m, spec);
+        if (find_spec(m->ours, spec, firn_partition_spec_compatible))
+            firn_table_merge_conflict(
+                m, "both sides added the same partition spec with other field ids");
+        add_spec(m, spec);
+    }
+    const firn_partition_spec *theirs = m->theirs->spec;
+    if (firn_partition_spec_same(m->base->spec, theirs) ||
+        firn_partition_spec_same(m->ours->spec, theirs))
+        return;
+    if (!firn_partition_spec_same(m->base->spec, m->ours->spec)) {
+        firn_table_merge_conflict(m, "both %s and %s changed the partitioning", us(m), them(m));
+        return;
+    }
+    add_spec(m, theirs); /* there already: "-1" means it */
+    json_array_append_new(m->updates,
+                          json_pack("{s:s, s:i}", "action", "set-default-spec", "spec-id", -1));
+}
+
+static const firn_sort_order *find_order(const firn_metadata *metadata,
+                                         const firn_sort_order *order)
+{
+    for (size_t i = 0; i < metadata->n_sort_orders; i++) {
+        if (firn_sort_order_same(metadata->sort_orders[i], order))
+            return metadata->sort_orders[i];
+    }
+    return NULL;
+}
+
+static void add_order(firn_table_merger *m, const firn_sort_order *order)
+{
+    json_array_append_new(m->updates, json_pack("{s:s, s:o}", "action", "add-sort-order",
+                                                "sort-order", firn_sort_order_to_json(order)));
+}
+
+static void merge_orders(firn_table_merger *m)
+{
+    for (size_t i = 0; i < m->theirs->n_sort_orders; i++) {
+        if (!find_order(m->ours, m->theirs->sort_orders[i]))
+            add_order(m, m->theirs->sort_orders[i]);
+    }
+    const firn_sort_order *theirs = m->theirs->sort_order;
+    if (firn_sort_order_same(m->base->sort_order, theirs) ||
+        firn_sort_order_same(m->ours->sort_order, theirs))
+        return;
+    if (!firn_sort_order_same(m->base->sort_order, m->ours->sort_order)) {
+        firn_table_merge_conflict(m, "both %s and %s changed the sort order", us(m), them(m));
+        return;
+    }
+    add_order(m, theirs);
+    json_array_append_new(m->updates, json_pack("{s:s, s:i}", "action", "set-default-sort-order",
+                                                "sort-order-id", -1));
+}
+
+/* ---- properties ------------------------------------------------------------------------------- */
+
+static bool same_json(const json_t *a, const json_t *b)
+{
+    return a && b ? json_equal(a, b) : a == b;
+}
+
+static void merge_property(firn_table_merger *m, const char *key, json_t *set)
+{
+    const json_t *was = json_object_get(m->base->properties, key);
+    const json_t *here = json_object_get(m->ours->properties, key);
+    const json_t *now = json_object_get(m->theirs->properties, key);
+    if (same_json(was, now) || same_json(here, now))
+        return;
+    if (!same_json(was, here)) {
+        const char *ours = here ? json_string_value(here) : NULL;
+        const char *theirs = now ? json_string_value(now) : NULL;
+        firn_table_merge_conflict(m, "both sides changed property \"%s\": %s on %s, %s on %s", key,
+                                  theirs ? theirs : "removed", them(m), ours ? ours : "removed",
+                                  us(m));
+    } else if (now) {
+        json_object_set(set, key, (json_t *)now);
+    } else {
+        firn_update_remove_properties(m->updates, &key, 1);
+    }
+}
+
+static void merge_properties(firn_table_merger *m)
+{
+    json_t *set = firn_json_own(m->arena, json_object());
+    json_t *keys = firn_json_own(m->arena, json_copy(m->base->properties));
+    json_object_update(keys, m->theirs->properties);
+    const char *key;
+    json_t *value;
+    json_object_foreach(keys, key, value)
+    {
+        if (!firn_streq(key, "schema.name-mapping.default")) /* merged with the schema */
+            merge_property(m, key, set);
+    }
+    if (json_object_size(set) > 0)
+        firn_update_set_properties(m->updates, set);
+}
+
+/* ---- the table's own branches and tags -------------------------------------------------------- */
+
+static bool same_ref(const firn_snapshot_ref *a, const firn_snapshot_ref *b)
+{
+    if (!a || !b)
+        return a == b;
+    return a->snapshot_id == b->snapshot_id && a->is_tag == b->is_tag &&
+           a->min_snapshots_to_keep == b->min_snapshots_to_keep &&
+           a->max_snapshot_age_ms == b->max_snapshot_age_ms &&
+           a->max_ref_age_ms == b->max_ref_age_ms;
+}
+
+static void set_ref(firn_table_merger *m, const firn_snapshot_ref *ref)
+{
+    firn_update_set_ref(m->updates, ref->name, ref->snapshot_id, ref->is_tag);
+    json_t *update = json_array_get(m->updates, json_array_size(m->updates) - 1);
+    if (ref->min_snapshots_to_keep >= 0)
+        json_object_set_new(update, "min-snapshots-to-keep",
+                            json_integer(ref->min_snapshots_to_keep));
+    if (ref->max_snapshot_age_ms >= 0)
+        json_object_set_new(update, "max-snapshot-age-ms", json_integer(ref->max_snapshot_age_ms));
+    if (ref->max_ref_age_ms >= 0)
+        json_object_set_new(update, "max-ref-age-ms", json_integer(ref->max_ref_age_ms));
+}
+
+static void merge_ref(firn_table_merger *m, const char *name)
+{
+    const firn_snapshot_ref *was = firn_metadata_ref(m->base, name);
+    const firn_snapshot_ref *here = firn_metadata_ref(m->ours, name);
+    const firn_snapshot_ref *now = firn_metadata_ref(m->theirs, name);
+    const char *kind = now ? (now->is_tag ? "tag" : "branch") : was->is_tag ? "tag" : "branch";
+    if (same_ref(was, now) || same_ref(here, now))
+        return;
+    if (!same_ref(was, here)) {
+        firn_table_merge_conflict(m, "both %s and %s changed the table's own %s \"%s\"", us(m),
+                                  them(m), kind, name);
+    } else if (!now) {
+        firn_update_remove_ref(m->updates, name);
+    } else if (!firn_metadata_snapshot(m->ours, now->snapshot_id)) {
+        firn_table_merge_conflict(
+            m, "the table's own %s \"%s\" is at snapshot %lld, which only %s has", kind, name,
+            (long long)now->snapshot_id, them(m));
+    } else {
+        set_ref(m, now);
+    }
+}
+
+/* Where main points to is a matter of rows; how much history it keeps is a setting. */
+static void merge_main(firn_table_merger *m)
+{
+    const firn_snapshot_ref *was = firn_metadata_ref(m->base, "main");
+    const firn_snapshot_ref *here = firn_metadata_ref(m->ours, "main");
+    const firn_snapshot_ref *now = firn_metadata_ref(m->theirs, "main");
+    if (!was || !now || !here)
+        return;
+    firn_snapshot_ref before = *was, ours = *here, after = *now;
+    before.snapshot_id = after.snapshot_id = ours.snapshot_id;
+    if (same_ref(&before, &after) || same_ref(&ours, &after))
+        return;
+    if (same_ref(&before, &ours))
+        set_ref(m, &after);
+    else
+        firn_table_merge_conflict(
+            m, "both %s and %s changed how many snapshots the table's own branch main keeps", us(m),
+            them(m));
+}
+
+static void merge_refs(firn_table_merger *m)
+{
+    for (size_t i = 0; i < m->theirs->n_refs; i++) {
+        if (!firn_streq(m->theirs->refs[i].name, "main"))
+            merge_ref(m, m->theirs->refs[i].name);
+    }
+    for (size_t i = 0; i < m->base->n_refs; i++) {
+        const char *name = m->base->refs[i].name;
+        if (!firn_streq(name, "main") && !firn_metadata_ref(m->theirs, name))
+            merge_ref(m, name);
+    }
+    merge_main(m);
+}
+
+/* ---- everything else -------------------------------------------------------------------------- */
+
+/* Members that are merged above, that follow from those, or that only tell of snapshots. */
+static bool is_known_member(const char *key)
+{
+    static const char *const known[] = {
+        "current-schema-id",
+        "current-snapshot-id",
+        "default-sort-order-id",
+        "default-spec-id",
+        "format-version",
+        "last-column-id",
+        "last-partition-id",
+        "last-sequence-number",
+        "last-updated-ms",
+        "location",
+        "metadata-log",
+        "next-row-id",
+        "partition-spec",
+        "partition-specs",
+        "partition-statistics",
+        "properties",
+        "refs",
+        "schema",
+        "schemas",
+        "snapshot-log",
+        "snapshots",
+        "sort-orders",
+        "statistics",
+        "table-uuid",
+    };
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        if (firn_streq(known[i], key))
+            return true;
+    }
+    return false;
+}
+
+static void compare_members(firn_table_merger *m)
+{
+    json_t *keys = firn_json_own(m->arena, json_copy(m->base->json));
+    json_object_update(keys, m->theirs->json);
+    const char *key;
+    json_t *value;
+    json_object_foreach(keys, key, value)
+    {
+        const json_t *now = json_object_get(m->theirs->json, key);
+        if (!is_known_member(key) && !same_json(json_object_get(m->base->json, key), now) &&
+            !same_json(json_object_get(m->ours->json, key), now))
+            firn_table_merge_conflict(m, "%s changed \"%s\" in the table's metadata", them(m), key);
+    }
+    if (!firn_streq(m->base->location, m->theirs->location) &&
+        !firn_streq(m->ours->location, m->theirs->location))
+        firn_table_merge_conflict(m, "%s moved the table to %s", them(m), m->theirs->location);
+    if (m->theirs->last_partition_id > m->ours->last_partition_id &&
+        !find_partition_field(m->theirs, m->theirs->last_partition_id) &&
+        m->theirs->last_partition_id > m->base->last_partition_id)
+        firn_table_merge_conflict(
+            m, "%s gave out partition field ids that its specs no longer tell about", them(m));
+}
+
+static void merge_version(firn_table_merger *m)
+{
+    if (m->theirs->format_version > m->ours->format_version)
+        firn_update_upgrade_format(m->updates, m->theirs->format_version);
+}
+
+/* ---- the whole -------------------------------------------------------------------------------- */
+
+firn_rc firn_table_merge_plan(firn_arena *arena, const firn_table_sides *sides,
+                              firn_table_merge *out, firn_err *err)
+{
+    firn_table_merger m = {
+        .arena = arena,
+        .sides = sides,
+        .base = sides->base,
+        .ours = sides->ours,
+        .theirs = sides->theirs,
+        .updates = firn_json_own(arena, json_array()),
+    };
+    compare_rows(&m);
+    merge_version(&m);
+    firn_table_merge_schema(&m);
+    merge_specs(&m);
+    merge_orders(&m);
+    merge_properties(&m);
+    merge_refs(&m);
+    compare_members(&m);
+    *out = (firn_table_merge){.updates = m.updates, .has_rows = m.has_rows};
+    if (m.conflicts.len == 0) {
+        /* What does not fit together shows now: a spec over a column that ours dropped, for one. */
+        firn_update_options options = {0};
+        firn_err detail = {0};
+        firn_rc rc =
+            firn_updates_apply(arena, sides->ours, m.updates, &options, &out->metadata, &detail);
+        if (rc == FIRN_E_INVALID || rc == FIRN_E_CONFLICT || rc == FIRN_E_TYPE ||
+            rc == FIRN_E_NO_COLUMN) {
+            firn_table_merge_conflict(&m, "the two sides do not fit together: %s", detail.message);
+        } else if (rc != FIRN_OK) {
+            if (err)
+                *err = detail;
+            return rc;
+        }
+    }
+    out->conflicts = m.conflicts.items;
+    out->n_conflicts = m.conflicts.len;
+    return FIRN_OK;
+}
+
+firn_rc firn_table_merge_write(firn_storage *storage, firn_manifest_cache *cache, firn_arena *arena,
+                               const firn_table_sides *sides, const firn_table_merge *merge,
+                               const char *previous_location, firn_metadata **out,
+                               firn_snapshot_result *written, firn_err *err)
+{
+    json_t *updates = firn_json_own(arena, json_copy(merge->updates));
+    json_t *requirements = firn_json_own(arena, json_array());
+    *written = (firn_snapshot_result){0};
+    if (merge->has_rows)
+        FIRN_TRY(firn_snapshot_replay_appends(storage, cache, arena, merge->metadata, sides->theirs,
+                                              current_id(sides->base), updates, requirements,
+                                              written, err));
+    firn_update_options options = {.previous_location = previous_location};
+    return firn_updates_apply(arena, sides->ours, updates, &options, out, err);
+}
