@@ -15,7 +15,10 @@ typedef enum key_kind {
     KEY_BYTES,    /* 64MB, 1.5GiB, 4096 */
     KEY_DURATION, /* 500ms, 30s, 5m, 1h -> milliseconds */
     KEY_ENUM,     /* one of `choices`, kept as text */
-    KEY_ALIASES,  /* list of {from, to} */
+    KEY_BOOL,
+    /* list of mappings whose members are exactly `choices`, all text; kept as an array of structs of as many texts in that
+     * order, followed by its length. May hold secrets: messages never show values. */
+    KEY_RECORDS,
 } key_kind;
 
 typedef struct key_row {
@@ -24,7 +27,7 @@ typedef struct key_row {
     size_t offset;
     const char *def;     /* as written in the file; NULL: required by no one, empty */
     int64_t min, max;    /* INT, BYTES, DURATION */
-    const char *choices; /* ENUM: "a|b|c" */
+    const char *choices; /* ENUM, RECORDS: "a|b|c" */
     bool live;           /* written uncommented into a new lake's file */
     const char *help;
 } key_row;
@@ -56,7 +59,32 @@ static const key_row KEYS[] = {
      "zstd|snappy|gzip|lz4|uncompressed", false, "Parquet compression of new tables."},
     {"pipelines", KEY_PATH, AT(pipelines), "pipelines", 0, 0, NULL, false,
      "Folder that holds one folder per pipeline."},
-    {"storage.aliases", KEY_ALIASES, AT(aliases), NULL, 0, 0, NULL, false,
+    {"serve.http", KEY_TEXT, AT(serve_http), "127.0.0.1:8181", 0, 0, NULL, false,
+     "Where `firn serve` listens: host:port. Without serve.auth only a loopback address is taken."},
+    {"serve.tls_cert", KEY_PATH, AT(serve_tls_cert), NULL, 0, 0, NULL, false,
+     "Certificate chain (PEM) for https, with serve.tls_key."},
+    {"serve.tls_key", KEY_PATH, AT(serve_tls_key), NULL, 0, 0, NULL, false,
+     "Private key (PEM) that belongs to serve.tls_cert."},
+    {"serve.auth", KEY_ENUM, AT(serve_auth), "none", 0, 0, "none|token", false,
+     "Who may use the server. token: who shows one of serve.tokens, or got one for serve.clients."},
+    {"serve.tokens", KEY_RECORDS, AT(serve_tokens), NULL, 0, 0, "name|token|role", false,
+     "Bearer tokens: [{name: ann, token: \"${ANN_TOKEN}\", role: writer}]. Roles are reader, writer "
+     "and admin; the name stands in the commit log."},
+    {"serve.clients", KEY_RECORDS, AT(serve_clients), NULL, 0, 0, "id|secret|role", false,
+     "OAuth2 clients (client_credentials at /v1/oauth/tokens): [{id: spark, secret: "
+     "\"${SPARK_SECRET}\", role: writer}]."},
+    {"serve.token_lifetime", KEY_DURATION, AT(serve_token_ms), "1h", 1000, INT64_C(31) * 86400000,
+     NULL, false, "How long a token holds that an OAuth2 client was given."},
+    {"serve.insecure", KEY_BOOL, AT(serve_insecure), "false", 0, 0, NULL, false,
+     "Listen beyond this machine without https. Only behind a proxy that has it: tokens travel "
+     "in the clear."},
+    {"serve.max_request", KEY_BYTES, AT(serve_request_bytes), "64MB", 1024, INT64_C(1) << 30, NULL,
+     false, "Largest body of a request."},
+    {"serve.request_timeout", KEY_DURATION, AT(serve_request_ms), "60s", 100, 3600000, NULL, false,
+     "How long a request may take to arrive, and its answer to be taken."},
+    {"serve.connections", KEY_INT, AT(serve_connections), "1000", 1, 100000, NULL, false,
+     "How many connections may be open at once."},
+    {"storage.aliases", KEY_RECORDS, AT(aliases), NULL, 0, 0, "from|to", false,
      "Locations that moved: [{from: \"s3://old\", to: \"/mnt/copy\"}]. What tables record under `from` is "
      "read at `to`."},
 };
@@ -180,39 +208,64 @@ static firn_rc parse_number(const parse_ctx *ctx, const key_row *row, const char
     return FIRN_OK;
 }
 
-static firn_rc parse_aliases(const parse_ctx *ctx, const json_t *node, int line, firn_err *err)
+static firn_rc parse_bool(const parse_ctx *ctx, const key_row *row, const char *text, int line,
+                          firn_err *err)
 {
+    bool value = firn_streq(text, "true");
+    if (!value && !firn_streq(text, "false")) {
+        return bad_value(ctx, row, line, text, "true or false", err);
+    }
+    *(bool *)((char *)ctx->out + row->offset) = value;
+    return FIRN_OK;
+}
+
+static firn_rc parse_record(const parse_ctx *ctx, const key_row *row, const json_t *item, int line,
+                            size_t number, char **names, size_t n_names, const char **out,
+                            firn_err *err)
+{
+    bool ok = json_object_size(item) == n_names;
+    for (size_t i = 0; i < n_names; i++) {
+        const json_t *node = json_object_get(item, names[i]);
+        const char *text = node != NULL ? scalar_text(ctx->arena, node) : NULL;
+        out[i] = firn_arena_strdup(ctx->arena, text);
+        ok = ok && text != NULL && text[0] != '\0';
+    }
+    if (!ok) {
+        FIRN_FAIL(err, FIRN_E_CONFIG, "%s:%d: item %zu of %s must have exactly %s, all text",
+                  ctx->yaml->filename, line, number, row->path,
+                  firn_str_join(ctx->arena, (const char *const *)names, n_names, ", "));
+    }
+    return FIRN_OK;
+}
+
+static firn_rc parse_records(const parse_ctx *ctx, const key_row *row, const json_t *node, int line,
+                             firn_err *err)
+{
+    size_t n_names;
+    char **names = firn_str_split(ctx->arena, row->choices, '|', &n_names);
     if (!json_is_array(node)) {
-        FIRN_FAIL(err, FIRN_E_CONFIG,
-                  "%s:%d: storage.aliases must be a list of {from: ..., to: ...}",
-                  ctx->yaml->filename, line);
+        FIRN_FAIL(err, FIRN_E_CONFIG, "%s:%d: %s must be a list of {%s}", ctx->yaml->filename, line,
+                  row->path, firn_str_replace(ctx->arena, row->choices, "|", ", "));
     }
     size_t n = json_array_size(node);
-    firn_storage_alias *aliases = FIRN_NEW_N(ctx->arena, firn_storage_alias, n);
+    const char **texts = FIRN_NEW_N(ctx->arena, const char *, firn_mul_size(n, n_names));
     for (size_t i = 0; i < n; i++) {
         const json_t *item = json_array_get(node, i);
-        const char *from = json_string_value(json_object_get(item, "from"));
-        const char *to = json_string_value(json_object_get(item, "to"));
         int item_line = firn_yaml_line(ctx->yaml, item);
-        if (from == NULL || to == NULL || json_object_size(item) != 2) {
-            FIRN_FAIL(
-                err, FIRN_E_CONFIG,
-                "%s:%d: item %zu of storage.aliases must have exactly \"from\" and \"to\", both text",
-                ctx->yaml->filename, item_line != 0 ? item_line : line, i + 1);
-        }
-        aliases[i] = (firn_storage_alias){.from = firn_arena_strdup(ctx->arena, from),
-                                          .to = firn_arena_strdup(ctx->arena, to)};
+        FIRN_TRY(parse_record(ctx, row, item, item_line != 0 ? item_line : line, i + 1, names,
+                              n_names, texts + i * n_names, err));
     }
-    ctx->out->aliases = aliases;
-    ctx->out->n_aliases = n;
+    void *at = (char *)ctx->out + row->offset;
+    memcpy(at, &texts, sizeof(texts));
+    memcpy((char *)at + sizeof(texts), &n, sizeof(n));
     return FIRN_OK;
 }
 
 static firn_rc parse_value(const parse_ctx *ctx, const key_row *row, const json_t *node, int line,
                            firn_err *err)
 {
-    if (row->kind == KEY_ALIASES) {
-        return parse_aliases(ctx, node, line, err);
+    if (row->kind == KEY_RECORDS) {
+        return parse_records(ctx, row, node, line, err);
     }
     const char *text = scalar_text(ctx->arena, node);
     if (text == NULL) {
@@ -223,6 +276,7 @@ static firn_rc parse_value(const parse_ctx *ctx, const key_row *row, const json_
     case KEY_INT:
     case KEY_BYTES:
     case KEY_DURATION: return parse_number(ctx, row, text, line, err);
+    case KEY_BOOL: return parse_bool(ctx, row, text, line, err);
     case KEY_ENUM:
         if (!is_choice(row->choices, text)) {
             return bad_value(
@@ -389,12 +443,12 @@ char *firn_config_template(firn_arena *arena, const char *lake_name)
         }
         section = in;
         wrap_comment(&out, indent, row->help);
-        const char *value = row->kind == KEY_ALIASES ? "[]" : row->def;
+        const char *value = row->kind == KEY_RECORDS ? "[]" : row->def != NULL ? row->def : "";
         if (row->offset == AT(name)) {
             value = yaml_text(arena, lake_name);
         }
-        firn_buf_printf(&out, "%s%s%s: %s\n", indent, row->live ? "" : "# ",
-                        dot != NULL ? dot + 1 : row->path, value);
+        firn_buf_printf(&out, "%s%s%s:%s%s\n", indent, row->live ? "" : "# ",
+                        dot != NULL ? dot + 1 : row->path, value[0] != '\0' ? " " : "", value);
     }
     return firn_arena_strdup(arena, firn_buf_cstr(&out));
 }
@@ -408,7 +462,10 @@ static const char *kind_text(firn_arena *arena, const key_row *row)
     case KEY_BYTES: return "size";
     case KEY_DURATION: return "duration";
     case KEY_ENUM: return firn_str_replace(arena, row->choices, "|", ", ");
-    case KEY_ALIASES: return "list of `{from, to}`";
+    case KEY_BOOL: return "true, false";
+    case KEY_RECORDS:
+        return firn_arena_printf(arena, "list of `{%s}`",
+                                 firn_str_replace(arena, row->choices, "|", ", "));
     default: return "text";
     }
 }

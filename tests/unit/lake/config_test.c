@@ -67,6 +67,38 @@ static void values_have_units(void **state)
     assert_int_equal(config.manifest_cache_bytes, 0);
 }
 
+/* What stands in tokens and secrets must never come out again in a message. */
+static void server_keys_and_their_secrets(void **state)
+{
+    (void)state;
+    FIRN_AUTO_ARENA firn_arena *arena = firn_arena_new();
+    firn_config config =
+        parse(arena, "serve:\n  http: \"[::1]:9000\"\n  auth: token\n  insecure: true\n"
+                     "  tokens:\n    - {name: ann, token: s3cret, role: writer}\n"
+                     "  clients: [{id: spark, secret: 12345, role: admin}]\n");
+    assert_string_equal(config.serve_http, "[::1]:9000");
+    assert_true(config.serve_insecure);
+    assert_int_equal(config.n_serve_tokens, 1);
+    assert_string_equal(config.serve_tokens[0].name, "ann");
+    assert_string_equal(config.serve_tokens[0].token, "s3cret");
+    assert_string_equal(config.serve_tokens[0].role, "writer");
+    assert_int_equal(config.n_serve_clients, 1);
+    assert_string_equal(config.serve_clients[0].secret, "12345");
+    assert_int_equal(config.serve_token_ms, 3600000);
+    assert_null(config.serve_tls_cert);
+    refuses("serve:\n  tokens:\n    - {name: ann, token: s3cret}\n",
+            "firn.yaml:3: item 1 of serve.tokens must have exactly name, token, role");
+    refuses("serve:\n  tokens:\n    - {name: ann, token: s3cret, role: \"\"}\n",
+            "must have exactly");
+    refuses("serve: {auth: open}\n", "one of none, token");
+    refuses("serve: {insecure: maybe}\n", "true or false");
+    firn_err err = {0};
+    const char *text = "serve:\n  tokens:\n    - {name: ann, token: s3cret, rule: writer}\n";
+    assert_int_equal(firn_config_parse(arena, firn_bytes_str(text), "firn.yaml", &config, &err),
+                     FIRN_E_CONFIG);
+    assert_null(strstr(err.message, "s3cret"));
+}
+
 static void aliases_are_pairs(void **state)
 {
     (void)state;
@@ -164,6 +196,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(empty_file_is_all_defaults),
         cmocka_unit_test(values_have_units),
+        cmocka_unit_test(server_keys_and_their_secrets),
         cmocka_unit_test(aliases_are_pairs),
         cmocka_unit_test(environment_is_read),
         cmocka_unit_test(mistakes_are_named_with_line_and_nearest_key),

@@ -9,6 +9,14 @@
 #include "base/yaml.h"
 #include "storage/storage.h"
 
+/* Members in the order of the key's fields (config.c). */
+typedef struct firn_config_token {
+    const char *name, *token, *role;
+} firn_config_token;
+typedef struct firn_config_client {
+    const char *id, *secret, *role;
+} firn_config_client;
+
 typedef struct firn_config {
     const char *name;             /* lake.name */
     const char *warehouse;        /* warehouse: path or URI */
@@ -22,7 +30,20 @@ typedef struct firn_config {
     int64_t format_version;       /* write.format_version: default of new tables, 2 or 3 */
     const char *compression;      /* write.compression */
     const char *pipelines;        /* pipelines: folder */
-    firn_storage_alias *aliases;  /* storage.aliases: [{from, to}] */
+    const char *serve_http;       /* serve.http: host:port */
+    const char *serve_tls_cert;   /* serve.tls_cert: path; NULL: none */
+    const char *serve_tls_key;
+    const char *serve_auth;          /* serve.auth: none, token */
+    firn_config_token *serve_tokens; /* serve.tokens */
+    size_t n_serve_tokens;
+    firn_config_client *serve_clients; /* serve.clients */
+    size_t n_serve_clients;
+    int64_t serve_token_ms;      /* serve.token_lifetime */
+    bool serve_insecure;         /* serve.insecure */
+    int64_t serve_request_bytes; /* serve.max_request */
+    int64_t serve_request_ms;    /* serve.request_timeout */
+    int64_t serve_connections;   /* serve.connections */
+    firn_storage_alias *aliases; /* storage.aliases: [{from, to}] */
     size_t n_aliases;
 } firn_config;
 
