@@ -9,18 +9,42 @@
 
 enum { DRAIN_MS = 10000 };
 
+/* The refs that clients can be pointed at, as many as fit a line. */
+static const char *some_refs(const firn_cli *cli)
+{
+    enum { SHOWN = 8 };
+    firn_ref *refs;
+    size_t n;
+    if (firn_catalog_ref_list(firn_lake_catalog(cli->lake), cli->arena, &refs, &n, NULL) !=
+        FIRN_OK) {
+        return "";
+    }
+    const char *text = "";
+    for (size_t i = 0; i < n && i < SHOWN; i++) {
+        text = firn_arena_printf(cli->arena, "%s%s%s", text, i > 0 ? ", " : "", refs[i].name);
+    }
+    return n > SHOWN ? firn_arena_printf(cli->arena, "%s and %zu more", text, n - SHOWN) : text;
+}
+
 static void banner(const firn_cli *cli, const firn_server *server)
 {
     const char *url = firn_serve_url(server);
-    firn_cli_say(cli, "Iceberg REST catalog of lake %s at %s/iceberg (a branch: %s/iceberg/BRANCH)",
-                 firn_lake_config(cli->lake)->name, url, url);
-    firn_cli_say(
-        cli, "  Spark      spark.sql.catalog.lake.type=rest  spark.sql.catalog.lake.uri=%s/iceberg",
-        url);
-    firn_cli_say(cli, "  PyIceberg  load_catalog(\"lake\", type=\"rest\", uri=\"%s/iceberg\")",
-                 url);
+    bool auth = firn_serve_has_auth(server);
+    firn_cli_say(cli, "Iceberg REST catalog of lake %s: %s/iceberg",
+                 firn_lake_config(cli->lake)->name, url);
+    firn_cli_say(cli, "  refs       %s (one of them: %s/iceberg/REF)", some_refs(cli), url);
+    firn_cli_say(cli, "  access     %s",
+                 auth ? "token: clients need `token` or `credential`"
+                      : "anybody on this machine (serve.auth: none), nobody else");
+    firn_cli_say(cli,
+                 "  Spark      --conf spark.sql.catalog.%s=org.apache.iceberg.spark.SparkCatalog\n"
+                 "             --conf spark.sql.catalog.%s.type=rest --conf "
+                 "spark.sql.catalog.%s.uri=%s/iceberg",
+                 "lake", "lake", "lake", url);
+    firn_cli_say(cli, "  PyIceberg  load_catalog(\"lake\", type=\"rest\", uri=\"%s/iceberg\"%s)",
+                 url, auth ? ", token=\"...\"" : "");
     firn_cli_say(cli, "Ctrl-C stops it.");
-    fflush(stdout);
+    fflush(cli->format == FIRN_FORMAT_TABLE ? stdout : stderr);
 }
 
 firn_rc firn_cmd_serve(firn_cli *cli, firn_err *err)
@@ -33,7 +57,11 @@ firn_rc firn_cmd_serve(firn_cli *cli, firn_err *err)
     sigaddset(&stop, SIGINT);
     sigaddset(&stop, SIGTERM);
     pthread_sigmask(SIG_BLOCK, &stop, &before);
-    firn_serve_options options = {.lake = lake, .listen = firn_cli_option(cli, "http")};
+    firn_serve_options options = {
+        .lake = lake,
+        .listen = firn_cli_option(cli, "http"),
+        .auth = firn_cli_option(cli, "auth"),
+    };
     firn_server *server;
     firn_rc rc = firn_serve_start(&options, &server, err);
     if (rc == FIRN_OK) {

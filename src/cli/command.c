@@ -259,8 +259,9 @@ const firn_command firn_commands[] = {
      firn_cmd_serve,
      {{"http", 0, "ADDR", NULL, false,
        "host:port to listen on; default: serve.http of firn.yaml, 127.0.0.1:8181. Port 0 takes a "
-       "free one"}},
-     {"firn serve", "firn serve --http 127.0.0.1:9000"}},
+       "free one"},
+      {"auth", 0, "MODE", "none|token", false, "whether clients log in; default: serve.auth"}},
+     {"firn serve", "firn serve --http 127.0.0.1:9000", "firn serve --auth token"}},
     {"check",
      "[PIPELINE...]",
      "run the data-quality checks of pipelines, changing nothing",

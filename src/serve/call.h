@@ -82,7 +82,8 @@ struct firn_call {
     /* An error's own status or type where they are not what its code implies; 0, NULL: they are. */
     int error_status;
     const char *error_type;
-    const char *allow; /* of a 405 */
+    const char *challenge; /* WWW-Authenticate of a 401 */
+    const char *allow;     /* of a 405 */
 };
 
 /* ---- what was asked (call.c) ------------------------------------------------------------------------- */

@@ -66,6 +66,9 @@ void firn_reply_error(firn_call *call, firn_rc rc, const firn_err *err)
     if (status == 503) {
         firn_reply_header(call, "Retry-After", "1");
     }
+    if (call->challenge) {
+        firn_reply_header(call, "WWW-Authenticate", call->challenge);
+    }
     if (call->allow) {
         firn_reply_header(call, "Allow", call->allow);
     }

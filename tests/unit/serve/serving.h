@@ -42,7 +42,7 @@ static inline int serving_unlink(const char *path, const struct stat *info, int 
     return remove(path);
 }
 
-/* `config` is appended to firn.yaml; NULL: nothing. */
+/* `config` is what firn.yaml holds beside the name; NULL: what a new lake has. */
 static inline void serving_start(serving *s, const char *config)
 {
     firn_err err = {0};
@@ -53,9 +53,9 @@ static inline void serving_start(serving *s, const char *config)
     assert_non_null(mkdtemp(s->dir));
     assert_int_equal(firn_lake_init(s->dir, "shop", &err), FIRN_OK);
     if (config) {
-        FILE *file = fopen(firn_path_join(s->arena, s->dir, "firn.yaml"), "a");
+        FILE *file = fopen(firn_path_join(s->arena, s->dir, "firn.yaml"), "w");
         assert_non_null(file);
-        fputs(config, file);
+        fprintf(file, "lake: {name: shop}\n%s", config);
         fclose(file);
     }
     assert_int_equal(firn_lake_open(s->dir, &s->lake, &err), FIRN_OK);
