@@ -170,7 +170,11 @@ firn_rc firn_call_commit(firn_call *call, const char *branch, const firn_change 
     };
     firn_commit_result ignored;
     out = out ? out : &ignored;
-    FIRN_TRY(firn_catalog_commit(call->catalog, call->arena, branch, changes, n, &info, out, err));
+    firn_rc rc =
+        firn_catalog_commit(call->catalog, call->arena, branch, changes, n, &info, out, err);
+    if (rc != FIRN_OK) {
+        return firn_call_explain_commit(call, rc, branch, changes, n, err);
+    }
     call->committed = out->commit_id != NULL;
     return FIRN_OK;
 }

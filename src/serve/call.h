@@ -123,6 +123,17 @@ json_t *firn_call_ident_json(firn_ident ident); /* new reference */
 firn_rc firn_call_commit(firn_call *call, const char *branch, const firn_change *changes, size_t n,
                          firn_commit_result *out, firn_err *err) FIRN_MUST_USE;
 
+/* What is missing or taken, in the words that clients know (explain.c). Give `rc` back, with another message where it is
+ * NO_TABLE, NO_VIEW or NO_NAMESPACE of `ident`... */
+firn_rc firn_call_explain(const firn_call *call, firn_rc rc, firn_ident ident,
+                          firn_err *err) FIRN_MUST_USE;
+/* ... where something stands in the place of a new `wanted` (gives EXISTS) ... */
+firn_rc firn_call_explain_exists(const firn_call *call, const char *branch, firn_entry_kind wanted,
+                                 firn_ident ident, firn_err *err) FIRN_MUST_USE;
+/* ... or where a commit failed for one of these; firn_call_commit does it. */
+firn_rc firn_call_explain_commit(const firn_call *call, firn_rc rc, const char *branch,
+                                 const firn_change *changes, size_t n, firn_err *err) FIRN_MUST_USE;
+
 /* Which part of a sorted list of names to give, by pageToken and pageSize. */
 typedef struct firn_page {
     size_t from, to;

@@ -14,9 +14,12 @@ firn_rc firn_rest_namespace_list(firn_call *call, firn_err *err)
     char **names;
     size_t n;
     firn_page page;
-    FIRN_TRY(firn_catalog_namespace_list(call->catalog, call->arena, call->ref,
-                                         parent && parent[0] ? parent : NULL, false, &names, &n,
-                                         err));
+    firn_rc rc =
+        firn_catalog_namespace_list(call->catalog, call->arena, call->ref,
+                                    parent && parent[0] ? parent : NULL, false, &names, &n, err);
+    if (rc != FIRN_OK) {
+        return firn_call_explain(call, rc, (firn_ident){.ns = parent}, err);
+    }
     qsort(names, n, sizeof(*names), by_text);
     FIRN_TRY(firn_call_page(call, (const char *const *)names, n, &page, err));
     json_t *list = json_array();
@@ -60,13 +63,19 @@ firn_rc firn_rest_namespace_create(firn_call *call, firn_err *err)
     return FIRN_OK;
 }
 
+static firn_rc load(firn_call *call, const char *ns, json_t **properties, firn_err *err)
+{
+    firn_rc rc = firn_catalog_namespace_properties(call->catalog, call->arena, call->ref, ns,
+                                                   properties, err);
+    return rc == FIRN_OK ? rc : firn_call_explain(call, rc, (firn_ident){.ns = ns}, err);
+}
+
 firn_rc firn_rest_namespace_load(firn_call *call, firn_err *err)
 {
     const char *ns;
     json_t *properties;
     FIRN_TRY(firn_call_ns(call, &ns, err));
-    FIRN_TRY(firn_catalog_namespace_properties(call->catalog, call->arena, call->ref, ns,
-                                               &properties, err));
+    FIRN_TRY(load(call, ns, &properties, err));
     firn_reply_json(
         call, 200,
         json_pack("{s:o, s:O}", "namespace", firn_call_ns_json(ns), "properties", properties));
@@ -78,8 +87,7 @@ firn_rc firn_rest_namespace_exists(firn_call *call, firn_err *err)
     const char *ns;
     json_t *properties;
     FIRN_TRY(firn_call_ns(call, &ns, err));
-    FIRN_TRY(firn_catalog_namespace_properties(call->catalog, call->arena, call->ref, ns,
-                                               &properties, err));
+    FIRN_TRY(load(call, ns, &properties, err));
     firn_reply_empty(call, 204);
     return FIRN_OK;
 }
@@ -139,8 +147,7 @@ firn_rc firn_rest_namespace_properties(firn_call *call, firn_err *err)
     FIRN_TRY(
         firn_call_bad(firn_json_opt_array(body, "removals", "the request", &removals, err), err));
     FIRN_TRY(check_texts(updates, "updates", err));
-    FIRN_TRY(firn_catalog_namespace_properties(call->catalog, call->arena, call->ref,
-                                               change.ident.ns, &present, err));
+    FIRN_TRY(load(call, change.ident.ns, &present, err));
     firn_arena *arena = call->arena;
     property_change plan = {.changes = firn_json_own(arena, json_object()),
                             .updated = firn_json_own(arena, json_array()),

@@ -23,8 +23,11 @@ firn_rc firn_rest_table_list(firn_call *call, firn_err *err)
     size_t n;
     firn_page page;
     FIRN_TRY(firn_call_ns(call, &ns, err));
-    FIRN_TRY(firn_catalog_list(call->catalog, call->arena, call->ref, FIRN_KIND_TABLE, ns, &entries,
-                               &n, err));
+    firn_rc rc = firn_catalog_list(call->catalog, call->arena, call->ref, FIRN_KIND_TABLE, ns,
+                                   &entries, &n, err);
+    if (rc != FIRN_OK) {
+        return firn_call_explain(call, rc, (firn_ident){.ns = ns}, err);
+    }
     qsort(entries, n, sizeof(*entries), by_name);
     const char **names = FIRN_NEW_N(call->arena, const char *, n);
     for (size_t i = 0; i < n; i++) {
@@ -47,8 +50,11 @@ firn_rc firn_rest_function_list(firn_call *call, firn_err *err)
     const char *ns;
     json_t *ignored;
     FIRN_TRY(firn_call_ns(call, &ns, err));
-    FIRN_TRY(firn_catalog_namespace_properties(call->catalog, call->arena, call->ref, ns, &ignored,
-                                               err));
+    firn_rc rc =
+        firn_catalog_namespace_properties(call->catalog, call->arena, call->ref, ns, &ignored, err);
+    if (rc != FIRN_OK) {
+        return firn_call_explain(call, rc, (firn_ident){.ns = ns}, err);
+    }
     firn_reply_json(call, 200, json_pack("{s:[], s:n}", "identifiers", "next-page-token"));
     return FIRN_OK;
 }
@@ -140,12 +146,14 @@ static firn_rc stage_create(firn_call *call, firn_ident ident, const json_t *upd
     firn_catalog_entry entry;
     json_t *ignored;
     firn_metadata *metadata;
-    FIRN_TRY(firn_catalog_namespace_properties(call->catalog, call->arena, call->ref, ident.ns,
-                                               &ignored, err));
-    firn_rc rc = firn_catalog_entry_get(call->catalog, call->arena, call->ref, ident, &entry, err);
+    firn_rc rc = firn_catalog_namespace_properties(call->catalog, call->arena, call->ref, ident.ns,
+                                                   &ignored, err);
+    if (rc != FIRN_OK) {
+        return firn_call_explain(call, rc, ident, err);
+    }
+    rc = firn_catalog_entry_get(call->catalog, call->arena, call->ref, ident, &entry, err);
     if (rc == FIRN_OK) {
-        FIRN_FAIL(err, FIRN_E_EXISTS, "%s exists already on %s",
-                  firn_ident_text(call->arena, ident), call->ref);
+        return firn_call_explain_exists(call, call->ref, FIRN_KIND_TABLE, ident, err);
     }
     if (rc != FIRN_E_NO_TABLE) {
         return rc;
@@ -193,12 +201,12 @@ static firn_rc need_table(firn_call *call, const char **ref, firn_catalog_entry 
 {
     firn_ident ident;
     FIRN_TRY(firn_call_ident_at(call, "table", ref, &ident, err));
-    FIRN_TRY(firn_catalog_entry_get(call->catalog, call->arena, *ref, ident, entry, err));
-    if (entry->kind != FIRN_KIND_TABLE) {
-        FIRN_FAIL(err, FIRN_E_NO_TABLE, "%s is a view, not a table",
+    firn_rc rc = firn_catalog_entry_get(call->catalog, call->arena, *ref, ident, entry, err);
+    if (rc == FIRN_OK && entry->kind != FIRN_KIND_TABLE) {
+        FIRN_FAIL(err, FIRN_E_NO_TABLE, "Table does not exist: %s (it is a view)",
                   firn_ident_text(call->arena, ident));
     }
-    return FIRN_OK;
+    return rc == FIRN_OK ? rc : firn_call_explain(call, rc, ident, err);
 }
 
 firn_rc firn_rest_table_load(firn_call *call, firn_err *err)

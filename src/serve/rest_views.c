@@ -1,51 +1,14 @@
-/* Views: list, create, register, load, check, replace, drop, rename.
- *
- * Clients and their tests know Java's texts ("View does not exist: s.v", "Table with same name already exists: s.t"), so these come
- * first in the messages, and what the catalog has to say after them.
- */
+/* Views: list, create, register, load, check, replace, drop, rename. */
 #include "handlers.h"
 
 #include "iceberg/view_update.h"
 
 #include <stdlib.h>
 
-/* ---- texts -------------------------------------------------------------------------------------------- */
-
-/* Puts Java's text in front of the message that is there. */
-static firn_rc with_text(const firn_call *call, firn_rc rc, firn_err *err, const char *text)
+/* Java's client throws what is wrong with a view again under this name. */
+static firn_rc bad_view(firn_call *call, firn_rc rc)
 {
-    const char *cause = err ? firn_arena_strdup(call->arena, err->message) : "";
-    FIRN_FAIL(err, rc, "%s (%s)", text, cause);
-}
-
-/* What stands under a name: FIRN_KIND_NAMESPACE for nothing. */
-static firn_entry_kind kind_of(const firn_call *call, firn_ident ident)
-{
-    firn_catalog_entry entry;
-    firn_rc rc = firn_catalog_entry_get(call->catalog, call->arena, call->ref, ident, &entry, NULL);
-    return rc == FIRN_OK ? entry.kind : FIRN_KIND_NAMESPACE;
-}
-
-/* The error of an operation on the view `ident`, as clients know it. */
-static firn_rc explain(firn_call *call, firn_rc rc, firn_ident ident, firn_err *err)
-{
-    const char *name = firn_ident_text(call->arena, ident);
-    if (rc == FIRN_E_NO_VIEW) {
-        return with_text(call, rc, err,
-                         firn_arena_printf(call->arena, "View does not exist: %s", name));
-    }
-    if (rc == FIRN_E_NO_NAMESPACE) {
-        return with_text(call, rc, err,
-                         firn_arena_printf(call->arena, "Namespace does not exist: %s",
-                                           firn_ns_text(call->arena, ident.ns)));
-    }
-    if (rc == FIRN_E_EXISTS && kind_of(call, ident) != FIRN_KIND_NAMESPACE) {
-        bool table = kind_of(call, ident) == FIRN_KIND_TABLE;
-        return with_text(call, rc, err,
-                         firn_arena_printf(call->arena, "%s already exists: %s",
-                                           table ? "Table with same name" : "View", name));
-    }
-    if (rc == FIRN_E_INVALID) { /* Java throws it again under this name */
+    if (rc == FIRN_E_INVALID) {
         call->error_type = "IllegalArgumentException";
     }
     return rc;
@@ -67,7 +30,7 @@ static firn_rc commit_view(firn_call *call, const firn_change *change, firn_err 
     json_t *view;
     firn_rc rc = firn_call_commit(call, call->ref, change, 1, &result, err);
     if (rc != FIRN_OK) {
-        return explain(call, rc, change->ident, err);
+        return bad_view(call, rc);
     }
     const char *location = result.locations && !result.repeated ? result.locations[0] : NULL;
     if (location) {
@@ -78,7 +41,7 @@ static firn_rc commit_view(firn_call *call, const firn_change *change, firn_err 
         rc = firn_catalog_view_load(call->catalog, call->arena, call->ref, change->ident, &entry,
                                     &view, err);
         if (rc != FIRN_OK) {
-            return explain(call, rc, change->ident, err);
+            return firn_call_explain(call, rc, change->ident, err);
         }
         location = entry.location;
     }
@@ -104,7 +67,7 @@ firn_rc firn_rest_view_list(firn_call *call, firn_err *err)
     firn_rc rc = firn_catalog_list(call->catalog, call->arena, call->ref, FIRN_KIND_VIEW, ns,
                                    &entries, &n, err);
     if (rc != FIRN_OK) {
-        return explain(call, rc, (firn_ident){.ns = ns, .name = ""}, err);
+        return firn_call_explain(call, rc, (firn_ident){.ns = ns}, err);
     }
     qsort(entries, n, sizeof(*entries), by_name);
     const char **names = FIRN_NEW_N(call->arena, const char *, n);
@@ -174,7 +137,7 @@ firn_rc firn_rest_view_load(firn_call *call, firn_err *err)
     FIRN_TRY(firn_call_ident_at(call, "view", &ref, &ident, err));
     firn_rc rc = firn_catalog_view_load(call->catalog, call->arena, ref, ident, &entry, &view, err);
     if (rc != FIRN_OK) {
-        return explain(call, rc, ident, err);
+        return firn_call_explain(call, rc, ident, err);
     }
     reply_view(call, entry.location, view);
     return FIRN_OK;
@@ -232,10 +195,7 @@ firn_rc firn_rest_view_drop(firn_call *call, firn_err *err)
 {
     firn_change change = {.kind = FIRN_CHANGE_DROP_VIEW};
     FIRN_TRY(firn_call_ident(call, "view", &change.ident, err));
-    firn_rc rc = firn_call_commit(call, call->ref, &change, 1, NULL, err);
-    if (rc != FIRN_OK) {
-        return explain(call, rc, change.ident, err);
-    }
+    FIRN_TRY(firn_call_commit(call, call->ref, &change, 1, NULL, err));
     firn_reply_empty(call, 204);
     return FIRN_OK;
 }
@@ -247,18 +207,7 @@ firn_rc firn_rest_view_rename(firn_call *call, firn_err *err)
     FIRN_TRY(firn_call_body(call, &body, err));
     FIRN_TRY(firn_call_ident_of_json(call, json_object_get(body, "source"), &change.ident, err));
     FIRN_TRY(firn_call_ident_of_json(call, json_object_get(body, "destination"), &change.to, err));
-    firn_rc rc = firn_call_commit(call, call->ref, &change, 1, NULL, err);
-    if (rc == FIRN_E_EXISTS && kind_of(call, change.to) != FIRN_KIND_NAMESPACE) {
-        bool table = kind_of(call, change.to) == FIRN_KIND_TABLE;
-        return with_text(call, rc, err,
-                         firn_arena_printf(call->arena, "Cannot rename %s to %s. %s already exists",
-                                           firn_ident_text(call->arena, change.ident),
-                                           firn_ident_text(call->arena, change.to),
-                                           table ? "Table" : "View"));
-    }
-    if (rc != FIRN_OK) {
-        return explain(call, rc, rc == FIRN_E_NO_NAMESPACE ? change.to : change.ident, err);
-    }
+    FIRN_TRY(firn_call_commit(call, call->ref, &change, 1, NULL, err));
     firn_reply_empty(call, 204);
     return FIRN_OK;
 }
