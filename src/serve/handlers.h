@@ -45,4 +45,18 @@ firn_rc firn_rest_view_replace(firn_call *call, firn_err *err) FIRN_MUST_USE;
 firn_rc firn_rest_view_drop(firn_call *call, firn_err *err) FIRN_MUST_USE;
 firn_rc firn_rest_view_rename(firn_call *call, firn_err *err) FIRN_MUST_USE;
 
+/* api_refs.c */
+firn_rc firn_api_ref_list(firn_call *call, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_api_ref_create(firn_call *call, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_api_ref_get(firn_call *call, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_api_ref_reset(firn_call *call, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_api_ref_delete(firn_call *call, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_api_ref_log(firn_call *call, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_api_ref_tables(firn_call *call, firn_err *err) FIRN_MUST_USE;
+
+/* api_merge.c */
+firn_rc firn_api_diff(firn_call *call, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_api_merge(firn_call *call, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_api_cherry_pick(firn_call *call, firn_err *err) FIRN_MUST_USE;
+
 #endif

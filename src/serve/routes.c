@@ -3,6 +3,7 @@
 
 #define READ  FIRN_ROLE_READER
 #define WRITE FIRN_ROLE_WRITER
+#define ADMIN FIRN_ROLE_ADMIN
 #define AD    FIRN_ROUTE_ADVERTISED
 #define ONCE  (FIRN_ROUTE_ADVERTISED | FIRN_ROUTE_IDEMPOTENT)
 #define NS    "/v1/{prefix}/namespaces/{namespace}"
@@ -42,5 +43,16 @@ const firn_route firn_routes[] = {
     {"POST", NS "/views/{view}", firn_rest_view_replace, WRITE, ONCE},
     {"DELETE", NS "/views/{view}", firn_rest_view_drop, WRITE, ONCE},
     {"POST", "/v1/{prefix}/views/rename", firn_rest_view_rename, WRITE, ONCE},
+
+    {"GET", "/api/v1/refs", firn_api_ref_list, READ, 0},
+    {"POST", "/api/v1/refs", firn_api_ref_create, WRITE, FIRN_ROUTE_IDEMPOTENT},
+    {"GET", "/api/v1/refs/{ref}", firn_api_ref_get, READ, 0},
+    {"PUT", "/api/v1/refs/{ref}", firn_api_ref_reset, ADMIN, 0},
+    {"DELETE", "/api/v1/refs/{ref}", firn_api_ref_delete, ADMIN, 0},
+    {"GET", "/api/v1/refs/{ref}/log", firn_api_ref_log, READ, 0},
+    {"GET", "/api/v1/refs/{ref}/tables", firn_api_ref_tables, READ, 0},
+    {"GET", "/api/v1/diff", firn_api_diff, READ, 0},
+    {"POST", "/api/v1/merge", firn_api_merge, WRITE, FIRN_ROUTE_IDEMPOTENT},
+    {"POST", "/api/v1/cherry-pick", firn_api_cherry_pick, WRITE, FIRN_ROUTE_IDEMPOTENT},
 };
 const size_t firn_routes_len = sizeof(firn_routes) / sizeof(firn_routes[0]);
