@@ -38,6 +38,8 @@ static firn_rc step_append(fixture *f)
     return firn_catalog_commit(f->catalog, f->arena, NULL, changes, 2, NULL, NULL, &f->err);
 }
 
+static const char *first_commit; /* of dev */
+
 /* Built before the append that the table has now, so that it must be made again on top of that. */
 static firn_change late_append;
 
@@ -100,6 +102,30 @@ static firn_rc step_delete_branch(fixture *f)
     return firn_catalog_ref_delete(f->catalog, "dev", &f->err);
 }
 
+/* dev's newest commit changed b, which main changed, too. */
+static firn_rc step_pick(fixture *f)
+{
+    const char *commits[] = {"dev"};
+    firn_pick_result result;
+    return firn_catalog_cherry_pick(f->catalog, f->arena, commits, 1, NULL, NULL, &result, &f->err);
+}
+
+static firn_rc step_reset(fixture *f)
+{
+    return firn_catalog_ref_reset(f->catalog, f->arena, "main", "dev", NULL, NULL, &f->err);
+}
+
+/* Nothing stands at this commit any more, and a table of then comes back to life. */
+static firn_rc step_reset_to_commit(fixture *f)
+{
+    return firn_catalog_ref_reset(f->catalog, f->arena, "dev", first_commit, NULL, NULL, &f->err);
+}
+
+static firn_rc step_rename_branch(fixture *f)
+{
+    return firn_catalog_ref_rename(f->catalog, "dev", "fix", &f->err);
+}
+
 static const struct step {
     const char *name;
     firn_rc (*run)(fixture *f);
@@ -112,12 +138,26 @@ static const struct step {
     {"put view", step_view},
     {"create and change a view", step_view_updates},
     {"merge", step_merge},
+    {"cherry-pick", step_pick},
+    {"reset", step_reset},
+    {"reset to a commit", step_reset_to_commit},
+    {"rename branch", step_rename_branch},
     {"create branch", step_branch},
     {"delete branch", step_delete_branch},
 };
 enum { N_STEPS = sizeof(steps) / sizeof(steps[0]) };
 
-/* Three tables, and a branch with an append of its own; files are fsynced, so that those operations can fail, too. */
+static void set_property(fixture *f, const char *branch, const char *key)
+{
+    json_t *updates = firn_json_own(
+        f->arena, json_pack("[{sss{ss}}]", "action", "set-properties", "updates", key, branch));
+    assert_ok(f, commit_one(f, branch,
+                            (firn_change){.kind = FIRN_CHANGE_UPDATE_TABLE,
+                                          .ident = id(f, "s", "b"),
+                                          .updates = updates}));
+}
+
+/* Three tables, one of which both branches changed, and a branch with an append of its own; files are fsynced, so that those operations can fail, too. */
 static fixture *prepared(void)
 {
     fixture *f = fixture_new();
@@ -129,7 +169,12 @@ static fixture *prepared(void)
     assert_ok(f, create_table(f, NULL, "s", "a"));
     assert_ok(f, create_table(f, NULL, "s", "b"));
     assert_ok(f, firn_catalog_ref_create(f->catalog, "dev", false, NULL, &f->err));
+    assert_ok(f, create_table(f, "dev", "s", "gone"));
+    first_commit = head(f, "dev");
+    assert_ok(f, commit_one(f, "dev", drop_change(f, "s", "gone")));
     assert_ok(f, append(f, "dev", "s", "a"));
+    set_property(f, "dev", "of-dev");
+    set_property(f, "main", "of-main");
     assert_ok(f, create_table(f, NULL, "s", "c"));
     firn_table known = load(f, NULL, "s", "c");
     late_append = engine_append(f, &known, "late", 10);

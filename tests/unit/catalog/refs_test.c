@@ -204,6 +204,163 @@ static void a_diff_is_net(void **state)
     assert_int_equal(n, 0);
 }
 
+/* ---- moving ----------------------------------------------------------------------------------- */
+
+static void a_branch_goes_back_and_forth(void **state)
+{
+    fixture *f = *state;
+    firn_ref ref;
+    const char *first = head(f, NULL);
+    assert_ok(f, append(f, NULL, "s", "a"));
+    assert_ok(f, create_table(f, NULL, "s", "b"));
+    const char *last = head(f, NULL);
+    assert_ok(f, firn_catalog_ref_reset(f->catalog, f->arena, "main", first, last, &ref, &f->err));
+    assert_string_equal(ref.commit_id, first);
+    assert_string_equal(head(f, NULL), first);
+    assert_int_equal(snapshots(f, "main", "s", "a"), 0);
+    assert_fails(f, try_load(f, "main", "s", "b"), FIRN_E_NO_TABLE, "s.b");
+    assert_fails(f, firn_catalog_ref_reset(f->catalog, f->arena, "main", last, last, NULL, &f->err),
+                 FIRN_E_CONFLICT, "main is at commit");
+    /* Its commits stay, and a branch can be put on any of them, by the beginning of its id. */
+    char *prefix = firn_arena_strndup(f->arena, last, 8);
+    assert_ok(f, firn_catalog_ref_reset(f->catalog, f->arena, NULL, prefix, NULL, &ref, &f->err));
+    assert_string_equal(head(f, NULL), last);
+    load(f, "main", "s", "b");
+    assert_ok(f, append(f, NULL, "s", "b"));
+    assert_int_equal(snapshots(f, "main", "s", "b"), 1);
+
+    assert_ok(f, firn_catalog_ref_create(f->catalog, "v1", true, first, &f->err));
+    assert_fails(f, firn_catalog_ref_reset(f->catalog, f->arena, "v1", last, NULL, NULL, &f->err),
+                 FIRN_E_READ_ONLY, "v1 is a tag");
+    assert_ok(f, firn_catalog_ref_reset(f->catalog, f->arena, "main", "v1", NULL, &ref, &f->err));
+    assert_string_equal(head(f, NULL), first);
+    assert_fails(f, firn_catalog_ref_reset(f->catalog, f->arena, "main", "x", NULL, NULL, &f->err),
+                 FIRN_E_NO_REF, "\"x\"");
+}
+
+/* Another table has moved into the folder of one that was dropped: the two must not live at once. */
+static void what_lost_its_folder_does_not_come_back(void **state)
+{
+    fixture *f = *state;
+    const char *location = load(f, NULL, "s", "a").metadata->location;
+    const char *with_a = head(f, NULL);
+    assert_ok(f, commit_one(f, NULL, drop_change(f, "s", "a")));
+    firn_change other = create_change(f, "s", "other");
+    other.updates = table_updates(f, location);
+    assert_ok(f, commit_one(f, NULL, other));
+    const char *with_other = head(f, NULL);
+
+    assert_fails(f, firn_catalog_ref_create(f->catalog, "old", false, with_a, &f->err),
+                 FIRN_E_EXISTS, "s.a cannot come back to life: location");
+    assert_fails(f,
+                 firn_catalog_ref_reset(f->catalog, f->arena, "main", with_a, NULL, NULL, &f->err),
+                 FIRN_E_EXISTS, "the folder of s.other on main");
+    firn_ref *refs;
+    size_t n;
+    assert_ok(f, firn_catalog_ref_list(f->catalog, f->arena, &refs, &n, &f->err));
+    assert_int_equal(n, 1);
+
+    /* When the other one is gone, it may; and then it keeps its folder. */
+    assert_ok(f, commit_one(f, NULL, drop_change(f, "s", "other")));
+    assert_ok(f, firn_catalog_ref_create(f->catalog, "old", false, with_a, &f->err));
+    load(f, "old", "s", "a");
+    assert_fails(f, firn_catalog_ref_create(f->catalog, "newer", false, with_other, &f->err),
+                 FIRN_E_EXISTS, "s.other cannot come back to life");
+    other = create_change(f, "s", "third");
+    other.updates = table_updates(f, location);
+    assert_fails(f, commit_one(f, NULL, other), FIRN_E_EXISTS, "overlaps");
+}
+
+/* A table whose metadata is gone has nothing to lose. */
+static void a_purged_table_does_not_stand_in_the_way(void **state)
+{
+    fixture *f = *state;
+    const char *with_a = head(f, NULL);
+    const char *file = load(f, NULL, "s", "a").entry.location;
+    assert_ok(f, create_table(f, NULL, "s", "b"));
+    assert_ok(f, commit_one(f, NULL, drop_change(f, "s", "a")));
+    assert_ok(f, firn_storage_delete(f->storage, file, &f->err));
+    fixture_reopen(f);
+    assert_ok(f, firn_catalog_ref_create(f->catalog, "old", false, with_a, &f->err));
+    assert_fails(f, try_load(f, "old", "s", "a"), FIRN_E_NOT_FOUND, "cannot load table s.a");
+}
+
+static void making_a_ref_may_expect_and_replace(void **state)
+{
+    fixture *f = *state;
+    firn_ref ref;
+    const char *first = head(f, NULL);
+    assert_ok(f, append(f, NULL, "s", "a"));
+    firn_ref_make make = {.name = "dev", .expected = first};
+    assert_fails(f, firn_catalog_ref_make(f->catalog, f->arena, &make, &ref, &f->err),
+                 FIRN_E_CONFLICT, "main is at commit");
+    make.expected = head(f, NULL);
+    assert_ok(f, firn_catalog_ref_make(f->catalog, f->arena, &make, &ref, &f->err));
+    assert_string_equal(ref.commit_id, make.expected);
+    make = (firn_ref_make){.name = "dev", .from = first, .replace = true};
+    assert_ok(f, firn_catalog_ref_make(f->catalog, f->arena, &make, &ref, &f->err));
+    assert_string_equal(head(f, "dev"), first);
+    assert_int_equal(snapshots(f, "dev", "s", "a"), 0);
+    make.is_tag = true;
+    assert_fails(f, firn_catalog_ref_make(f->catalog, f->arena, &make, &ref, &f->err),
+                 FIRN_E_EXISTS, "branch dev exists already");
+    make = (firn_ref_make){.name = "main", .from = first, .replace = true};
+    assert_fails(f, firn_catalog_ref_make(f->catalog, f->arena, &make, &ref, &f->err),
+                 FIRN_E_INVALID, "main is not replaced but reset");
+    assert_fails(f, firn_catalog_ref_drop(f->catalog, f->arena, "dev", "x", NULL, &f->err),
+                 FIRN_E_CONFLICT, "dev is at commit");
+    assert_ok(f, firn_catalog_ref_drop(f->catalog, f->arena, "dev", first, &ref, &f->err));
+    assert_string_equal(ref.commit_id, first);
+}
+
+static void refs_are_renamed(void **state)
+{
+    fixture *f = *state;
+    assert_ok(f, firn_catalog_ref_create(f->catalog, "dev", false, NULL, &f->err));
+    assert_ok(f, append(f, "dev", "s", "a"));
+    const char *at = head(f, "dev");
+    assert_fails(f, firn_catalog_ref_rename(f->catalog, "dev", "main", &f->err), FIRN_E_EXISTS,
+                 "branch main exists already");
+    assert_fails(f, firn_catalog_ref_rename(f->catalog, "main", "x", &f->err), FIRN_E_INVALID,
+                 "main cannot be renamed");
+    assert_ok(f, firn_catalog_ref_rename(f->catalog, "dev", "fix/1", &f->err));
+    assert_string_equal(head(f, "fix/1"), at);
+    assert_int_equal(snapshots(f, "fix/1", "s", "a"), 1);
+    assert_ok(f, append(f, "fix/1", "s", "a"));
+    assert_fails(f, try_load(f, "dev", "s", "a"), FIRN_E_NO_REF, "dev");
+}
+
+static void the_log_can_be_asked(void **state)
+{
+    fixture *f = *state;
+    firn_commit *log;
+    size_t n;
+    const char *next;
+    assert_ok(f, append(f, NULL, "s", "a"));
+    assert_ok(f, create_table(f, NULL, "s", "b"));
+    assert_ok(f, append(f, NULL, "s", "a"));
+    firn_ident key = id(f, "s", "a");
+    firn_log_query query = {.key = &key, .limit = 2};
+    assert_ok(f, firn_catalog_log_page(f->catalog, f->arena, &query, &log, &n, &next, &f->err));
+    assert_int_equal(n, 2);
+    assert_string_equal(log[1].message, "append s.a");
+    query.from = next;
+    assert_ok(f, firn_catalog_log_page(f->catalog, f->arena, &query, &log, &n, &next, &f->err));
+    assert_int_equal(n, 1);
+    assert_string_equal(log[0].message, "create table s.a");
+    assert_null(next);
+    int64_t time_us = log[0].time_us;
+    query = (firn_log_query){.since_us = time_us + 1};
+    assert_ok(f, firn_catalog_log_page(f->catalog, f->arena, &query, &log, &n, &next, &f->err));
+    assert_int_equal(n, 3);
+    query = (firn_log_query){.until_us = time_us};
+    assert_ok(f, firn_catalog_log_page(f->catalog, f->arena, &query, &log, &n, &next, &f->err));
+    assert_int_equal(n, 2);
+    query = (firn_log_query){.author = "nobody"};
+    assert_ok(f, firn_catalog_log_page(f->catalog, f->arena, &query, &log, &n, &next, &f->err));
+    assert_int_equal(n, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -216,6 +373,12 @@ int main(void)
         TABLES(the_log_tells_who_did_what),
         TABLES(long_commits_are_told_in_short),
         TABLES(a_diff_is_net),
+        TABLES(a_branch_goes_back_and_forth),
+        TABLES(what_lost_its_folder_does_not_come_back),
+        TABLES(a_purged_table_does_not_stand_in_the_way),
+        TABLES(making_a_ref_may_expect_and_replace),
+        TABLES(refs_are_renamed),
+        TABLES(the_log_can_be_asked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
