@@ -1,11 +1,13 @@
 /* The catalog object, its sessions on the database, and reading: namespaces, entries, tables, views. */
 #include "internal.h"
+#include "remote.h"
 
 #include "base/io.h"
 #include "base/time.h"
 #include "base/uuid.h"
 #include "base/vec.h"
 #include "iceberg/view_update.h"
+#include "net/http_client.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -143,14 +145,43 @@ static firn_rc open_first(firn_catalog *catalog, bool create, firn_err *err)
     return make_main(catalog, err);
 }
 
+/* The run log and the locks of a lake whose tables are somebody else's. */
+static firn_rc open_beside(firn_catalog *catalog, const firn_catalog_options *options,
+                           firn_err *err)
+{
+    firn_catalog_options local = {
+        .path = options->path,
+        .create = true,
+        .storage = options->storage,
+        .busy_timeout_ms = options->busy_timeout_ms,
+        .manifest_cache_bytes = 1,
+    };
+    return firn_catalog_open(&local, &catalog->local, err);
+}
+
+static firn_rc open_by_uri(firn_catalog *catalog, const firn_catalog_options *options,
+                           firn_err *err)
+{
+    const char *uri = options->uri;
+    if (!uri) {
+        return open_first(catalog, options->create, err);
+    }
+    if (firn_starts_with(uri, "http://") || firn_starts_with(uri, "https://")) {
+        FIRN_TRY(firn_remote_open(catalog, options, err));
+        return open_beside(catalog, options, err);
+    }
+    FIRN_AUTO_ARENA firn_arena *arena = firn_arena_new();
+    const char *shown = firn_url_for_message(arena, uri);
+    FIRN_FAIL(
+        err, FIRN_E_UNSUPPORTED,
+        "\"%s\" is no place for a catalog that firn knows: give http://, https:// or nothing, "
+        "for an SQLite file in the lake",
+        shown);
+}
+
 firn_rc firn_catalog_open(const firn_catalog_options *options, firn_catalog **out, firn_err *err)
 {
     assert(options->path && options->storage);
-    if (options->uri) {
-        FIRN_FAIL(err, FIRN_E_UNSUPPORTED,
-                  "\"%s\" is no place for a catalog: leave it out for an SQLite file in the lake",
-                  options->uri);
-    }
     firn_catalog *catalog = firn_calloc(1, sizeof(*catalog));
     catalog->path = firn_strdup(options->path);
     catalog->storage = options->storage;
@@ -162,7 +193,7 @@ firn_rc firn_catalog_open(const firn_catalog_options *options, firn_catalog **ou
         options->manifest_cache_bytes > 0 ? options->manifest_cache_bytes : MANIFEST_CACHE_BYTES);
     catalog->metadata = firn_metadata_cache_new();
     pthread_mutex_init(&catalog->lock, NULL);
-    firn_rc rc = open_first(catalog, options->create, err);
+    firn_rc rc = open_by_uri(catalog, options, err);
     if (rc != FIRN_OK) {
         firn_catalog_close(catalog);
         return rc;

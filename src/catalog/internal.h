@@ -118,6 +118,12 @@ void firn_metadata_cache_free(firn_metadata_cache *cache);
 firn_rc firn_metadata_cache_load(firn_metadata_cache *cache, firn_storage *storage,
                                  firn_arena *arena, const char *location, firn_metadata **out,
                                  firn_err *err) FIRN_MUST_USE;
+/* NULL: not there. Stays alive as long as the arena. */
+firn_metadata *firn_metadata_cache_find(firn_metadata_cache *cache, firn_arena *arena,
+                                        const char *location);
+/* The metadata of a document that came with its location, without a file being read; remembered. */
+firn_rc firn_metadata_cache_add(firn_metadata_cache *cache, firn_arena *arena, const char *location,
+                                json_t *json, firn_metadata **out, firn_err *err) FIRN_MUST_USE;
 /* Remember what was just written to `location`. */
 void firn_metadata_cache_put(firn_metadata_cache *cache, const char *location,
                              const firn_metadata *metadata);

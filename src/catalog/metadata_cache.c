@@ -222,3 +222,25 @@ void firn_metadata_cache_put(firn_metadata_cache *cache, const char *location,
            firn_hash64(location, strlen(location), 0), NULL);
     shrink(cache);
 }
+
+firn_metadata *firn_metadata_cache_find(firn_metadata_cache *cache, firn_arena *arena,
+                                        const char *location)
+{
+    return lookup(cache, arena, location, firn_hash64(location, strlen(location), 0));
+}
+
+firn_rc firn_metadata_cache_add(firn_metadata_cache *cache, firn_arena *arena, const char *location,
+                                json_t *json, firn_metadata **out, firn_err *err)
+{
+    firn_arena *own = firn_arena_new();
+    firn_metadata *metadata;
+    firn_rc rc = firn_metadata_from_json(own, json, location, &metadata, err);
+    if (rc != FIRN_OK) {
+        firn_arena_free(own);
+        return rc;
+    }
+    *out = insert(cache, own, metadata, estimate_bytes(own), location,
+                  firn_hash64(location, strlen(location), 0), arena);
+    shrink(cache);
+    return FIRN_OK;
+}

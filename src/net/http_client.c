@@ -346,10 +346,13 @@ firn_rc firn_http_do_plain(firn_http_client *client, firn_arena *arena, const fi
                            firn_http_reply *out, firn_err *err)
 {
     const firn_http_options *o = &client->options;
+    bool sent = false;
     for (int tries = 0;; tries++) {
         firn_http_attempt attempt;
         firn_err detail = {0};
         firn_rc rc = firn_http_attempt_once(client, arena, call, out, &attempt, &detail);
+        sent = sent || attempt.sent;
+        out->maybe_sent = sent;
         bool again = is_worth_retrying(call, rc, out->status, attempt.sent) &&
                      tries < o->retries_max && attempt.retry_after_ms <= o->retry_wait_ms_max;
         if (again) {

@@ -76,6 +76,7 @@ typedef struct firn_http_reply {
     const firn_http_header *headers; /* in the order of arrival; of the final answer */
     size_t n_headers;
     firn_bytes body; /* a NUL follows */
+    bool maybe_sent; /* at least a part of the request went out once; told on failure, too */
 } firn_http_reply;
 
 /* The reply lives in the arena. */
