@@ -153,6 +153,25 @@ const firn_command firn_commands[] = {
      {"firn table register bronze.events /data/events/metadata/00003-1f.metadata.json",
       "firn table register --scan /data/warehouse --dry-run"}},
 
+    {"table adopt",
+     "TABLE DIR",
+     "make a folder of Parquet files a table without copying them",
+     "Columns come from the files' footers, partition columns from folders like `year=2024/`; record "
+     "counts and statistics are the footers', no row is read. The files stay where they are, and "
+     "the table is marked gc.enabled=false, so that no engine deletes them through it. With --add "
+     "the table is there already and takes what is new in the folder: repeat it as the folder "
+     "grows.",
+     firn_cmd_table_adopt,
+     {{"add", 0, NULL, NULL, false, "add the files that the table does not have yet"},
+      {"partition", 0, "COLUMNS", NULL, false,
+       "types of the partition columns, like \"year int, day date\"; default: inferred"},
+      {"format-version", 0, "N", NULL, false,
+       "Iceberg format of the new table; default: the lake's"},
+      {"dry-run", 0, NULL, NULL, false, "say what would be done and change nothing"}},
+     {"firn table adopt bronze.events /data/events",
+      "firn table adopt bronze.events /data/events --add",
+      "firn table adopt bronze.logs /data/logs --partition \"day date, host string\""}},
+
     {"ref list", "", "list branches and tags", NULL, firn_cmd_ref_list, {{0}}, {"firn ref list"}},
     {"ref log",
      "[REF]",

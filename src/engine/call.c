@@ -11,6 +11,43 @@
 
 /* ---- arguments --------------------------------------------------------------------------------------------- */
 
+static firn_rc parse_value(firn_parser *parser, const char **out, firn_err *err);
+
+/* Maps do not nest. */
+static firn_rc parse_entry(firn_parser *parser, const char **out, firn_err *err)
+{
+    if (firn_at_word(parser, "map")) {
+        return firn_syntax_error(parser, err, "a value: 'text', a number, TRUE, FALSE or NULL");
+    }
+    return parse_value(parser, out, err);
+}
+
+/* map('k', 'v', ...) as Spark writes it, MAP {'k': 'v', ...} as DuckDB does: to the text of a JSON object. */
+static firn_rc parse_map(firn_parser *parser, const char **out, firn_err *err)
+{
+    json_t *map = firn_json_own(parser->arena, json_object());
+    bool braces = firn_accept(parser, "{");
+    const char *end = braces ? "}" : ")";
+    if (!braces) {
+        FIRN_TRY(firn_expect(parser, "(", err));
+    }
+    for (bool first = true; !firn_accept(parser, end); first = false) {
+        const char *key = NULL, *value = NULL;
+        if (!first) {
+            FIRN_TRY(firn_expect(parser, ",", err));
+        }
+        FIRN_TRY(parse_entry(parser, &key, err));
+        FIRN_TRY(firn_expect(parser, braces ? ":" : ",", err));
+        FIRN_TRY(parse_entry(parser, &value, err));
+        if (key == NULL) {
+            return firn_syntax_error(parser, err, "a key that is not NULL");
+        }
+        json_object_set_new(map, key, value != NULL ? json_string(value) : json_null());
+    }
+    *out = firn_json_text(parser->arena, map);
+    return FIRN_OK;
+}
+
 /* 'text', 12, -12, TRUE, NULL, TIMESTAMP 'text': as text; NULL for NULL. */
 static firn_rc parse_value(firn_parser *parser, const char **out, firn_err *err)
 {
@@ -25,6 +62,9 @@ static firn_rc parse_value(firn_parser *parser, const char **out, firn_err *err)
     }
     if (firn_accept(parser, "null")) {
         return FIRN_OK;
+    }
+    if (firn_accept(parser, "map")) {
+        return parse_map(parser, out, err);
     }
     if (firn_accept(parser, "true")) {
         *out = "true";
@@ -155,6 +195,10 @@ static const firn_procedure procedures[] = {
     {"fast_forward", {"table", "branch", "to"}, 3, firn_call_fast_forward},
     {"register_table", {"table", "metadata_file"}, 2, firn_call_register_table},
     {"ancestors_of", {"table", "snapshot_id"}, 1, firn_call_ancestors_of},
+    {"add_files",
+     {"table", "source_table", "partition_filter", "check_duplicate_files", "parallelism"},
+     2,
+     firn_call_add_files},
 };
 enum { N_PROCEDURES = sizeof(procedures) / sizeof(procedures[0]) };
 
@@ -166,7 +210,6 @@ static const char *const elsewhere[] = {"expire_snapshots",
                                         "rewrite_position_delete_files",
                                         "migrate",
                                         "snapshot",
-                                        "add_files",
                                         "create_changelog_view",
                                         "compute_table_stats",
                                         "compute_partition_stats",

@@ -6,7 +6,7 @@
 
 #include "iceberg/snapshot.h"
 
-enum { FIRN_CALL_ARGUMENTS_MAX = 4 };
+enum { FIRN_CALL_ARGUMENTS_MAX = 5 };
 
 typedef struct firn_call firn_call;
 typedef struct firn_procedure {
@@ -45,5 +45,8 @@ firn_rc firn_call_publish_changes(firn_call *call, firn_result **out, firn_err *
 firn_rc firn_call_fast_forward(firn_call *call, firn_result **out, firn_err *err) FIRN_MUST_USE;
 firn_rc firn_call_register_table(firn_call *call, firn_result **out, firn_err *err) FIRN_MUST_USE;
 firn_rc firn_call_ancestors_of(firn_call *call, firn_result **out, firn_err *err) FIRN_MUST_USE;
+
+/* call_add_files.c */
+firn_rc firn_call_add_files(firn_call *call, firn_result **out, firn_err *err) FIRN_MUST_USE;
 
 #endif

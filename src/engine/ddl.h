@@ -136,6 +136,9 @@ typedef struct firn_create_sql {
 firn_rc firn_parse_create_table(firn_session *session, firn_parser *parser, firn_create_sql *out,
                                 firn_err *err) FIRN_MUST_USE;
 
+/* What firn.yaml says about new tables goes into their properties, so that other engines follow it, too. */
+void firn_table_defaults(const firn_config *config, json_t *properties);
+
 /* NO_COLUMN names the nearest. */
 firn_rc firn_sort_fields(firn_arena *arena, const firn_schema *schema, const firn_sort_terms *terms,
                          firn_sort_field **out, firn_err *err) FIRN_MUST_USE;

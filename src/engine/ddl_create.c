@@ -232,18 +232,15 @@ static firn_rc copy_layout(new_table *table, firn_err *err)
     return FIRN_OK;
 }
 
-/* What firn.yaml says about new tables goes into their properties, so that other engines follow it, too. */
-static void add_lake_defaults(const new_table *table)
+void firn_table_defaults(const firn_config *config, json_t *properties)
 {
     enum { ICEBERG_DEFAULT_BYTES = 512 << 20 };
-    const firn_config *config = firn_lake_config(table->session->engine->lake);
-    json_t *properties = table->sql->properties;
-    if (property(table->sql, "write.parquet.compression-codec") == NULL &&
+    if (json_object_get(properties, "write.parquet.compression-codec") == NULL &&
         config->compression != NULL) {
         json_object_set_new(properties, "write.parquet.compression-codec",
                             json_string(config->compression));
     }
-    if (property(table->sql, "write.target-file-size-bytes") == NULL &&
+    if (json_object_get(properties, "write.target-file-size-bytes") == NULL &&
         config->target_file_bytes > 0 && config->target_file_bytes != ICEBERG_DEFAULT_BYTES) {
         json_object_set_new(properties, "write.target-file-size-bytes",
                             json_sprintf("%lld", (long long)config->target_file_bytes));
@@ -290,7 +287,7 @@ static firn_rc create_new(new_table *table, firn_err *err)
         FIRN_TRY(firn_catalog_default_location(catalog, arena, table->sql->ident, &usual, err));
         location = usual;
     }
-    add_lake_defaults(table);
+    firn_table_defaults(firn_lake_config(table->session->engine->lake), table->sql->properties);
     firn_table_create create = {.schema = table->schema,
                                 .spec = table->spec,
                                 .sort_order = table->order,

@@ -49,11 +49,12 @@ enum {
     C_FIELD_ID,
     C_LOGICAL,
     C_CONVERTED,
-    C_DUCK
+    C_DUCK,
+    C_LENGTH
 };
 
-#define SCHEMA_QUERY                                                                                                    \
-    "SELECT file_name, name, type, repetition_type, num_children, field_id, logical_type, converted_type, duckdb_type " \
+#define SCHEMA_QUERY                                                                                                                 \
+    "SELECT file_name, name, type, repetition_type, num_children, field_id, logical_type, converted_type, duckdb_type, type_length " \
     "FROM parquet_schema(%s)"
 
 typedef struct reader {
@@ -77,13 +78,16 @@ static firn_rc read_column(reader *r, firn_footer_column *out, int depth, firn_e
                   r->file, DEPTH_MAX);
     }
     const char *const *row = r->rows->cells[r->at++];
-    int64_t children = 0, field_id = -1;
+    int64_t children = 0, field_id = -1, length = 0;
     if (row[C_CHILDREN] != NULL &&
         (!firn_parse_i64(row[C_CHILDREN], &children) || children < 0 || children > COLUMNS_MAX)) {
         FIRN_FAIL(err, FIRN_E_CORRUPT, "a column of %s has %s children", r->file, row[C_CHILDREN]);
     }
     if (row[C_FIELD_ID] == NULL || !firn_parse_i64(row[C_FIELD_ID], &field_id)) {
         field_id = -1;
+    }
+    if (row[C_LENGTH] == NULL || !firn_parse_i64(row[C_LENGTH], &length) || length < 0) {
+        length = 0;
     }
     *out = (firn_footer_column){
         .name = firn_arena_strdup(r->arena, or_empty(row[C_NAME])),
@@ -94,12 +98,16 @@ static firn_rc read_column(reader *r, firn_footer_column *out, int depth, firn_e
                    firn_starts_with(or_empty(row[C_LOGICAL]), "List"),
         .is_map = firn_starts_with(or_empty(row[C_CONVERTED]), "MAP") ||
                   firn_starts_with(or_empty(row[C_LOGICAL]), "Map"),
+        .type_length = length <= INT32_MAX ? (int32_t)length : 0,
+        .nanoseconds = strstr(or_empty(row[C_LOGICAL]), "NANOS=Nano") != NULL,
         .repeated = firn_streq(or_empty(row[C_REPETITION]), "REPEATED"),
         .n_children = (size_t)children,
     };
     r->has_field_ids = r->has_field_ids || (depth > 0 && field_id >= 0);
-    firn_buf_printf(&r->key, "%s\x1f%d\x1f%s\x1f%d%d%d(", depth > 0 ? out->name : "", out->field_id,
-                    or_empty(out->duck_type), out->is_list, out->is_map, out->repeated);
+    firn_buf_printf(&r->key, "%s\x1f%d\x1f%s\x1f%d\x1f%s\x1f%d%d%d%d(", depth > 0 ? out->name : "",
+                    out->field_id, or_empty(out->duck_type), out->type_length,
+                    or_empty(out->physical), out->is_list, out->is_map, out->repeated,
+                    out->nanoseconds);
     out->children = FIRN_NEW_N(r->arena, firn_footer_column, out->n_children);
     for (size_t i = 0; i < out->n_children; i++) {
         FIRN_TRY(read_column(r, &out->children[i], depth + 1, err));

@@ -14,7 +14,9 @@ struct firn_footer_column {
     int32_t field_id;      /* -1: none */
     const char *duck_type; /* leaves: as DuckDB reads it, "INTEGER"; NULL for groups */
     const char *physical;  /* leaves: "INT32" */
+    int32_t type_length;   /* FIXED_LEN_BYTE_ARRAY; else 0 */
     bool is_list, is_map, repeated;
+    bool nanoseconds; /* a timestamp or time in nanoseconds, which DuckDB's type may not tell */
     firn_footer_column *children;
     size_t n_children;
 };

@@ -160,8 +160,38 @@ static bool may_lack_constant(const reading *r, const firn_data_file *file)
     return false;
 }
 
+/* Files outside the table's own folder are somebody else's (adopted ones are): what was recorded of a file that was rewritten since
+ * is wrong, and so would be what is pruned and counted by it. */
+static firn_rc check_foreign_files(const reading *r, firn_err *err)
+{
+    firn_storage *storage = firn_lake_storage(r->session->engine->lake);
+    const char *home = firn_location_join(
+        r->arena, firn_storage_resolve(storage, r->arena, r->metadata->location), "");
+    for (size_t i = 0; i < r->n_tasks; i++) {
+        const firn_data_file *file = r->tasks[i]->file;
+        int64_t size_bytes = 0;
+        if (r->paths[i][0] != '/' || firn_starts_with(r->paths[i], home)) {
+            continue;
+        }
+        firn_rc rc = firn_storage_size(storage, file->path, &size_bytes, err);
+        if (rc != FIRN_OK) {
+            return firn_err_wrap(err, rc, "a data file outside the table's folder");
+        }
+        if (size_bytes != file->file_size_bytes) {
+            FIRN_FAIL(err, FIRN_E_CORRUPT,
+                      "%s has %" PRId64 " bytes and had %" PRId64
+                      " when %s took it: it was changed in place. Put the old file back, or DELETE "
+                      "its rows from the table and adopt the new file under another name",
+                      r->paths[i], size_bytes, file->file_size_bytes,
+                      r->options->table_text != NULL ? r->options->table_text : "the table");
+        }
+    }
+    return FIRN_OK;
+}
+
 static firn_rc look_into(reading *r, firn_err *err)
 {
+    FIRN_TRY(check_foreign_files(r, err));
     const char *mapping = firn_metadata_property(r->metadata, "schema.name-mapping.default", NULL);
     if (mapping != NULL) {
         FIRN_TRY(firn_name_mapping_parse(r->arena, mapping, &r->mapping, &r->n_mapping, err));

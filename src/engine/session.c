@@ -23,6 +23,7 @@ firn_rc firn_session_new(firn_engine *engine, const char *ref, firn_session **ou
     session->ref = firn_strdup(FIRN_MAIN);
     session->schema = firn_strdup(DEFAULT_SCHEMA);
     session->statement_us = firn_now_us();
+    session->work_done = -1;
     firn_rc rc = FIRN_OK;
     if (ref != NULL && !firn_streq(ref, FIRN_MAIN)) {
         rc = firn_session_set_ref(session, ref, err);
@@ -92,6 +93,10 @@ void firn_session_interrupt(firn_session *session)
 double firn_session_progress(const firn_session *session)
 {
     double percentage = -1;
+    double work_done = session->work_done;
+    if (work_done >= 0) {
+        return work_done;
+    }
     pthread_mutex_lock(&session->engine->lock);
     if (session->conn != NULL) {
         percentage = duckdb_query_progress(session->conn).percentage;

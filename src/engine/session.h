@@ -40,9 +40,11 @@ struct firn_session {
     duckdb_prepared_statement parse, unparse;
     struct firn_planner *planner; /* predicate.c; NULL: not yet */
     uint64_t next_name;           /* for names of variables and stubs */
-    bool tracks_progress;         /* somebody looks at firn_session_progress */
-    bool settings_changed;        /* a SET or PRAGMA ran: the planner must follow */
-    bool has_macros; /* user macros could shadow functions: the planner cannot know them */
+    _Atomic double
+        work_done; /* 0..1 of work that firn itself does; below 0: DuckDB's progress counts */
+    bool tracks_progress;  /* somebody looks at firn_session_progress */
+    bool settings_changed; /* a SET or PRAGMA ran: the planner must follow */
+    bool has_macros;       /* user macros could shadow functions: the planner cannot know them */
 };
 
 /* A statement's result made by firn itself: a message, or a small table of text. Both take ownership of nothing.

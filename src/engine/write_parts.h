@@ -54,6 +54,15 @@ firn_rc firn_write_check_members(firn_arena *arena, const char *given, const fir
 typedef struct firn_metrics_plan firn_metrics_plan;
 /* Which columns get which metrics (write.metadata.metrics.*). */
 firn_metrics_plan *firn_metrics_plan_new(firn_arena *arena, const firn_metadata *metadata);
+/* What is known of one column of a file. -1 and NULL: not known. */
+typedef struct firn_column_stats {
+    int64_t size_bytes, values, nulls;
+    const char *min, *max; /* as DuckDB prints them */
+    bool has_nan, nan_known;
+} firn_column_stats;
+/* Metrics of the leaf column with this field id; false when the plan wants none. */
+bool firn_write_column_metrics(firn_arena *arena, const firn_metrics_plan *plan, int32_t field_id,
+                               const firn_column_stats *stats, firn_column_metrics *out);
 /* One data file per row of a COPY's RETURN_STATS, with paths as DuckDB wrote them. Appends. The partition comes from the
  * row's partition keys, or is `partition` when that is given. */
 firn_rc firn_write_read_stats(firn_arena *arena, const firn_metrics_plan *plan,

@@ -29,6 +29,7 @@ typedef struct leaf {
 struct firn_metrics_plan {
     const firn_schema *schema;
     firn_map *leaves; /* DuckDB's path -> leaf */
+    firn_imap *by_id; /* field id -> leaf */
 };
 
 /* ---- modes ------------------------------------------------------------------------------------------- */
@@ -92,6 +93,7 @@ static void add_leaves(plan_builder *b, const firn_field *field, const char *duc
         parse_mode(own, &out->mode, &out->width);
     }
     firn_map_put(b->plan->leaves, duck_path, out);
+    firn_imap_put(b->plan->by_id, field->id, out);
 }
 
 firn_metrics_plan *firn_metrics_plan_new(firn_arena *arena, const firn_metadata *metadata)
@@ -99,6 +101,7 @@ firn_metrics_plan *firn_metrics_plan_new(firn_arena *arena, const firn_metadata 
     firn_metrics_plan *plan = FIRN_NEW(arena, firn_metrics_plan);
     plan->schema = metadata->schema;
     plan->leaves = firn_map_new(arena);
+    plan->by_id = firn_imap_new(arena);
     const char *chosen = firn_metadata_property(metadata, "write.metadata.metrics.default", NULL);
     plan_builder b = {.arena = arena, .metadata = metadata, .plan = plan};
     b.inferred_left =
@@ -148,21 +151,15 @@ static map_cell map_at(duckdb_vector vector, idx_t row)
 
 /* ---- metrics of one column --------------------------------------------------------------------------- */
 
-typedef struct column_stats {
-    int64_t size_bytes, values, nulls;
-    const char *min, *max;
-    bool has_nan, nan_known;
-} column_stats;
-
 static int64_t number_of(const char *text)
 {
     int64_t number = -1;
     return text != NULL && firn_parse_i64(text, &number) ? number : -1;
 }
 
-static column_stats stats_at(firn_arena *arena, duckdb_vector maps, idx_t row)
+static firn_column_stats stats_at(firn_arena *arena, duckdb_vector maps, idx_t row)
 {
-    column_stats out = {.size_bytes = -1, .values = -1, .nulls = -1};
+    firn_column_stats out = {.size_bytes = -1, .values = -1, .nulls = -1};
     map_cell cell = map_at(maps, row);
     for (idx_t i = cell.from; i < cell.to; i++) {
         const char *key = text_at(arena, cell.keys, i);
@@ -226,7 +223,7 @@ static bool bound_value(firn_arena *arena, const leaf *column, const char *text,
 }
 
 static firn_column_metrics metrics_of(firn_arena *arena, const leaf *column,
-                                      const column_stats *stats)
+                                      const firn_column_stats *stats)
 {
     firn_column_metrics out = {.field_id = column->field->id,
                                .size_bytes = stats->size_bytes,
@@ -249,6 +246,17 @@ static firn_column_metrics metrics_of(firn_arena *arena, const leaf *column,
     return out;
 }
 
+bool firn_write_column_metrics(firn_arena *arena, const firn_metrics_plan *plan, int32_t field_id,
+                               const firn_column_stats *stats, firn_column_metrics *out)
+{
+    const leaf *column = firn_imap_get(plan->by_id, field_id);
+    if (column == NULL || column->mode == MODE_NONE) {
+        return false;
+    }
+    *out = metrics_of(arena, column, stats);
+    return true;
+}
+
 static int by_field_id(const void *a, const void *b)
 {
     int32_t left = ((const firn_column_metrics *)a)->field_id;
@@ -267,7 +275,7 @@ static void read_metrics(firn_arena *arena, const firn_metrics_plan *plan, duckd
         if (column == NULL || column->mode == MODE_NONE) {
             continue;
         }
-        column_stats stats = stats_at(arena, cell.values, i);
+        firn_column_stats stats = stats_at(arena, cell.values, i);
         file->metrics[file->n_metrics++] = metrics_of(arena, column, &stats);
     }
     if (file->n_metrics > 0) {
@@ -291,7 +299,7 @@ static void count_nulls(firn_arena *arena, const firn_metrics_plan *plan, duckdb
         }
         for (size_t f = 0; f < root->n_fields; f++) {
             if (root->fields[f].id == column->field->id) {
-                column_stats stats = stats_at(arena, cell.values, i);
+                firn_column_stats stats = stats_at(arena, cell.values, i);
                 if (stats.nulls > 0 && out->null_column == NULL) {
                     out->null_column = column->field->name;
                 }

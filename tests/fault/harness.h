@@ -185,8 +185,9 @@ static inline int warehouse_files(lake_fixture *f)
 
 typedef struct scenario {
     const char *name;
-    const char *change;   /* SQL on main */
-    const char *pipeline; /* or a pipeline to run */
+    const char *change;     /* SQL on main */
+    const char *pipeline;   /* or a pipeline to run */
+    const char *command[8]; /* or a command line; "@/x" is x in the lake */
 } scenario;
 
 static const char scenario_setup[] =
@@ -197,7 +198,12 @@ static const char scenario_setup[] =
     "use branch work;"
     "insert into s.t values (40, 'w');"
     "create table s.made as select 1 as x;"
-    "use branch main;";
+    "use branch main;"
+    /* a folder of Parquet files, and tables that the catalog has forgotten */
+    "copy (select * from (values (1, 'x', 2023), (2, 'y', 2024), (3, 'z', 2024)) v(id, g, year))"
+    " to '@/raw/files' (format parquet, partition_by (year));"
+    "create schema old; create table old.a as select 1 as x; create table old.b as select 2 as x;"
+    "drop table old.a; drop table old.b; drop schema old;";
 
 static const char scenario_pipeline[] =
     "schemas: [s]\n"
@@ -221,6 +227,8 @@ static const scenario scenarios[] = {
     {.name = "drop table", .change = "drop table s.t"},
     {.name = "merge branch", .change = "merge branch work into main"},
     {.name = "pipeline", .pipeline = "p"},
+    {.name = "adopt", .command = {"table", "adopt", "s.files", "@/raw/files"}},
+    {.name = "register --scan", .command = {"table", "register", "--scan", "@/warehouse"}},
 };
 
 enum { N_SCENARIOS = sizeof(scenarios) / sizeof(scenarios[0]) };
@@ -229,7 +237,7 @@ static inline void set_up_scenarios(lake_fixture *f)
 {
     firn_err err = {0};
     const char *dir = firn_path_join(f->arena, f->root, "pipelines/p");
-    lake_exec(f, scenario_setup);
+    lake_exec(f, firn_str_replace(f->arena, scenario_setup, "@", f->root));
     lake_check(firn_mkdir_p(dir, 0755, &err), &err, dir);
     lake_check(firn_file_write_atomic(firn_path_join(f->arena, dir, "pipeline.yaml"),
                                       firn_bytes_str(scenario_pipeline), 0644, &err),
@@ -242,9 +250,12 @@ static inline outcome run_scenario(lake_fixture *f, firn_arena *arena, const sce
 {
     const char *const sql[] = {"sql", "-c", s->change, NULL};
     const char *const pipeline[] = {"-q", "pipeline", "run", s->pipeline, NULL};
-    return call_firn(
-        arena,
-        &(firn_call){.root = f->root, .args = s->pipeline != NULL ? pipeline : sql, .env = {env}});
+    const char *command[9] = {NULL};
+    for (size_t i = 0; i < 8 && s->command[i] != NULL; i++) {
+        command[i] = firn_str_replace(arena, s->command[i], "@", f->root);
+    }
+    const char *const *args = s->pipeline != NULL ? pipeline : s->change != NULL ? sql : command;
+    return call_firn(arena, &(firn_call){.root = f->root, .args = args, .env = {env}});
 }
 
 /* The lake's state before and after the scenario when nothing is in the way. */
