@@ -151,7 +151,7 @@ class FirnServer(Server):
         self.port = port
         self.extra_env = env or {}
         self.log_from = 0
-        self.warehouse = self.lake
+        self.warehouse = os.path.basename(self.lake)  # the lake's name
         if not os.path.exists(os.path.join(self.lake, "firn.yaml")):
             done = subprocess.run([firn_binary(), "init", self.lake], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
             if done.returncode != 0:

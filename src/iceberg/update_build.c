@@ -148,12 +148,12 @@ static firn_rc pick_version(const json_t *properties, int64_t *version, firn_err
     if (!wanted)
         return FIRN_OK;
     const char *text = json_string_value(wanted);
-    if (!text || !firn_parse_i64(text, version) || *version < 2 ||
+    if (!text || !firn_parse_i64(text, version) || *version < 1 ||
         *version > FIRN_FORMAT_VERSION_MAX)
-        FIRN_FAIL(err, FIRN_E_INVALID,
-                  "table property format-version is '%s': new tables are made in format version 2 "
-                  "or 3",
-                  text ? text : "not a string");
+        FIRN_FAIL(
+            err, FIRN_E_INVALID,
+            "table property format-version is '%s': tables are made in format versions 1 to %d",
+            text ? text : "not a string", FIRN_FORMAT_VERSION_MAX);
     return FIRN_OK;
 }
 

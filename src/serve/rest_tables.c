@@ -209,12 +209,24 @@ static firn_rc need_table(firn_call *call, const char **ref, firn_catalog_entry 
     return rc == FIRN_OK ? rc : firn_call_explain(call, rc, ident, err);
 }
 
+/* The cache may still know a file that somebody took away; the table is broken all the same, and the client should hear it. */
+static firn_rc check_metadata_file(const firn_call *call, const char *location, firn_err *err)
+{
+    int64_t size;
+    firn_rc rc = firn_storage_size(firn_catalog_storage(call->catalog), location, &size, err);
+    if (rc == FIRN_E_NOT_FOUND) {
+        FIRN_FAIL(err, rc, "Failed to open input stream for file: %s", location);
+    }
+    return rc;
+}
+
 firn_rc firn_rest_table_load(firn_call *call, firn_err *err)
 {
     const char *ref;
     firn_catalog_entry entry;
     FIRN_TRY(check_snapshots_mode(call, err));
     FIRN_TRY(need_table(call, &ref, &entry, err));
+    FIRN_TRY(check_metadata_file(call, entry.location, err));
     if (firn_reply_not_modified(call, entry.location)) {
         return FIRN_OK;
     }

@@ -8,6 +8,7 @@ every capability that can be switched on switched on. Three of its capabilities 
 slashes in names and unique table locations; BeyondCatalogTests.java, compiled here, runs those tests, too.
 """
 import argparse
+import contextlib
 import os
 import subprocess
 import sys
@@ -102,25 +103,25 @@ def say_skips(name, tests):
     return unknown
 
 
-def run(name, server, report, chosen):
-    if name != "reference":
-        CAN["unique-table-location"] = "true"
+def run(name, make_server, report, chosen):
+    """`make_server` gives a fresh server each time: the kit starts from an empty catalog."""
     capabilities = {**CAN, **CANNOT.get(name, {})}
-    selectors = []
-    for test in chosen:
-        selectors += ["-m", f"org.apache.iceberg.rest.{test}"]
-    beyond = [f"--select-method={BEYOND}#{test}" for test in BEYOND_TESTS] if name != "reference" else []
+    rounds = [("kit", ["-c", SUITE])]
+    if chosen:
+        rounds = [("chosen", [word for test in chosen for word in ("-m", f"org.apache.iceberg.rest.{test}")])]
+    elif name != "reference":
+        rounds += [(test, ["-m", f"{BEYOND}#{test}"]) for test in BEYOND_TESTS]
     with tempfile.TemporaryDirectory() as scratch:
         runs = []
         classes = os.path.join(scratch, "classes")
         os.mkdir(classes)
         compile_beyond(classes)
-        for title, select in (("kit", selectors or ["-c", SUITE]), ("beyond", beyond if not chosen else [])):
-            if select:
-                reports = os.path.join(scratch, title)
-                os.mkdir(reports)
+        for title, select in rounds:
+            reports = os.path.join(scratch, title)
+            os.mkdir(reports)
+            with make_server(title) as server:
                 launch(server, capabilities, classes, reports, select)
-                runs += cases(reports)
+            runs += cases(reports)
         unknown = say_skips(name, runs)
         for case in unknown:
             xml.SubElement(case, "failure", {"message": "skipped, and tests/rck/rck.py knows no cause"})
@@ -131,7 +132,7 @@ def run(name, server, report, chosen):
     skipped = [c for c in runs if c.find("skipped") is not None]
     for case in failed:
         print(f"FAILED: {case.get('classname').rsplit('.', 1)[-1]}.{case.get('name')}")
-    print(f"{server.name}: {len(runs) - len(failed) - len(skipped)} passed, {len(failed)} failed, {len(skipped)} skipped")
+    print(f"{name}: {len(runs) - len(failed) - len(skipped)} passed, {len(failed)} failed, {len(skipped)} skipped")
     return 1 if failed or not runs else 0
 
 
@@ -141,14 +142,16 @@ def main():
     parser.add_argument("--report", required=True)
     parser.add_argument("--test", action="append", default=[], help="RESTCompatibilityKitCatalogTests#testCreateNamespace")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         if options.server == "reference":
-            with servers.ReferenceServer(os.path.join(folder, "reference")) as server:
-                return run(options.server, server, options.report, options.test)
-        with servers.catalog_of(options.server) as catalog:
-            with servers.FirnServer(os.path.join(folder, "lake"), catalog=catalog) as server:
-                server.warehouse = None  # the lake's own
-                return run(options.server, server, options.report, options.test)
+            def make_server(title):
+                return servers.ReferenceServer(os.path.join(folder, title))
+        else:
+            cluster = stack.enter_context(servers.PostgresCluster()) if options.server == "postgres" else None
+
+            def make_server(title):
+                return servers.FirnServer(os.path.join(folder, title, "lake"), catalog=cluster and cluster.database(title))
+        return run(options.server, make_server, options.report, options.test)
 
 
 if __name__ == "__main__":

@@ -125,8 +125,8 @@ static void impossible_tables_are_not_created(void **state)
                   "{'id': 1, 'name': 'a', 'required': true, 'type': 'variant'}]}");
     firn_table_create create = {.schema = schema, .location = "file:///w/t"};
     MUST_FAIL(try_create(&create, &err), FIRN_E_INVALID, "variant is not supported until v3");
-    create.properties = json_of("{'format-version': '1'}");
-    MUST_FAIL(try_create(&create, &err), FIRN_E_INVALID, "format-version is '1'");
+    create.properties = json_of("{'format-version': '4'}");
+    MUST_FAIL(try_create(&create, &err), FIRN_E_INVALID, "format-version is '4'");
     create.properties = json_of("{'format-version': '3'}");
     firn_sort_field sorted = {.transform = firn_transform_parse(arena, "identity"), .source_id = 9};
     const firn_sort_order order = {.fields = &sorted, .n_fields = 1};
