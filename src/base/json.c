@@ -40,22 +40,12 @@ firn_rc firn_json_parse(firn_arena *arena, firn_bytes text, const char *what, js
     return FIRN_OK;
 }
 
-static char *dump(firn_arena *arena, const json_t *json, size_t flags)
+char *firn_json_pretty(firn_arena *arena, const json_t *json)
 {
-    char *text = json_dumps(json, flags | JSON_ENCODE_ANY | JSON_REAL_PRECISION(17));
+    char *text = json_dumps(json, JSON_INDENT(2) | JSON_ENCODE_ANY | JSON_REAL_PRECISION(17));
     assert(text != NULL); /* only for a NULL or circular tree */
     firn_arena_defer(arena, free, text);
     return text;
-}
-
-char *firn_json_text(firn_arena *arena, const json_t *json)
-{
-    return dump(arena, json, JSON_COMPACT);
-}
-
-char *firn_json_pretty(firn_arena *arena, const json_t *json)
-{
-    return dump(arena, json, JSON_INDENT(2));
 }
 
 static const char *type_name(const json_t *json)

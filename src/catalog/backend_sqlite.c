@@ -237,6 +237,20 @@ static firn_rc sqlite_commit(firn_db *base, firn_err *err)
 
 /* ---- advisory locks --------------------------------------------------------------------------- */
 
+static bool lock_byte(int fd, off_t at, int64_t deadline_us)
+{
+    struct flock range = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = at, .l_len = 1};
+    while (fcntl(fd, F_OFD_SETLK, &range) != 0) {
+        bool held = errno == EAGAIN || errno == EACCES || errno == EINTR;
+        if (!held || !nap_before(deadline_us)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Two bytes a key: the lock, and a gate before it that is held while waiting. A process that lets go of the lock and wants
+ * it again at once, for the next of its threads, finds the gate taken by whoever naps there, and comes second. */
 static void sqlite_lock(firn_db *base, uint64_t key, int timeout_ms, int *handle)
 {
     sqlite_db *db = (sqlite_db *)base;
@@ -249,16 +263,14 @@ static void sqlite_lock(firn_db *base, uint64_t key, int timeout_ms, int *handle
     if (fd < 0) {
         return;
     }
-    struct flock range = {
-        .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)(key >> 2), .l_len = 1};
     int64_t deadline_us = firn_monotonic_us() + (int64_t)timeout_ms * 1000;
-    while (fcntl(fd, F_OFD_SETLK, &range) != 0) {
-        bool held = errno == EAGAIN || errno == EACCES || errno == EINTR;
-        if (!held || !nap_before(deadline_us)) {
-            close(fd);
-            return;
-        }
+    off_t at = (off_t)(key >> 3) * 2;
+    if (!lock_byte(fd, at + 1, deadline_us) || !lock_byte(fd, at, deadline_us)) {
+        close(fd);
+        return;
     }
+    struct flock gate = {.l_type = F_UNLCK, .l_whence = SEEK_SET, .l_start = at + 1, .l_len = 1};
+    fcntl(fd, F_OFD_SETLK, &gate);
     *handle = fd;
 }
 

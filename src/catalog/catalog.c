@@ -192,6 +192,7 @@ firn_rc firn_catalog_open(const firn_catalog_options *options, firn_catalog **ou
     catalog->manifests = firn_manifest_cache_new(
         options->manifest_cache_bytes > 0 ? options->manifest_cache_bytes : MANIFEST_CACHE_BYTES);
     catalog->metadata = firn_metadata_cache_new();
+    catalog->lines = firn_lines_new();
     pthread_mutex_init(&catalog->lock, NULL);
     firn_rc rc = open_by_uri(catalog, options, err);
     if (rc != FIRN_OK) {
@@ -216,6 +217,7 @@ void firn_catalog_close(firn_catalog *catalog)
     }
     firn_manifest_cache_free(catalog->manifests);
     firn_metadata_cache_free(catalog->metadata);
+    firn_lines_free(catalog->lines);
     pthread_mutex_destroy(&catalog->lock);
     free(catalog->warehouse);
     free(catalog->path);

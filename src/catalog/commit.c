@@ -338,8 +338,10 @@ static void remember_metadata(firn_catalog *catalog, const firn_stage *stage)
     void *value;
     for (size_t i = 0; firn_map_next(stage->keys, &i, &key, &value);) {
         const firn_staged *staged = value;
-        if (staged->now && staged->metadata && !firn_stored_same(staged->was, staged->now)) {
-            firn_metadata_cache_put(catalog->metadata, staged->now->value, staged->metadata);
+        if (staged->now && staged->metadata && staged->own && *staged->own) {
+            firn_metadata_cache_adopt(catalog->metadata, staged->now->value, *staged->own,
+                                      staged->metadata, stage->arena);
+            *staged->own = NULL;
         }
     }
 }
@@ -396,9 +398,9 @@ static firn_rc repeat(firn_catalog *catalog, firn_arena *arena, const attempt *a
     return FIRN_OK;
 }
 
-firn_rc firn_catalog_commit(firn_catalog *catalog, firn_arena *arena, const char *branch,
-                            const firn_change *changes, size_t n, const firn_commit_info *info,
-                            firn_commit_result *out, firn_err *err)
+static firn_rc commit_now(firn_catalog *catalog, firn_arena *arena, const char *branch,
+                          const firn_change *changes, size_t n, const firn_commit_info *info,
+                          firn_commit_result *out, firn_err *err)
 {
     if (catalog->ops) {
         return catalog->ops->commit(catalog, arena, branch, changes, n, info, out, err);
@@ -425,4 +427,36 @@ firn_rc firn_catalog_commit(firn_catalog *catalog, firn_arena *arena, const char
         }
     }
     return FIRN_OK;
+}
+
+/* Every table, view and namespace that the changes name. */
+static firn_rc commit_in_turn(firn_catalog *catalog, firn_arena *arena, const char *branch,
+                              const firn_change *changes, size_t n, const firn_commit_info *info,
+                              firn_commit_result *out, firn_err *err)
+{
+    firn_turn turn;
+    uint64_t *keys = FIRN_NEW_N(arena, uint64_t, n * 2);
+    size_t n_keys = 0;
+    for (size_t i = 0; i < n; i++) {
+        keys[n_keys++] = firn_lock_key(branch, changes[i].ident);
+        if (changes[i].to.ns) {
+            keys[n_keys++] = firn_lock_key(branch, changes[i].to);
+        }
+    }
+    firn_rc rc = firn_turn_take(catalog, arena, keys, n_keys, &turn, err);
+    if (rc == FIRN_OK) {
+        rc = commit_now(catalog, arena, branch, changes, n, info, out, err);
+    }
+    firn_turn_end(&turn);
+    return rc;
+}
+
+firn_rc firn_catalog_commit(firn_catalog *catalog, firn_arena *arena, const char *branch,
+                            const firn_change *changes, size_t n, const firn_commit_info *info,
+                            firn_commit_result *out, firn_err *err)
+{
+    if (info && info->queue) {
+        return commit_in_turn(catalog, arena, branch, changes, n, info, out, err);
+    }
+    return commit_now(catalog, arena, branch, changes, n, info, out, err);
 }

@@ -20,6 +20,7 @@ enum { FIRN_CATALOG_IDLE_MAX = 16, FIRN_NAME_BYTES_MAX = 255 };
 typedef struct firn_metadata_cache firn_metadata_cache;
 typedef struct firn_catalog_ops firn_catalog_ops;
 typedef struct firn_remote firn_remote;
+typedef struct firn_lines firn_lines;
 
 /* Either a database of firn's own, or somebody else's catalog behind `ops`. */
 struct firn_catalog {
@@ -32,6 +33,7 @@ struct firn_catalog {
     int busy_timeout_ms;
     firn_manifest_cache *manifests;
     firn_metadata_cache *metadata;
+    firn_lines *lines; /* of writers that wait for each other */
     pthread_mutex_t lock;
     firn_db *idle[FIRN_CATALOG_IDLE_MAX]; /* @locks lock: connections that nobody uses right now */
     size_t n_idle;                        /* @locks lock */
@@ -100,6 +102,30 @@ firn_rc firn_db_session_commit(firn_db_session *session, firn_err *err) FIRN_MUS
 void firn_db_session_end(firn_db_session *session);
 #define FIRN_AUTO_SESSION __attribute__((cleanup(firn_db_session_end)))
 
+/* ---- lines of writers -------------------------------------------------------------------------- */
+
+firn_lines *firn_lines_new(void);
+void firn_lines_free(firn_lines *lines);
+
+typedef struct firn_place firn_place;
+/* One's turn at some tables: the head of their lines in this process, and the locks between processes. */
+typedef struct firn_turn {
+    firn_catalog *catalog;
+    firn_place **places;
+    size_t n_places;
+    firn_db_session session; /* what the locks are held through */
+    int *handles;
+    size_t n_handles;
+} firn_turn;
+
+/* The same in every process. */
+uint64_t firn_lock_key(const char *branch, firn_ident ident);
+/* Wait for one's turn at all keys (which are sorted here), at most ten seconds: then go on without, since turns decide
+ * nothing. Whatever is returned, end it. A thread that has a turn must not take another. */
+firn_rc firn_turn_take(firn_catalog *catalog, firn_arena *arena, uint64_t *keys, size_t n,
+                       firn_turn *turn, firn_err *err) FIRN_MUST_USE;
+void firn_turn_end(firn_turn *turn);
+
 /* ---- names ------------------------------------------------------------------------------------ */
 
 firn_rc firn_ns_check(const char *ns, firn_err *err) FIRN_MUST_USE;
@@ -124,9 +150,9 @@ firn_metadata *firn_metadata_cache_find(firn_metadata_cache *cache, firn_arena *
 /* The metadata of a document that came with its location, without a file being read; remembered. */
 firn_rc firn_metadata_cache_add(firn_metadata_cache *cache, firn_arena *arena, const char *location,
                                 json_t *json, firn_metadata **out, firn_err *err) FIRN_MUST_USE;
-/* Remember what was just written to `location`. */
-void firn_metadata_cache_put(firn_metadata_cache *cache, const char *location,
-                             const firn_metadata *metadata);
+/* Take over an arena and the metadata in it that was just written to `location`; `user` becomes one of its users. */
+void firn_metadata_cache_adopt(firn_metadata_cache *cache, const char *location, firn_arena *own,
+                               firn_metadata *metadata, firn_arena *user);
 
 /* ---- store: rows of refs, entries and commits ------------------------------------------------- */
 
@@ -230,6 +256,8 @@ typedef struct firn_staged {
     const firn_stored *was; /* what the branch held when it was read */
     firn_stored *now;
     firn_metadata *metadata; /* of `now` if it is a table and has been loaded or made; else NULL */
+    /* Where `metadata` was made: an arena of its own, so that the cache can take it over. NULL: it is the cache's. */
+    firn_arena **own;
     const char *
         previous_location; /* `metadata` is not written yet, and follows this file ("" for none); NULL: written */
 } firn_staged;

@@ -209,17 +209,11 @@ firn_rc firn_metadata_cache_load(firn_metadata_cache *cache, firn_storage *stora
     return FIRN_OK;
 }
 
-void firn_metadata_cache_put(firn_metadata_cache *cache, const char *location,
-                             const firn_metadata *metadata)
+void firn_metadata_cache_adopt(firn_metadata_cache *cache, const char *location, firn_arena *own,
+                               firn_metadata *metadata, firn_arena *user)
 {
-    firn_arena *own = firn_arena_new();
-    firn_metadata *copy;
-    if (firn_metadata_from_json(own, metadata->json, location, &copy, NULL) != FIRN_OK) {
-        firn_arena_free(own);
-        return;
-    }
-    insert(cache, own, copy, estimate_bytes(own), location,
-           firn_hash64(location, strlen(location), 0), NULL);
+    insert(cache, own, metadata, estimate_bytes(own), location,
+           firn_hash64(location, strlen(location), 0), user);
     shrink(cache);
 }
 

@@ -12,10 +12,6 @@
 #include "base/time.h"
 #include "base/uuid.h"
 
-#include <stdlib.h>
-
-enum { LOCK_WAIT_MS = 10 * 1000 };
-
 typedef struct retry_policy {
     int64_t retries;
     int64_t wait_ms_min, wait_ms_max, wait_ms_total;
@@ -41,59 +37,6 @@ static int64_t wait_ms(const retry_policy *policy, int64_t attempt)
     }
     limit = limit < policy->wait_ms_max ? limit : policy->wait_ms_max;
     return limit > 0 ? (int64_t)(firn_random_u64() % (uint64_t)limit) : 0;
-}
-
-/* ---- locks ------------------------------------------------------------------------------------ */
-
-typedef struct lock_set {
-    firn_catalog *catalog;
-    firn_db_session session;
-    int *handles;
-    size_t n;
-} lock_set;
-
-static int by_value(const void *a, const void *b)
-{
-    uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
-    return left < right ? -1 : left > right;
-}
-
-/* All in ascending order, so that two writers of the same tables cannot hold each other up. */
-static firn_rc lock_tables(firn_catalog *catalog, firn_arena *arena, const char *branch,
-                           const firn_table_builder *builders, size_t n, lock_set *locks,
-                           firn_err *err)
-{
-    uint64_t *keys = FIRN_NEW_N(arena, uint64_t, n);
-    for (size_t i = 0; i < n; i++) {
-        const char *key = firn_arena_printf(arena, "%s\x1e%s\x1e%s", branch ? branch : FIRN_MAIN,
-                                            builders[i].ident.ns, builders[i].ident.name);
-        uint8_t *bytes = (uint8_t *)key;
-        uint64_t hash =
-            UINT64_C(14695981039346656037); /* FNV-1a: must be the same in every process */
-        for (size_t b = 0; bytes[b]; b++) {
-            hash = (hash ^ bytes[b]) * UINT64_C(1099511628211);
-        }
-        keys[i] = hash;
-    }
-    qsort(keys, n, sizeof(*keys), by_value);
-    locks->handles = FIRN_NEW_N(arena, int, n);
-    FIRN_TRY(firn_db_session_begin(firn_catalog_database(catalog), false, &locks->session, err));
-    firn_db *db = locks->session.db;
-    db->backend->rollback(db); /* the connection is for the locks alone */
-    for (size_t i = 0; i < n; i++) {
-        if (i == 0 || keys[i] != keys[i - 1]) {
-            db->backend->lock(db, keys[i], LOCK_WAIT_MS, &locks->handles[locks->n++]);
-        }
-    }
-    return FIRN_OK;
-}
-
-static void unlock_tables(lock_set *locks)
-{
-    for (size_t i = locks->n; i > 0; i--) {
-        locks->session.db->backend->unlock(locks->session.db, locks->handles[i - 1]);
-    }
-    firn_db_session_end(&locks->session);
 }
 
 /* ---- attempts --------------------------------------------------------------------------------- */
@@ -148,11 +91,13 @@ static firn_rc attempt_once(table_commit *c, firn_arena *arena, firn_commit_resu
                             firn_err *err)
 {
     firn_change *changes = FIRN_NEW_N(arena, firn_change, c->n);
+    firn_commit_info info = c->info ? *c->info : (firn_commit_info){0};
+    info.queue = false; /* it is our turn already */
     c->n_built = 0;
     for (size_t i = 0; i < c->n; i++) {
         FIRN_TRY(build(c, arena, i, &changes[i], err));
     }
-    return firn_catalog_commit(c->catalog, arena, c->branch, changes, c->n, c->info, out, err);
+    return firn_catalog_commit(c->catalog, arena, c->branch, changes, c->n, &info, out, err);
 }
 
 static void discard(const table_commit *c)
@@ -203,13 +148,17 @@ firn_rc firn_catalog_commit_tables(firn_catalog *catalog, firn_arena *arena, con
     }
     table_commit c = {
         .catalog = catalog, .branch = branch, .builders = builders, .n = n, .info = info};
-    lock_set locks = {0};
+    firn_turn turn;
     firn_commit_result ignored;
     out = out ? out : &ignored;
-    firn_rc rc = lock_tables(catalog, arena, branch, builders, n, &locks, err);
+    uint64_t *keys = FIRN_NEW_N(arena, uint64_t, n);
+    for (size_t i = 0; i < n; i++) {
+        keys[i] = firn_lock_key(branch, builders[i].ident);
+    }
+    firn_rc rc = firn_turn_take(catalog, arena, keys, n, &turn, err);
     if (rc == FIRN_OK) {
         rc = attempt_until_done(&c, arena, out, err);
     }
-    unlock_tables(&locks);
+    firn_turn_end(&turn);
     return rc;
 }

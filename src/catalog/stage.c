@@ -186,6 +186,7 @@ void firn_stage_set_now(firn_stage *stage, firn_staged *staged, firn_entry_kind 
         .value = value,
     };
     staged->metadata = NULL;
+    staged->own = NULL;
     staged->previous_location = NULL;
 }
 
@@ -235,6 +236,29 @@ firn_rc firn_stage_with_location(firn_stage *stage, firn_ident ident, const json
     return FIRN_OK;
 }
 
+static void free_own(void *ctx)
+{
+    firn_arena **own = ctx;
+    if (*own) { /* the cache has not taken it over */
+        firn_arena_free(*own);
+    }
+}
+
+/* The updates' outcome, in an arena of its own; NULL if they change nothing. */
+static firn_rc apply(firn_stage *stage, const firn_metadata *base, const json_t *updates,
+                     const char *previous, firn_metadata **out, firn_arena ***own, firn_err *err)
+{
+    firn_update_options options = {.previous_location = previous};
+    *own = FIRN_NEW(stage->arena, firn_arena *);
+    **own = firn_arena_new();
+    firn_arena_defer(stage->arena, free_own, *own);
+    FIRN_TRY(firn_updates_apply(**own, base, updates, &options, out, err));
+    if (*out == base) {
+        *out = NULL;
+    }
+    return FIRN_OK;
+}
+
 static firn_rc create_table(firn_stage *stage, const firn_change *change, firn_err *err)
 {
     firn_staged *staged;
@@ -243,10 +267,11 @@ static firn_rc create_table(firn_stage *stage, const firn_change *change, firn_e
     FIRN_TRY(firn_stage_need_free(stage, change->ident, &staged, err));
     FIRN_TRY(firn_requirements_check(firn_stage_array(stage, change->requirements), NULL, err));
     FIRN_TRY(firn_stage_with_location(stage, change->ident, change->updates, &updates, err));
-    firn_update_options options = {0};
-    FIRN_TRY(firn_updates_apply(stage->arena, NULL, updates, &options, &metadata, err));
+    firn_arena **own;
+    FIRN_TRY(apply(stage, NULL, updates, NULL, &metadata, &own, err));
     firn_stage_set_now(stage, staged, FIRN_KIND_TABLE, metadata->table_uuid, "");
     staged->metadata = metadata;
+    staged->own = own;
     staged->previous_location = "";
     firn_stage_claim(stage, metadata->location, metadata->table_uuid);
     return FIRN_OK;
@@ -316,10 +341,10 @@ static firn_rc update_table(firn_stage *stage, const firn_change *change, firn_e
     if (rc != FIRN_OK) {
         return fail_requirement(rc, &rebased, err);
     }
-    firn_update_options options = {.previous_location = staged->now->value};
-    FIRN_TRY(firn_updates_apply(stage->arena, staged->metadata, rebased.updates, &options,
-                                &metadata, err));
-    if (metadata == staged->metadata) {
+    firn_arena **own;
+    FIRN_TRY(
+        apply(stage, staged->metadata, rebased.updates, staged->now->value, &metadata, &own, err));
+    if (!metadata) {
         return FIRN_OK;
     }
     if (!firn_streq(metadata->location, staged->metadata->location)) {
@@ -327,6 +352,7 @@ static firn_rc update_table(firn_stage *stage, const firn_change *change, firn_e
     }
     staged->previous_location = staged->now->value;
     staged->metadata = metadata;
+    staged->own = own;
     staged->now->value =
         ""; /* not the old content any more; the new file's name comes with the flush */
     return FIRN_OK;
@@ -374,6 +400,7 @@ static firn_rc rename_entry(firn_stage *stage, const firn_change *change, firn_e
     FIRN_TRY(firn_stage_need_free(stage, change->to, &to, err));
     firn_stage_set_now(stage, to, kind, from->now->content_id, from->now->value);
     to->metadata = from->metadata;
+    to->own = from->own;
     to->previous_location = from->previous_location;
     from->now = NULL;
     from->metadata = NULL;

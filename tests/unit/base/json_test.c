@@ -258,9 +258,31 @@ static void escape_writes_what_parses_back(void **state)
     assert_string_equal(firn_buf_cstr(&buf), "\"\\n\\u0001\"");
 }
 
+/* firn's own writer and jansson's give the same text. */
+static void text_is_janssons(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "{}",
+        "[]",
+        "null",
+        "\"\\u0001\\u001f \\\" \\\\ / \\b\\f\\n\\r\\t \xc3\xa9 \xf0\x9f\x8d\x8e \x7f\"",
+        "[0,-1,9223372036854775807,-9223372036854775808,10,1000000]",
+        "[1.5,-0.0,1e300,0.1,1e-7,123456789.125]",
+        "{\"a\":{\"b\":[{\"c\":true,\"d\":false,\"e\":null},[],{}]},\"z\":\"\",\"a b\\n\":1}",
+    };
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        json_t *json = parse(texts[i]);
+        char *expected = json_dumps(json, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(17));
+        assert_string_equal(firn_json_text(arena, json), expected);
+        free(expected);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(text_is_janssons),
         cmocka_unit_test(parse_and_text_keep_everything),
         cmocka_unit_test(doubles_survive_the_round_trip),
         cmocka_unit_test(bad_text_is_corrupt_with_a_position),

@@ -3,18 +3,19 @@
 
 #include "internal.h"
 
-static firn_metadata *some_metadata(fixture *f)
-{
-    firn_metadata *metadata;
-    firn_update_options options = {0};
-    const json_t *updates = table_updates(f, "file:///somewhere");
-    assert_ok(f, firn_updates_apply(f->arena, NULL, updates, &options, &metadata, &f->err));
-    return metadata;
-}
-
 static const char *nth(fixture *f, int i)
 {
     return firn_arena_printf(f->arena, "file:///somewhere/metadata/%d.metadata.json", i);
+}
+
+static void put(fixture *f, firn_metadata_cache *cache, int i)
+{
+    firn_arena *own = firn_arena_new();
+    firn_metadata *metadata;
+    firn_update_options options = {0};
+    const json_t *updates = table_updates(f, "file:///somewhere");
+    assert_ok(f, firn_updates_apply(own, NULL, updates, &options, &metadata, &f->err));
+    firn_metadata_cache_adopt(cache, nth(f, i), own, metadata, i % 2 ? f->arena : NULL);
 }
 
 /* There are no such files, so what can be loaded is in the cache. */
@@ -29,10 +30,9 @@ static void the_least_recently_used_leave(void **state)
 {
     fixture *f = *state;
     firn_metadata_cache *cache = firn_metadata_cache_new();
-    firn_metadata *metadata = some_metadata(f);
-    firn_metadata_cache_put(cache, nth(f, 0), metadata);
+    put(f, cache, 0);
     for (int i = 1; i < 200; i++) {
-        firn_metadata_cache_put(cache, nth(f, i), metadata);
+        put(f, cache, i);
         assert_true(is_cached(f, cache, f->arena, 0)); /* used all the time, so it stays */
     }
     assert_true(is_cached(f, cache, f->arena, 199));
@@ -46,26 +46,26 @@ static void a_user_keeps_what_has_left(void **state)
 {
     fixture *f = *state;
     firn_metadata_cache *cache = firn_metadata_cache_new();
-    firn_metadata *metadata = some_metadata(f), *kept;
+    firn_metadata *kept;
     FIRN_AUTO_ARENA firn_arena *arena = firn_arena_new();
-    firn_metadata_cache_put(cache, nth(f, 0), metadata);
+    put(f, cache, 0);
     assert_ok(f, firn_metadata_cache_load(cache, f->storage, arena, nth(f, 0), &kept, &f->err));
     for (int i = 1; i < 200; i++) {
-        firn_metadata_cache_put(cache, nth(f, i), metadata);
+        put(f, cache, i);
     }
     assert_false(is_cached(f, cache, f->arena, 0));
     firn_metadata_cache_free(cache);
-    assert_string_equal(kept->table_uuid, metadata->table_uuid);
+    assert_string_equal(kept->location, "file:///somewhere");
 }
 
 static void the_same_location_is_kept_once(void **state)
 {
     fixture *f = *state;
     firn_metadata_cache *cache = firn_metadata_cache_new();
-    firn_metadata *metadata = some_metadata(f), *first, *second;
-    firn_metadata_cache_put(cache, nth(f, 0), metadata);
+    firn_metadata *first, *second;
+    put(f, cache, 0);
     assert_ok(f, firn_metadata_cache_load(cache, f->storage, f->arena, nth(f, 0), &first, &f->err));
-    firn_metadata_cache_put(cache, nth(f, 0), metadata);
+    put(f, cache, 0);
     assert_ok(f,
               firn_metadata_cache_load(cache, f->storage, f->arena, nth(f, 0), &second, &f->err));
     assert_ptr_equal(first, second);
