@@ -52,7 +52,8 @@ struct firn_server {
     const char *warehouse_path; /* as a path, where it is one */
     firn_auth *auth;
     firn_http_server *http;
-    firn_arena *arena; /* of the server's own life */
+    int64_t expired_us; /* atomic: when old idempotency keys were last deleted */
+    firn_arena *arena;  /* of the server's own life */
     const char *url;
 };
 
@@ -158,6 +159,14 @@ firn_bytes firn_error_body(firn_arena *arena, int status, const char *type, cons
         (call)->error_type = (type);                       \
         FIRN_FAIL((err), (code), __VA_ARGS__);             \
     } while (0)
+
+/* ---- Idempotency-Key (idempotency.c) ---------------------------------------------------------------------- */
+
+/* Reads the key; *answered when the request was answered before, as it is again now. 400 for what is no UUID, 422 for a key that
+ * another request used. */
+firn_rc firn_call_once_begin(firn_call *call, bool *answered, firn_err *err) FIRN_MUST_USE;
+/* Keeps a final answer, where it could not be made again from the commit. */
+void firn_call_once_end(firn_call *call, firn_rc rc);
 
 /* ---- tables (table_reply.c) ------------------------------------------------------------------------------ */
 

@@ -1,6 +1,8 @@
 /* GET /v1/config: what a client asks first. And GET /health. */
 #include "handlers.h"
 
+#include "catalog/idempotency.h"
+
 /* What `warehouse` selects: nothing, the lake by name or location, a ref, or "ref|lake". */
 static firn_rc ref_of_warehouse(firn_call *call, const char *warehouse, const char **ref,
                                 firn_err *err)
@@ -52,6 +54,13 @@ static json_t *endpoints(firn_arena *arena)
     return list;
 }
 
+/* ISO 8601, in hours. */
+static const char *lifetime(firn_arena *arena)
+{
+    return firn_arena_printf(arena, "PT%dH",
+                             (int)(FIRN_IDEMPOTENCY_LIFE_US / (INT64_C(3600) * 1000 * 1000)));
+}
+
 /* No `uri` among the overrides: it would send clients elsewhere than where their user pointed them, past the proxy in between. */
 firn_rc firn_rest_config(firn_call *call, firn_err *err)
 {
@@ -65,9 +74,10 @@ firn_rc firn_rest_config(firn_call *call, firn_err *err)
     }
     FIRN_TRY(rc);
     firn_reply_json(call, 200,
-                    json_pack("{s:{s:s}, s:{s:s}, s:o}", "defaults", "namespace-separator", "%1F",
-                              "overrides", "prefix", firn_url_encode(call->arena, ref), "endpoints",
-                              endpoints(call->arena)));
+                    json_pack("{s:{s:s}, s:{s:s}, s:o, s:s}", "defaults", "namespace-separator",
+                              "%1F", "overrides", "prefix", firn_url_encode(call->arena, ref),
+                              "endpoints", endpoints(call->arena), "idempotency-key-lifetime",
+                              lifetime(call->arena)));
     return FIRN_OK;
 }
 

@@ -162,6 +162,7 @@ firn_rc firn_rest_namespace_properties(firn_call *call, firn_err *err)
         json_array_append_new(plan.updated, json_string(key));
     }
     change.document = plan.changes;
+    call->keep_answer = true; /* what was missing is told by the state before */
     if (json_object_size(plan.changes) > 0) {
         FIRN_TRY(firn_call_commit(call, call->ref, &change, 1, NULL, err));
     }

@@ -262,11 +262,27 @@ static firn_rc route(firn_call *call, firn_err *err)
 
 /* ---- the whole way ------------------------------------------------------------------------------------- */
 
+/* The handler, or the answer that this very request got before. */
+static firn_rc handle_once(firn_call *call, firn_err *err)
+{
+    bool answered;
+    FIRN_TRY(firn_call_once_begin(call, &answered, err));
+    if (answered) {
+        return FIRN_OK;
+    }
+    firn_rc rc = call->route->handle(call, err);
+    if (rc != FIRN_OK) {
+        firn_reply_error(call, rc, err);
+    }
+    firn_call_once_end(call, rc);
+    return FIRN_OK;
+}
+
 static firn_rc handle(firn_call *call, firn_err *err)
 {
     FIRN_TRY(route(call, err));
     FIRN_TRY(firn_auth_check(call, err));
-    return call->route->handle(call, err);
+    return handle_once(call, err);
 }
 
 void firn_serve_request(firn_server *server, const firn_http_request *request,
