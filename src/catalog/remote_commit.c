@@ -114,19 +114,115 @@ static firn_rc requirements_of(request *r, size_t i, firn_err *err)
     return FIRN_OK;
 }
 
+/* ---- parts that are there already ------------------------------------------------------------- */
+
+/* What is added, what then becomes the current one by "-1", and where a base keeps what it has. */
+static const struct part_kind {
+    const char *add, *member, *set, *set_key, *list, *id_key;
+} PART_KINDS[] = {
+    {"add-schema", "schema", "set-current-schema", "schema-id", "schemas", "schema-id"},
+    {"add-spec", "spec", "set-default-spec", "spec-id", "partition-specs", "spec-id"},
+    {"add-sort-order", "sort-order", "set-default-sort-order", "sort-order-id", "sort-orders",
+     "order-id"},
+};
+
+static bool same_field(const json_t *a, const json_t *b, bool is_spec)
+{
+    static const char *const SPEC_KEYS[] = {"source-id", "transform", "name"};
+    if (!is_spec) {
+        return json_equal(a, b);
+    }
+    for (size_t i = 0; i < 3; i++) {
+        if (!json_equal(json_object_get(a, SPEC_KEYS[i]), json_object_get(b, SPEC_KEYS[i]))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool same_part(const json_t *a, const json_t *b, bool is_spec)
+{
+    const json_t *left = json_object_get(a, "fields"), *right = json_object_get(b, "fields");
+    bool same = json_array_size(left) == json_array_size(right);
+    for (size_t i = 0; same && i < json_array_size(left); i++) {
+        same = same_field(json_array_get(left, i), json_array_get(right, i), is_spec);
+    }
+    const json_t *keys = json_object_get(a, "identifier-field-ids");
+    const json_t *other_keys = json_object_get(b, "identifier-field-ids");
+    return same && ((json_array_size(keys) == 0 && json_array_size(other_keys) == 0) ||
+                    json_equal(keys, other_keys));
+}
+
+static const json_t *find_part(const json_t *base, const struct part_kind *kind,
+                               const json_t *added)
+{
+    const json_t *list = json_object_get(base, kind->list);
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *part = json_array_get(list, i);
+        if (same_part(part, added, firn_streq(kind->member, "spec"))) {
+            return json_object_get(part, kind->id_key);
+        }
+    }
+    return NULL;
+}
+
+static bool is_action(const json_t *update, const char *action)
+{
+    const char *its = json_string_value(json_object_get(update, "action"));
+    return its && firn_streq(its, action);
+}
+
+/* The updates without adding what the base has already: servers take "-1" for what this very commit has added, and refuse it
+ * after an addition that came to nothing. A schema that brings new column ids with it is added in any case. */
+static json_t *without_repeats(firn_arena *arena, const json_t *updates, const firn_metadata *base)
+{
+    json_t *out = firn_json_own(arena, json_array());
+    const json_t *there[sizeof(PART_KINDS) / sizeof(PART_KINDS[0])] = {NULL};
+    for (size_t i = 0; i < json_array_size(updates); i++) {
+        json_t *update = json_array_get(updates, i);
+        bool skip = false;
+        for (size_t k = 0; k < sizeof(PART_KINDS) / sizeof(PART_KINDS[0]); k++) {
+            const struct part_kind *kind = &PART_KINDS[k];
+            const json_t *last = json_object_get(update, "last-column-id");
+            if (is_action(update, kind->add)) {
+                bool grows =
+                    json_is_integer(last) && json_integer_value(last) > base->last_column_id;
+                there[k] = grows
+                               ? NULL
+                               : find_part(base->json, kind, json_object_get(update, kind->member));
+                skip = there[k] != NULL;
+            }
+            if (is_action(update, kind->set) && there[k] &&
+                json_integer_value(json_object_get(update, kind->set_key)) == -1) {
+                json_array_append_new(out, json_pack("{s:s, s:I}", "action", kind->set,
+                                                     kind->set_key, json_integer_value(there[k])));
+                skip = true;
+            }
+        }
+        if (!skip) {
+            json_array_append(out, update);
+        }
+    }
+    return out;
+}
+
 static firn_rc table_change_json(request *r, size_t i, json_t **out, firn_err *err)
 {
     const firn_change *change = &r->changes[i];
+    json_t *updates = (json_t *)change->updates;
+    if (change->expected) {
+        updates = without_repeats(r->arena, updates, change->expected);
+    }
     if (change->kind == FIRN_CHANGE_CREATE_TABLE) {
         r->requirements[i] = firn_json_own(r->arena, json_array());
         firn_require_create(r->requirements[i]);
     } else {
         FIRN_TRY(requirements_of(r, i, err));
     }
-    *out = firn_json_own(r->arena,
-                         json_pack("{s:o, s:O, s:O}", "identifier",
-                                   firn_remote_ident_json(r->arena, change->ident), "requirements",
-                                   r->requirements[i], "updates", (json_t *)change->updates));
+    *out =
+        firn_json_own(r->arena, json_pack("{s:o, s:O, s:O}", "identifier",
+                                          firn_remote_ident_json(r->arena, change->ident),
+                                          "requirements", r->requirements[i], "updates", updates));
     return FIRN_OK;
 }
 
@@ -646,6 +742,30 @@ static const char *location_after(request *r, size_t i, const firn_http_reply *r
     }
 }
 
+/* Namespaces above a new one are made before it, each by itself: one that is left over harms nobody. */
+static firn_rc create_one_by_one(firn_catalog *catalog, firn_arena *arena, const char *branch,
+                                 const firn_change *changes, size_t n, const firn_commit_info *info,
+                                 firn_commit_result *out, firn_err *err)
+{
+    firn_commit_info mine = info ? *info : (firn_commit_info){0};
+    mine.idempotency_key = NULL;
+    for (size_t i = 0; i < n; i++) {
+        firn_commit_result one;
+        FIRN_TRY(firn_remote_commit(catalog, arena, branch, &changes[i], 1, &mine, &one, err));
+        out->commit_id = one.commit_id;
+    }
+    return FIRN_OK;
+}
+
+static bool are_all(const firn_change *changes, size_t n, firn_change_kind kind)
+{
+    bool all = true;
+    for (size_t i = 0; all && i < n; i++) {
+        all = changes[i].kind == kind;
+    }
+    return all;
+}
+
 static bool changes_nothing(const firn_change *changes, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -675,6 +795,9 @@ firn_rc firn_remote_commit(firn_catalog *catalog, firn_arena *arena, const char 
     firn_http_reply reply = {0};
     if (changes_nothing(changes, n)) {
         return FIRN_OK;
+    }
+    if (n > 1 && are_all(changes, n, FIRN_CHANGE_CREATE_NAMESPACE)) {
+        return create_one_by_one(catalog, arena, branch, changes, n, info, out, err);
     }
     FIRN_TRY(firn_remote_config_of(catalog->remote, arena, branch, &r.config, err));
     FIRN_TRY(build_request(&r, err));

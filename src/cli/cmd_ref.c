@@ -37,9 +37,10 @@ firn_rc firn_cmd_ref_list(firn_cli *cli, firn_err *err)
     firn_report *report =
         firn_report_new(cli->arena, COLUMNS, sizeof(COLUMNS) / sizeof(COLUMNS[0]));
     for (size_t i = 0; i < n; i++) {
-        const char *cells[] = {refs[i].name, refs[i].is_tag ? "tag" : "branch",
-                               short_id(cli->arena, refs[i].commit_id), refs[i].commit_id,
-                               firn_cli_time(cli->arena, refs[i].updated_us)};
+        const char *cells[] = {
+            refs[i].name, refs[i].is_tag ? "tag" : "branch",
+            short_id(cli->arena, refs[i].commit_id), refs[i].commit_id,
+            refs[i].updated_us > 0 ? firn_cli_time(cli->arena, refs[i].updated_us) : NULL};
         firn_report_row(report, cells);
     }
     return firn_report_print(report, stdout, cli->format, NULL, err);

@@ -81,8 +81,12 @@ static firn_rc look_at_refs(firn_cli *cli, firn_catalog *catalog, lake_status *s
         status->tags += refs[i].is_tag;
         status->branches += !refs[i].is_tag;
     }
-    FIRN_TRY(firn_catalog_log(catalog, cli->arena, firn_cli_ref(cli), COMMITS_COUNTED_MAX, &commits,
-                              &status->commits, err));
+    firn_err log_err = {0};
+    firn_rc rc = firn_catalog_log(catalog, cli->arena, firn_cli_ref(cli), COMMITS_COUNTED_MAX,
+                                  &commits, &status->commits, &log_err);
+    if (rc != FIRN_OK && rc != FIRN_E_UNSUPPORTED) { /* a remote catalog may keep none */
+        FIRN_FAIL(err, rc, "%s", log_err.message);
+    }
     status->head = status->commits > 0 ? commits[0].id : "";
     return FIRN_OK;
 }

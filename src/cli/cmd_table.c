@@ -100,7 +100,9 @@ firn_rc firn_cmd_table_list(firn_cli *cli, firn_err *err)
         firn_err load_err = {0};
         firn_rc rc = firn_catalog_table_load(catalog, cli->arena, firn_cli_ref(cli),
                                              entries[i].ident, &table, &load_err);
-        list_row(cli, report, &entries[i], rc == FIRN_OK ? table.metadata : NULL);
+        /* A remote catalog lists names alone; what was loaded knows the rest. */
+        list_row(cli, report, rc == FIRN_OK ? &table.entry : &entries[i],
+                 rc == FIRN_OK ? table.metadata : NULL);
         if (rc != FIRN_OK && result == FIRN_OK) {
             result = rc;
             *err = load_err;

@@ -51,6 +51,8 @@ static firn_rc open_parts(firn_lake *lake, bool create, firn_err *err)
     const char *warehouse = path_under(lake->arena, lake->root, config->warehouse);
     firn_catalog_options options = {
         .path = path_under(lake->arena, lake->root, config->catalog),
+        .uri = config->catalog_uri,
+        .remote = &lake->config.remote,
         .create = create,
         .storage = lake->storage,
         .warehouse = firn_location_of_path(lake->arena, warehouse),
@@ -59,6 +61,9 @@ static firn_rc open_parts(firn_lake *lake, bool create, firn_err *err)
         .manifest_cache_bytes =
             config->manifest_cache_bytes > 0 ? (size_t)config->manifest_cache_bytes : 1,
     };
+    if (config->remote.ca_file != NULL) {
+        lake->config.remote.ca_file = path_under(lake->arena, lake->root, config->remote.ca_file);
+    }
     if (is_uri(options.path)) {
         FIRN_FAIL(err, FIRN_E_CONFIG, "%s/%s: catalog.path must be a file on this machine, not %s",
                   lake->root, CONFIG_NAME, options.path);

@@ -7,6 +7,7 @@
 #define LAKE_CONFIG_H
 
 #include "base/yaml.h"
+#include "catalog/catalog.h"
 #include "storage/storage.h"
 
 /* Members in the order of the key's fields (config.c). */
@@ -18,10 +19,13 @@ typedef struct firn_config_client {
 } firn_config_client;
 
 typedef struct firn_config {
-    const char *name;             /* lake.name */
-    const char *warehouse;        /* warehouse: path or URI */
-    const char *catalog;          /* catalog.path */
-    int64_t catalog_busy_ms;      /* catalog.busy_timeout */
+    const char *name;        /* lake.name */
+    const char *warehouse;   /* warehouse: path or URI */
+    const char *catalog;     /* catalog.path */
+    const char *catalog_uri; /* catalog.uri; NULL: the file */
+    int64_t catalog_busy_ms; /* catalog.busy_timeout */
+    firn_remote_options
+        remote; /* catalog.warehouse, .credential, ... .headers: of a REST catalog */
     int64_t engine_memory_bytes;  /* engine.memory_limit; 0: 60% of the machine's */
     int64_t engine_threads;       /* engine.threads; 0: all */
     const char *engine_temp;      /* engine.temp_dir */
