@@ -11,6 +11,9 @@ const firn_expr *firn_expr_make_leaf(firn_arena *arena, firn_expr_op op, int32_t
 const firn_expr *firn_expr_make_set(firn_arena *arena, bool negated, int32_t field_id,
                                     const firn_type *type, firn_value *values, size_t n);
 
+/* What NOT makes of the operator: >= of <, IS NULL of IS NOT NULL, OR of AND. */
+firn_expr_op firn_expr_opposite(firn_expr_op op);
+
 /* What is known of a set of values of one column: a file's metrics, or a manifest's partition summary. */
 typedef struct firn_value_stats {
     const firn_value *lower, *upper;            /* NULL or is_null: not known */

@@ -315,7 +315,7 @@ const firn_expr *firn_expr_leaf(firn_arena *arena, firn_expr_op op, const firn_f
 
 /* ---- NOT ------------------------------------------------------------------------------------------------ */
 
-static firn_expr_op opposite(firn_expr_op op)
+firn_expr_op firn_expr_opposite(firn_expr_op op)
 {
     switch (op) {
     case FIRN_EXPR_TRUE: return FIRN_EXPR_FALSE;
@@ -361,7 +361,7 @@ static const firn_expr *push_not(firn_arena *arena, const firn_expr *expr, bool 
     if (!negate)
         return expr;
     firn_expr *copy = firn_arena_memdup(arena, expr, sizeof *expr);
-    copy->op = opposite(expr->op);
+    copy->op = firn_expr_opposite(expr->op);
     return copy;
 }
 

@@ -15,6 +15,7 @@
 
 typedef struct scan_part { /* one data manifest */
     const firn_manifest_file *file;
+    size_t ordinal;
     firn_manifest *manifest;
     firn_delete_binding deletes;
     uint32_t *rows; /* kept; the highest bit: all rows match */
@@ -32,6 +33,7 @@ struct firn_scan {
     firn_file_filter *filter;
     firn_delete_index *deletes;
     const firn_manifest_file **manifests; /* data manifests to open */
+    size_t *ordinals;                     /* and their places among all data manifests */
     size_t n_manifests, next_manifest;
     scan_part *parts; /* of the window */
     size_t n_parts, next_part;
@@ -122,15 +124,27 @@ static firn_rc load_deletes(firn_scan *scan, const firn_manifest_file **files, s
 
 /* ---- opening ------------------------------------------------------------------------------------------------------- */
 
+static bool in_range(const firn_scan_options *o, size_t ordinal)
+{
+    bool open_end = o->to.manifest == 0 && o->to.row == 0;
+    return ordinal >= o->from.manifest &&
+           (open_end || ordinal < o->to.manifest || (ordinal == o->to.manifest && o->to.row > 0));
+}
+
 /* Sorts the snapshot's manifests into data to read, deletes to read and what can be skipped. */
 static firn_rc choose_manifests(firn_scan *scan, const firn_manifest_file *files, size_t n,
                                 firn_err *err)
 {
     const firn_manifest_file **deletes = FIRN_NEW_N(scan->arena, const firn_manifest_file *, n);
     size_t n_deletes = 0;
+    size_t n_data = 0;
     scan->manifests = FIRN_NEW_N(scan->arena, const firn_manifest_file *, n);
+    scan->ordinals = FIRN_NEW_N(scan->arena, size_t, n);
     for (size_t i = 0; i < n; i++) {
         const firn_manifest_file *file = &files[i];
+        size_t ordinal = file->deletes ? 0 : n_data++;
+        if (!file->deletes && !in_range(&scan->options, ordinal))
+            continue;
         bool wanted = may_have_live_files(file) && firn_file_filter_manifest(scan->filter, file);
         if (file->deletes) {
             scan->stats.delete_manifests++;
@@ -141,6 +155,7 @@ static firn_rc choose_manifests(firn_scan *scan, const firn_manifest_file *files
         }
         scan->stats.manifests++;
         if (wanted) {
+            scan->ordinals[scan->n_manifests] = ordinal;
             scan->manifests[scan->n_manifests++] = file;
             continue;
         }
@@ -169,15 +184,50 @@ firn_rc firn_scan_open(firn_arena *arena, const firn_scan_options *options, firn
     if (options->snapshot) {
         firn_manifest_file *files;
         size_t n;
-        FIRN_TRY(firn_manifest_list_read(options->storage, arena, options->metadata,
-                                         options->snapshot, &files, &n, err));
+        if (options->appended_since)
+            FIRN_TRY(firn_scan_append_manifests(arena, options, &files, &n, err));
+        else
+            FIRN_TRY(firn_manifest_list_read(options->storage, arena, options->metadata,
+                                             options->snapshot, &files, &n, err));
         FIRN_TRY(choose_manifests(scan, files, n, err));
     }
     *out = scan;
     return FIRN_OK;
 }
 
+firn_rc firn_scan_manifests(firn_arena *arena, const firn_scan_options *options,
+                            firn_manifest_file **out, size_t *n, firn_err *err)
+{
+    *out = NULL;
+    *n = 0;
+    if (!options->snapshot)
+        return FIRN_OK;
+    if (options->appended_since)
+        return firn_scan_append_manifests(arena, options, out, n, err);
+    size_t all;
+    FIRN_TRY(firn_manifest_list_read(options->storage, arena, options->metadata, options->snapshot,
+                                     out, &all, err));
+    for (size_t i = 0; i < all; i++) {
+        if (!(*out)[i].deletes)
+            (*out)[(*n)++] = (*out)[i];
+    }
+    return FIRN_OK;
+}
+
 /* ---- filtering ------------------------------------------------------------------------------------------------------ */
+
+/* Is the row one of those that the scan is about, whatever the filter? */
+static bool is_asked_for(const firn_scan_options *o, const scan_part *part, size_t row)
+{
+    const firn_manifest *m = part->manifest;
+    if ((part->ordinal == o->from.manifest && row < o->from.row) ||
+        (part->ordinal == o->to.manifest && o->to.row > 0 && row >= o->to.row))
+        return false;
+    if (o->appended_since)
+        return m->status[row] == FIRN_ENTRY_ADDED &&
+               m->snapshot_id[row] == part->file->added_snapshot_id;
+    return firn_manifest_live(m, row);
+}
 
 static void filter_rows(firn_scan *scan, scan_part *part, firn_arena *scratch)
 {
@@ -187,7 +237,7 @@ static void filter_rows(firn_scan *scan, scan_part *part, firn_arena *scratch)
     bool all = firn_file_filter_is_true(scan->filter);
     part->rows = firn_malloc((m->n + 1) * sizeof *part->rows);
     for (size_t i = 0; i < m->n; i++) {
-        if (!firn_manifest_live(m, i))
+        if (!is_asked_for(&scan->options, part, i))
             continue;
         part->live++;
         firn_fate fate = all ? FIRN_KEEP : firn_filter_test(&binding, i);
@@ -231,8 +281,10 @@ static firn_rc load_window(firn_scan *scan, firn_err *err)
     scan->parts = FIRN_NEW_N(scan->arena, scan_part, n);
     scan->n_parts = n;
     scan->next_part = 0;
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
+        scan->parts[i].ordinal = scan->ordinals[scan->next_manifest];
         scan->parts[i].file = scan->manifests[scan->next_manifest++];
+    }
     firn_parallel_for(scan->options.threads, n, load_part, scan);
     firn_rc rc = FIRN_OK;
     for (size_t i = 0; i < n; i++) {
@@ -270,6 +322,7 @@ firn_rc firn_scan_next_place(firn_scan *scan, firn_scan_place *out, firn_err *er
     firn_manifest *m = part->manifest;
     uint32_t mark = part->rows[part->next++];
     out->manifest = m;
+    out->ordinal = part->ordinal;
     out->row = mark & ~all_rows_bit;
     out->all_rows_match = (mark & all_rows_bit) != 0;
     scan->stats.files_read++;
@@ -300,6 +353,7 @@ static void make_task(firn_scan *scan, const firn_scan_place *place, firn_scan_t
         .snapshot_id = entry.snapshot_id,
         .deletes = place->deletes,
         .n_deletes = place->n_deletes,
+        .place = {.manifest = place->ordinal, .row = place->row},
         .all_rows_match = place->all_rows_match,
     };
 }

@@ -56,6 +56,13 @@ const firn_expr *firn_expr_rewrite_not(firn_arena *arena, const firn_expr *expr)
 firn_rc firn_expr_from_json(firn_arena *arena, const firn_schema *schema, const json_t *json,
                             bool case_sensitive, const firn_expr **out,
                             firn_err *err) FIRN_MUST_USE;
+/* A filter as a client sends it, for pruning: a predicate that every row satisfies which the filter selects, by SQL's rules or by
+ * Java's (where NULL <> 5 is true). Takes the old forms ("term", "value") and the new ones ("left", "right", "child"), numbers
+ * for dates and times as Java writes unbound literals, and transforms of columns, which select nothing out. *exact: it is the
+ * filter itself, by either's rules, NaN included. */
+firn_rc firn_expr_from_filter_json(firn_arena *arena, const firn_schema *schema, const json_t *json,
+                                   bool case_sensitive, const firn_expr **out, bool *exact,
+                                   firn_err *err) FIRN_MUST_USE;
 json_t *firn_expr_to_json(firn_arena *arena, const firn_schema *schema,
                           const firn_expr *expr); /* new reference */
 char *firn_expr_text(firn_arena *arena, const firn_schema *schema,

@@ -9,6 +9,13 @@
 
 #include "iceberg/manifest.h"
 
+/* A place in the order of a scan: the n-th data manifest of the list, the n-th entry in it. Stands for the same file as long as the
+ * snapshot (and `appended_since`) is the same, whatever the filter. */
+typedef struct firn_scan_point {
+    size_t manifest;
+    size_t row;
+} firn_scan_point;
+
 typedef struct firn_scan_options {
     firn_storage *storage;
     firn_manifest_cache *cache; /* nullable */
@@ -18,6 +25,10 @@ typedef struct firn_scan_options {
     const firn_expr *filter;       /* NULL: all rows */
     int threads;                   /* <= 1: inline */
     bool with_metrics;             /* fill file->metrics of tasks */
+    firn_scan_point from, to;      /* only files in [from, to); `to` all zero: up to the end */
+    /* An incremental scan: only what append snapshots added after this one (exclusive) and up to `snapshot`; deletes are left
+     * aside. INVALID when it is no ancestor of `snapshot`. 0: a scan of `snapshot`. */
+    int64_t appended_since;
 } firn_scan_options;
 
 typedef struct firn_scan_delete {
@@ -31,6 +42,7 @@ typedef struct firn_scan_task {
     int64_t snapshot_id; /* that added the file */
     const firn_scan_delete *deletes;
     size_t n_deletes;
+    firn_scan_point place;
     bool
         all_rows_match; /* the filter is true for every row of the file: no need to read for a count or a delete */
 } firn_scan_task;
@@ -58,6 +70,10 @@ firn_rc firn_scan_next(firn_scan *scan, const firn_scan_task **task, firn_err *e
 firn_rc firn_scan_all(firn_scan *scan, firn_scan_task **tasks, size_t *n,
                       firn_err *err) FIRN_MUST_USE;
 const firn_scan_stats *firn_scan_statistics(const firn_scan *scan);
+
+/* The data manifests that a scan with these options would open, whatever its filter, in order; for dividing a scan by place. */
+firn_rc firn_scan_manifests(firn_arena *arena, const firn_scan_options *options,
+                            firn_manifest_file **out, size_t *n, firn_err *err) FIRN_MUST_USE;
 
 /* COUNT(*) under the filter from metadata alone. *rows is -1 when it does not say: some file matches in part, or has
  * position or equality deletes (deletion vectors are counted). with_metrics is ignored. */
