@@ -509,6 +509,9 @@ firn_diff *firn_carry_diffs(firn_carry *carry, const firn_delta *deltas, size_t 
     firn_diff *diffs = FIRN_NEW_N(carry->arena, firn_diff, n);
     for (size_t i = 0; i < n; i++) {
         diffs[i] = firn_diff_of_delta(&deltas[i]);
+        if (diffs[i].to_location && stands_for(carry, deltas[i].now)) {
+            diffs[i].to_location = NULL; /* there is no such file yet */
+        }
     }
     return diffs;
 }

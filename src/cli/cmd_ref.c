@@ -1,5 +1,7 @@
-/* firn ref: branches, tags, the commit log, merging. */
+/* firn ref: branches, tags, the commit log; merging is in cmd_ref_merge.c. */
 #include "cli.h"
+
+#include "base/time.h"
 
 #include <inttypes.h>
 
@@ -57,6 +59,29 @@ static char *changes_text(firn_arena *arena, const firn_commit *commit, size_t m
                : text;
 }
 
+static firn_rc time_option(firn_cli *cli, const char *name, int64_t *out, firn_err *err)
+{
+    const char *text = firn_cli_option(cli, name);
+    if (text != NULL && !firn_parse_timestamp(text, out, NULL)) {
+        return firn_cli_usage(cli, err, "--%s: \"%s\" is no time like \"2026-11-20 08:00\" (UTC)",
+                              name, text);
+    }
+    return FIRN_OK;
+}
+
+/* --table, else --schema; *out NULL: neither. */
+static firn_rc key_option(firn_cli *cli, firn_ident *key, const firn_ident **out, firn_err *err)
+{
+    const char *table = firn_cli_option(cli, "table");
+    const char *schema = firn_cli_option(cli, "schema");
+    *out = table != NULL || schema != NULL ? key : NULL;
+    if (table != NULL) {
+        return firn_cli_ident(cli, table, key, err);
+    }
+    *key = (firn_ident){.ns = schema != NULL ? firn_ns_parse(cli->arena, schema) : "", .name = ""};
+    return FIRN_OK;
+}
+
 firn_rc firn_cmd_ref_log(firn_cli *cli, firn_err *err)
 {
     static const firn_report_column COLUMNS[] = {
@@ -74,11 +99,19 @@ firn_rc firn_cmd_ref_log(firn_cli *cli, firn_err *err)
     firn_commit *commits = NULL;
     size_t n = 0;
     int64_t limit = 0;
+    firn_log_query query = {
+        .ref = firn_cli_arg(cli, 0) != NULL ? firn_cli_arg(cli, 0) : firn_cli_ref(cli),
+        .author = firn_cli_option(cli, "author"),
+    };
+    firn_ident key;
+    const char *next = NULL;
     FIRN_TRY(firn_cli_number(cli, "limit", 0, 20, &limit, err));
+    FIRN_TRY(time_option(cli, "since", &query.since_us, err));
+    FIRN_TRY(time_option(cli, "until", &query.until_us, err));
+    FIRN_TRY(key_option(cli, &key, &query.key, err));
+    query.limit = (size_t)limit;
     FIRN_TRY(catalog_of(cli, &catalog, err));
-    const char *ref = firn_cli_arg(cli, 0) != NULL ? firn_cli_arg(cli, 0) : firn_cli_ref(cli);
-    FIRN_TRY(firn_catalog_log(catalog, cli->arena, ref, limit > 0 ? (size_t)limit : SIZE_MAX,
-                              &commits, &n, err));
+    FIRN_TRY(firn_catalog_log_page(catalog, cli->arena, &query, &commits, &n, &next, err));
     firn_report *report =
         firn_report_new(cli->arena, COLUMNS, sizeof(COLUMNS) / sizeof(COLUMNS[0]));
     for (size_t i = 0; i < n; i++) {
@@ -97,16 +130,81 @@ firn_rc firn_cmd_ref_log(firn_cli *cli, firn_err *err)
     return firn_report_print(report, stdout, cli->format, NULL, err);
 }
 
+/* ---- show ---------------------------------------------------------------------------------------------- */
+
+static firn_rc count_entries(firn_cli *cli, firn_catalog *catalog, const char *ref,
+                             firn_entry_kind kind, const char **out, firn_err *err)
+{
+    firn_catalog_entry *entries = NULL;
+    size_t n = 0;
+    FIRN_TRY(firn_catalog_list(catalog, cli->arena, ref, kind, NULL, &entries, &n, err));
+    *out = firn_arena_printf(cli->arena, "%zu", n);
+    return FIRN_OK;
+}
+
+firn_rc firn_cmd_ref_show(firn_cli *cli, firn_err *err)
+{
+    static const firn_report_column COLUMNS[] = {
+        {"property", FIRN_COLUMN_TEXT, FIRN_SHOWN_ALWAYS},
+        {"value", FIRN_COLUMN_TEXT, FIRN_SHOWN_ALWAYS},
+    };
+    firn_catalog *catalog = NULL;
+    firn_commit *commits = NULL;
+    firn_diff *diffs = NULL;
+    firn_ref ref = {0};
+    const char *tables = NULL;
+    const char *views = NULL;
+    size_t n = 0;
+    size_t n_diffs = 0;
+    const char *name = firn_cli_arg(cli, 0) != NULL ? firn_cli_arg(cli, 0) : firn_cli_ref(cli);
+    FIRN_TRY(catalog_of(cli, &catalog, err));
+    bool named = firn_catalog_ref_get(catalog, cli->arena, name, &ref, NULL) == FIRN_OK;
+    FIRN_TRY(firn_catalog_log(catalog, cli->arena, name, 1, &commits, &n, err));
+    FIRN_TRY(count_entries(cli, catalog, name, FIRN_KIND_TABLE, &tables, err));
+    FIRN_TRY(count_entries(cli, catalog, name, FIRN_KIND_VIEW, &views, err));
+    FIRN_TRY(firn_catalog_diff(catalog, cli->arena, FIRN_MAIN, name, &diffs, &n_diffs, err));
+    const char *const rows[][2] = {
+        {"name", named ? ref.name : NULL},
+        {"kind", !named       ? "commit"
+                 : ref.is_tag ? "tag"
+                              : "branch"},
+        {"commit", commits[0].id},
+        {"time", firn_cli_time(cli->arena, commits[0].time_us)},
+        {"author", commits[0].author},
+        {"message", commits[0].message},
+        {"changed", changes_text(cli->arena, &commits[0], 10)},
+        {"parent", commits[0].parent_id},
+        {"merged", commits[0].merge_parent_id},
+        {"tables", tables},
+        {"views", views},
+        {"differs from main in", firn_arena_printf(cli->arena, "%zu", n_diffs)},
+    };
+    firn_report *report =
+        firn_report_new(cli->arena, COLUMNS, sizeof(COLUMNS) / sizeof(COLUMNS[0]));
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        if (rows[i][1] != NULL) {
+            firn_report_row(report, rows[i]);
+        }
+    }
+    return firn_report_print(report, stdout, cli->format, NULL, err);
+}
+
 /* ---- making and deleting ------------------------------------------------------------------------------- */
 
 static firn_rc create(firn_cli *cli, bool is_tag, firn_err *err)
 {
     firn_catalog *catalog = NULL;
-    const char *name = firn_cli_arg(cli, 0);
-    const char *from = firn_cli_arg(cli, 1) != NULL ? firn_cli_arg(cli, 1) : firn_cli_ref(cli);
+    firn_ref_make make = {
+        .name = firn_cli_arg(cli, 0),
+        .is_tag = is_tag,
+        .from = firn_cli_arg(cli, 1) != NULL ? firn_cli_arg(cli, 1) : firn_cli_ref(cli),
+        .expected = firn_cli_option(cli, "expected"),
+        .replace = firn_cli_switch(cli, "replace"),
+    };
     FIRN_TRY(catalog_of(cli, &catalog, err));
-    FIRN_TRY(firn_catalog_ref_create(catalog, name, is_tag, from, err));
-    firn_cli_say(cli, "created %s %s from %s", is_tag ? "tag" : "branch", name, from);
+    FIRN_TRY(firn_catalog_ref_make(catalog, cli->arena, &make, NULL, err));
+    firn_cli_say(cli, "%s %s %s from %s", make.replace ? "put" : "created",
+                 is_tag ? "tag" : "branch", make.name, make.from);
     return FIRN_OK;
 }
 
@@ -123,93 +221,39 @@ firn_rc firn_cmd_ref_tag(firn_cli *cli, firn_err *err)
 firn_rc firn_cmd_ref_delete(firn_cli *cli, firn_err *err)
 {
     firn_catalog *catalog = NULL;
+    const char *expected = firn_cli_option(cli, "expected");
+    if (expected != NULL && cli->args.len > 1) {
+        return firn_cli_usage(cli, err, "--expected goes with one name only");
+    }
     FIRN_TRY(catalog_of(cli, &catalog, err));
     for (size_t i = 0; i < cli->args.len; i++) {
-        FIRN_TRY(firn_catalog_ref_delete(catalog, cli->args.items[i], err));
+        FIRN_TRY(
+            firn_catalog_ref_drop(catalog, cli->arena, cli->args.items[i], expected, NULL, err));
         firn_cli_say(cli, "deleted %s", cli->args.items[i]);
     }
     return FIRN_OK;
 }
 
-/* ---- diff and merge -------------------------------------------------------------------------------------- */
-
-static const char *key_text(firn_arena *arena, const firn_diff *diff)
-{
-    return diff->kind == FIRN_KIND_NAMESPACE ? firn_ns_text(arena, diff->ident.ns)
-                                             : firn_ident_text(arena, diff->ident);
-}
-
-static firn_rc print_diff(firn_cli *cli, const firn_diff *diffs, size_t n, firn_err *err)
-{
-    static const firn_report_column COLUMNS[] = {
-        {"change", FIRN_COLUMN_TEXT, FIRN_SHOWN_ALWAYS},
-        {"kind", FIRN_COLUMN_TEXT, FIRN_SHOWN_ALWAYS},
-        {"name", FIRN_COLUMN_TEXT, FIRN_SHOWN_ALWAYS},
-        {"from_location", FIRN_COLUMN_TEXT, FIRN_SHOWN_TO_PROGRAMS},
-        {"to_location", FIRN_COLUMN_TEXT, FIRN_SHOWN_TO_PROGRAMS},
-    };
-    static const char *const KINDS[] = {"table", "view", "schema"};
-    static const char *const CHANGES[] = {"added", "removed", "changed"};
-    firn_report *report =
-        firn_report_new(cli->arena, COLUMNS, sizeof(COLUMNS) / sizeof(COLUMNS[0]));
-    for (size_t i = 0; i < n; i++) {
-        const char *cells[] = {CHANGES[diffs[i].what], KINDS[diffs[i].kind],
-                               key_text(cli->arena, &diffs[i]), diffs[i].from_location,
-                               diffs[i].to_location};
-        firn_report_row(report, cells);
-    }
-    return firn_report_print(report, stdout, cli->format, NULL, err);
-}
-
-firn_rc firn_cmd_ref_diff(firn_cli *cli, firn_err *err)
+firn_rc firn_cmd_ref_rename(firn_cli *cli, firn_err *err)
 {
     firn_catalog *catalog = NULL;
-    firn_diff *diffs = NULL;
-    size_t n = 0;
-    const char *from = firn_cli_arg(cli, 0);
-    const char *to = firn_cli_arg(cli, 1) != NULL ? firn_cli_arg(cli, 1) : firn_cli_ref(cli);
     FIRN_TRY(catalog_of(cli, &catalog, err));
-    FIRN_TRY(firn_catalog_diff(catalog, cli->arena, from, to, &diffs, &n, err));
-    if (n == 0 && cli->format == FIRN_FORMAT_TABLE) {
-        firn_cli_say(cli, "%s and %s hold the same", from, to);
-        return FIRN_OK;
-    }
-    return print_diff(cli, diffs, n, err);
+    FIRN_TRY(firn_catalog_ref_rename(catalog, firn_cli_arg(cli, 0), firn_cli_arg(cli, 1), err));
+    firn_cli_say(cli, "renamed %s to %s", firn_cli_arg(cli, 0), firn_cli_arg(cli, 1));
+    return FIRN_OK;
 }
 
-static void say_merged(const firn_cli *cli, const firn_merge_result *result, const char *from,
-                       const char *into, bool dry_run)
-{
-    if (result->n_merged == 0) {
-        firn_cli_say(cli, "nothing to merge: %s has all of %s", into, from);
-        return;
-    }
-    const char *replayed =
-        result->n_replayed > 0
-            ? firn_arena_printf(cli->arena, " (%zu with appends of both sides)", result->n_replayed)
-            : "";
-    firn_cli_say(cli, "%s %s into %s: %zu change%s in one commit%s",
-                 dry_run ? "would merge" : "merged", from, into, result->n_merged,
-                 result->n_merged == 1 ? "" : "s", replayed);
-}
-
-firn_rc firn_cmd_ref_merge(firn_cli *cli, firn_err *err)
+firn_rc firn_cmd_ref_reset(firn_cli *cli, firn_err *err)
 {
     firn_catalog *catalog = NULL;
-    firn_merge_result result = {0};
-    const char *from = firn_cli_arg(cli, 0);
-    const char *into = firn_cli_arg(cli, 1) != NULL ? firn_cli_arg(cli, 1) : firn_cli_ref(cli);
-    const firn_merge_options options = {.dry_run = firn_cli_switch(cli, "dry-run"),
-                                        .info = {.message = firn_cli_option(cli, "message")}};
+    firn_ref before = {0};
+    firn_ref after = {0};
+    const char *name = firn_cli_arg(cli, 0);
     FIRN_TRY(catalog_of(cli, &catalog, err));
-    firn_rc rc = firn_catalog_merge(catalog, cli->arena, from, into, &options, &result, err);
-    if (rc == FIRN_OK) {
-        say_merged(cli, &result, from, into, options.dry_run);
-        return result.n_merged > 0 ? print_diff(cli, result.merged, result.n_merged, err) : FIRN_OK;
-    }
-    for (size_t i = 0; i < result.n_conflicts; i++) {
-        fprintf(stderr, "conflict: %s: %s\n",
-                firn_ident_text(cli->arena, result.conflicts[i].ident), result.conflicts[i].cause);
-    }
-    return rc;
+    FIRN_TRY(firn_catalog_ref_get(catalog, cli->arena, name, &before, err));
+    FIRN_TRY(firn_catalog_ref_reset(catalog, cli->arena, name, firn_cli_arg(cli, 1),
+                                    firn_cli_option(cli, "expected"), &after, err));
+    firn_cli_say(cli, "reset %s to commit %s; it was at %s", name,
+                 short_id(cli->arena, after.commit_id), before.commit_id);
+    return FIRN_OK;
 }

@@ -1,13 +1,12 @@
 /* The lake's branches and tags, which span all its tables:
  *
- *   CREATE BRANCH | TAG [IF NOT EXISTS] name [FROM | AT ref]       DROP BRANCH | TAG [IF EXISTS] name
- *   USE BRANCH | TAG | REF name                                    MERGE [BRANCH] name [INTO name] [DRY RUN]
+ *   CREATE [OR REPLACE] BRANCH | TAG [IF NOT EXISTS] name [FROM ref] [AT commit]       DROP BRANCH | TAG [IF EXISTS] name
+ *   ALTER BRANCH name RESET TO ref | RENAME TO name       RESET BRANCH name TO ref     USE BRANCH | TAG | REF name
+ *   MERGE, CHERRY PICK: refs_merge.c
  *
  * A ref is a branch, a tag or a commit id. Iceberg's own branches, inside one table, are ALTER TABLE's (alter_ref.c).
  */
-#include "ddl.h"
-
-#include "duck.h"
+#include "refs.h"
 
 #include <string.h>
 
@@ -49,38 +48,62 @@ static firn_rc parse_kind(firn_parser *parser, bool *tag, firn_err *err)
                                                  : firn_syntax_error(parser, err, "BRANCH or TAG");
 }
 
+/* [BRANCH | TAG | COMMIT] ref */
+static firn_rc parse_from(firn_parser *parser, const char **out, firn_err *err)
+{
+    if (!firn_accept(parser, "branch") && !firn_accept(parser, "commit")) {
+        (void)firn_accept(parser, "tag");
+    }
+    return firn_parse_ref(parser, out, err);
+}
+
+/* [FROM ref] [AT commit]: AT says which commit of the ref; *where is both as written. */
+static firn_rc parse_start(firn_parser *parser, const char **from, const char **where,
+                           firn_err *err)
+{
+    if (firn_accept(parser, "from") || firn_accept(parser, "as of")) {
+        FIRN_TRY(parse_from(parser, from, err));
+        *where = *from;
+    }
+    if (firn_accept(parser, "at")) {
+        FIRN_TRY(parse_from(parser, from, err));
+        *where = firn_streq(*where, *from)
+                     ? *where
+                     : firn_arena_printf(parser->arena, "%s at %s", *where, *from);
+    }
+    return FIRN_OK;
+}
+
 static firn_rc create_ref(firn_session *session, firn_parser *parser, firn_result **out,
                           firn_err *err)
 {
     firn_catalog *catalog = NULL;
-    const char *name = NULL;
-    const char *from = session->ref;
-    bool tag = false;
-    if (firn_at_words(parser, "or replace")) {
-        FIRN_FAIL(err, FIRN_E_UNSUPPORTED,
-                  "a branch or tag is not replaced in one step, so that no commit is lost by "
-                  "accident: DROP it first, or merge it");
-    }
-    FIRN_TRY(parse_kind(parser, &tag, err));
+    firn_ref_make make = {.from = session->ref};
+    const char *where = session->ref;
+    make.replace = firn_accept(parser, "or replace");
+    FIRN_TRY(parse_kind(parser, &make.is_tag, err));
     bool if_not_exists = firn_accept(parser, "if not exists");
-    FIRN_TRY(firn_parse_ref(parser, &name, err));
-    if (firn_accept(parser, "from") || firn_accept(parser, "at") || firn_accept(parser, "as of")) {
-        if (!firn_accept(parser, "branch") && !firn_accept(parser, "commit")) {
-            (void)firn_accept(parser, "tag");
-        }
-        FIRN_TRY(firn_parse_ref(parser, &from, err));
+    if (make.replace && if_not_exists) {
+        FIRN_FAIL(err, FIRN_E_SYNTAX, "OR REPLACE and IF NOT EXISTS exclude each other");
     }
+    FIRN_TRY(firn_parse_ref(parser, &make.name, err));
+    FIRN_TRY(parse_start(parser, &make.from, &where, err));
     FIRN_TRY(firn_parse_end(parser, err));
     FIRN_TRY(firn_session_catalog(session, &catalog, err));
-    const char *what = tag ? "tag" : "branch";
-    const char *done = tag ? "CREATE TAG" : "CREATE BRANCH";
-    firn_rc rc = firn_catalog_ref_create(catalog, name, tag, from, err);
+    const char *what = make.is_tag ? "tag" : "branch";
+    const char *done = make.is_tag ? "CREATE TAG" : "CREATE BRANCH";
+    firn_rc rc = firn_catalog_ref_make(catalog, parser->arena, &make, NULL, err);
     if (rc == FIRN_E_EXISTS && if_not_exists) {
-        *out = firn_result_command(done, -1, "%s %s is already there", what, name);
-        return FIRN_OK;
+        firn_ref there = {0};
+        if (firn_catalog_ref_get(catalog, parser->arena, make.name, &there, NULL) == FIRN_OK &&
+            there.is_tag == make.is_tag) {
+            *out = firn_result_command(done, -1, "%s %s is already there", what, make.name);
+            return FIRN_OK;
+        }
     }
     FIRN_TRY(rc);
-    *out = firn_result_command(done, -1, "created %s %s from %s", what, name, from);
+    *out = firn_result_command(done, -1, "%s %s %s from %s", make.replace ? "put" : "created", what,
+                               make.name, where);
     return FIRN_OK;
 }
 
@@ -130,106 +153,72 @@ static firn_rc use_ref(firn_session *session, firn_parser *parser, firn_result *
     return FIRN_OK;
 }
 
-/* ---- MERGE ------------------------------------------------------------------------------------------------- */
+/* ---- ALTER, RESET -------------------------------------------------------------------------------------------- */
 
-/* Rows of a table by its metadata file's last snapshot; -1 when it does not say. */
-static int64_t count_rows(firn_catalog *catalog, firn_arena *arena, const char *location)
-{
-    firn_metadata *metadata = NULL;
-    int64_t rows = -1;
-    if (location == NULL) {
-        return 0;
-    }
-    if (firn_metadata_load(firn_catalog_storage(catalog), arena, location, &metadata, NULL) !=
-        FIRN_OK) {
-        return -1;
-    }
-    if (metadata->current_snapshot == NULL) {
-        return 0;
-    }
-    const char *text =
-        json_string_value(json_object_get(metadata->current_snapshot->summary, "total-records"));
-    return text != NULL && firn_parse_i64(text, &rows) ? rows : -1;
-}
-
-/* "bronze.orders -21 rows" */
-static const char *describe_change(firn_catalog *catalog, firn_arena *arena, const firn_diff *diff)
-{
-    const char *name =
-        diff->kind == FIRN_KIND_NAMESPACE
-            ? firn_arena_printf(arena, "schema %s", firn_ns_text(arena, diff->ident.ns))
-            : firn_ident_text(arena, diff->ident);
-    if (diff->what == FIRN_DIFF_REMOVED) {
-        return firn_arena_printf(arena, "%s dropped", name);
-    }
-    if (diff->kind != FIRN_KIND_TABLE) {
-        return firn_arena_printf(arena, "%s %s", name,
-                                 diff->what == FIRN_DIFF_ADDED ? "added" : "changed");
-    }
-    int64_t before = count_rows(catalog, arena, diff->from_location);
-    int64_t after = count_rows(catalog, arena, diff->to_location);
-    if (before < 0 || after < 0 || (before == after && diff->what == FIRN_DIFF_CHANGED)) {
-        return firn_arena_printf(arena, "%s changed", name);
-    }
-    int64_t rows = after - before;
-    return firn_arena_printf(arena, "%s%s %c%s row%s", name,
-                             diff->what == FIRN_DIFF_ADDED ? " (new)" : "", rows < 0 ? '-' : '+',
-                             firn_format_count(arena, rows < 0 ? -rows : rows),
-                             rows == 1 || rows == -1 ? "" : "s");
-}
-
-static const char *describe_merge(firn_catalog *catalog, firn_arena *arena,
-                                  const firn_merge_result *result)
-{
-    enum { NAMED_MAX = 4 };
-    const char *parts[NAMED_MAX];
-    size_t tables = 0;
-    if (result->n_merged <= NAMED_MAX) {
-        for (size_t i = 0; i < result->n_merged; i++) {
-            parts[i] = describe_change(catalog, arena, &result->merged[i]);
-        }
-        return firn_str_join(arena, parts, result->n_merged, ", ");
-    }
-    for (size_t i = 0; i < result->n_merged; i++) {
-        tables += result->merged[i].kind == FIRN_KIND_TABLE;
-    }
-    size_t others = result->n_merged - tables;
-    return others == 0 ? firn_arena_printf(arena, "%zu tables", tables)
-                       : firn_arena_printf(arena, "%zu tables and %zu schema%s or views", tables,
-                                           others, others == 1 ? "" : "s");
-}
-
-static firn_rc merge_ref(firn_session *session, firn_parser *parser, firn_result **out,
+/* A branch or tag by its name, and of the kind that the statement says. */
+static firn_rc need_kind(firn_catalog *catalog, firn_arena *arena, const char *name, bool tag,
                          firn_err *err)
 {
-    firn_arena *arena = parser->arena;
+    firn_ref ref = {0};
+    FIRN_TRY(firn_catalog_ref_get(catalog, arena, name, &ref, err));
+    if (ref.is_tag != tag) {
+        FIRN_FAIL(err, FIRN_E_NO_REF, "%s is a %s", name, ref.is_tag ? "tag" : "branch");
+    }
+    return FIRN_OK;
+}
+
+static firn_rc reset_to(firn_session *session, firn_parser *parser, const char *name,
+                        firn_result **out, firn_err *err)
+{
     firn_catalog *catalog = NULL;
-    firn_merge_result result = {0};
-    const char *from = NULL;
-    const char *into = FIRN_MAIN;
-    if (!firn_accept(parser, "branch")) {
-        (void)firn_accept(parser, "tag");
-    }
-    FIRN_TRY(firn_parse_ref(parser, &from, err));
-    if (firn_accept(parser, "into")) {
-        (void)firn_accept(parser, "branch");
-        FIRN_TRY(firn_parse_ref(parser, &into, err));
-    }
-    bool dry_run = firn_accept(parser, "dry run");
+    const char *to = NULL;
+    firn_ref ref = {0};
+    FIRN_TRY(firn_expect(parser, "to", err));
+    FIRN_TRY(parse_from(parser, &to, err));
     FIRN_TRY(firn_parse_end(parser, err));
     FIRN_TRY(firn_session_catalog(session, &catalog, err));
-    firn_merge_options options = {.dry_run = dry_run,
-                                  .info = {.author = session->author, .message = session->message}};
-    FIRN_TRY(firn_catalog_merge(catalog, arena, from, into, &options, &result, err));
-    if (result.n_merged == 0) {
-        *out = firn_result_command("MERGE", 0, "%s has everything that %s has", into, from);
-        return FIRN_OK;
-    }
-    *out = firn_result_command("MERGE", (int64_t)result.n_merged,
-                               dry_run ? "would merge %s into %s: %s, 1 commit"
-                                       : "merged %s into %s: %s, 1 commit",
-                               from, into, describe_merge(catalog, arena, &result));
+    FIRN_TRY(firn_catalog_ref_reset(catalog, parser->arena, name, to, NULL, &ref, err));
+    *out = firn_result_command("RESET BRANCH", -1, "reset branch %s to %s (commit %.10s)", name, to,
+                               ref.commit_id);
     return FIRN_OK;
+}
+
+/* Behind ALTER: BRANCH b RESET TO ref | BRANCH or TAG b RENAME TO c */
+static firn_rc alter_ref(firn_session *session, firn_parser *parser, firn_result **out,
+                         firn_err *err)
+{
+    firn_catalog *catalog = NULL;
+    const char *name = NULL;
+    const char *to = NULL;
+    bool tag = false;
+    FIRN_TRY(parse_kind(parser, &tag, err));
+    FIRN_TRY(firn_parse_ref(parser, &name, err));
+    if (!tag && firn_accept(parser, "reset")) {
+        return reset_to(session, parser, name, out, err);
+    }
+    if (!firn_accept(parser, "rename to")) {
+        return firn_syntax_error(parser, err, tag ? "RENAME TO" : "RESET TO or RENAME TO");
+    }
+    FIRN_TRY(firn_parse_ref(parser, &to, err));
+    FIRN_TRY(firn_parse_end(parser, err));
+    FIRN_TRY(firn_session_catalog(session, &catalog, err));
+    FIRN_TRY(need_kind(catalog, parser->arena, name, tag, err));
+    if (firn_streq(name, session->ref)) {
+        FIRN_FAIL(err, FIRN_E_INVALID, "this session works on %s; USE BRANCH main first", name);
+    }
+    FIRN_TRY(firn_catalog_ref_rename(catalog, name, to, err));
+    *out = firn_result_command(tag ? "ALTER TAG" : "ALTER BRANCH", -1, "renamed %s %s to %s",
+                               tag ? "tag" : "branch", name, to);
+    return FIRN_OK;
+}
+
+/* Behind RESET BRANCH. */
+static firn_rc reset_branch(firn_session *session, firn_parser *parser, firn_result **out,
+                            firn_err *err)
+{
+    const char *name = NULL;
+    FIRN_TRY(firn_parse_ref(parser, &name, err));
+    return reset_to(session, parser, name, out, err);
 }
 
 firn_rc firn_exec_refs(firn_session *session, const char *sql, firn_result **out, firn_err *err)
@@ -246,8 +235,20 @@ firn_rc firn_exec_refs(firn_session *session, const char *sql, firn_result **out
     if (firn_accept(&parser, "use")) {
         return use_ref(session, &parser, out, err);
     }
-    if (firn_accept(&parser, "merge")) {
-        return merge_ref(session, &parser, out, err);
+    if (firn_accept(&parser, "alter")) {
+        return alter_ref(session, &parser, out, err);
     }
-    return firn_syntax_error(&parser, err, "CREATE, DROP, USE or MERGE in front of BRANCH or TAG");
+    if (firn_accept(&parser, "reset branch")) {
+        return reset_branch(session, &parser, out, err);
+    }
+    if (firn_accept(&parser, "merge")) {
+        return firn_exec_merge_ref(session, &parser, out, err);
+    }
+    if (firn_accept(&parser, "cherry")) {
+        (void)firn_accept(&parser, "-");
+        FIRN_TRY(firn_expect(&parser, "pick", err));
+        return firn_exec_cherry_pick(session, &parser, out, err);
+    }
+    return firn_syntax_error(&parser, err,
+                             "CREATE, DROP, ALTER, RESET, USE or MERGE in front of BRANCH or TAG");
 }

@@ -2,7 +2,8 @@
  *
  *   SHOW SCHEMAS [IN s] | [ALL] TABLES [IN s] | VIEWS [IN s]            each with [LIKE 'pattern']
  *   SHOW COLUMNS IN t | CREATE TABLE t | CREATE VIEW v | TBLPROPERTIES t [('key')] | PARTITIONS t
- *   SHOW BRANCHES [IN t] | TAGS [IN t] | REFS [IN t] | LOG [ref] [LIMIT n] | CURRENT SCHEMA | FUNCTIONS | name
+ *   SHOW BRANCHES [IN t] | TAGS [IN t] | REFS [IN t] | LOG [ref] [LIMIT n] | DIFF a [b]
+ *   SHOW CURRENT SCHEMA | FUNCTIONS | name
  *
  * Patterns are SQL's: % and _. Spark's * and | are taken, too. SHOW TABLES without IN lists all schemas.
  */
@@ -10,6 +11,7 @@
 
 #include "duck.h"
 #include "read.h"
+#include "refs.h"
 
 #include <string.h>
 
@@ -296,7 +298,7 @@ static firn_rc misspelt(show *what, const char *name, firn_err *err)
     static const char *const words[] = {"schemas",    "namespaces", "databases", "tables",
                                         "views",      "columns",    "create",    "tblproperties",
                                         "partitions", "branches",   "tags",      "refs",
-                                        "log",        "functions",  "current"};
+                                        "log",        "diff",       "functions", "current"};
     const char *near =
         firn_nearest(firn_str_lower(what->arena, name), words, sizeof(words) / sizeof(words[0]));
     if (near == NULL) {
@@ -409,6 +411,10 @@ static firn_rc dispatch(show *what, const char *sql, firn_result **out, firn_err
     if (firn_accept(parser, "log")) {
         return show_log(what, out, err);
     }
+    if (parser->at + 1 < parser->end &&
+        firn_accept(parser, "diff")) { /* else a table of that name */
+        return firn_show_diff(what->session, parser, out, err);
+    }
     if (firn_accept(parser, "functions")) {
         return show_functions(what, out, err);
     }
@@ -433,7 +439,7 @@ firn_rc firn_exec_show(firn_session *session, const char *sql, firn_result **out
     if (parser.at == parser.end) {
         return firn_syntax_error(&parser, err,
                                  "SCHEMAS, TABLES, VIEWS, COLUMNS, CREATE TABLE, TBLPROPERTIES, "
-                                 "PARTITIONS, BRANCHES, TAGS, REFS or LOG");
+                                 "PARTITIONS, BRANCHES, TAGS, REFS, LOG or DIFF");
     }
     FIRN_TRY(firn_session_catalog(session, &what.catalog, err));
     return dispatch(&what, sql, out, err);

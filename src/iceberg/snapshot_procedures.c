@@ -6,9 +6,7 @@
  * where it was made.
  */
 #include "base/map.h"
-#include "partition_private.h"
 #include "snapshot_private.h"
-#include "table_merge_private.h"
 
 typedef FIRN_VEC(firn_data_file) data_files;
 
@@ -250,105 +248,6 @@ firn_rc firn_snapshot_cherry_pick(firn_storage *storage, firn_manifest_cache *ca
         .n_added = added.len,
         .validation = {.starting_snapshot_id = FIRN_NO_STARTING_SNAPSHOT},
         .summary_extra = published_summary(arena, picked),
-    };
-    return firn_snapshot_produce(storage, cache, arena, base, &change, updates, requirements, out,
-                                 err);
-}
-
-/* ---- replay -------------------------------------------------------------------------------------------------------------- */
-
-/* Base's spec that is the same as theirs, best under the same id. */
-static const firn_partition_spec *spec_like(const firn_metadata *base,
-                                            const firn_partition_spec *theirs)
-{
-    const firn_partition_spec *ours = firn_metadata_spec(base, theirs->spec_id);
-    if (ours && firn_partition_spec_same(ours, theirs))
-        return ours;
-    for (size_t i = 0; i < base->n_specs; i++) {
-        if (firn_partition_spec_same(base->specs[i], theirs))
-            return base->specs[i];
-    }
-    return NULL;
-}
-
-/* Base's id of the sort order; 0 (which says nothing of a file) when it has none like it. */
-static int32_t order_like(const firn_metadata *base, const firn_sort_order *theirs)
-{
-    for (size_t i = 0; theirs && i < base->n_sort_orders; i++) {
-        if (firn_sort_order_same(base->sort_orders[i], theirs))
-            return base->sort_orders[i]->order_id;
-    }
-    return 0;
-}
-
-/* The files go under base's ids of their spec and their sort order. */
-static firn_rc find_layout(const firn_metadata *base, const firn_metadata *other, data_files *files,
-                           firn_err *err)
-{
-    for (size_t i = 0; i < files->len; i++) {
-        firn_data_file *file = &files->items[i];
-        const firn_partition_spec *theirs = firn_metadata_spec(other, file->spec_id);
-        const firn_partition_spec *ours = theirs ? spec_like(base, theirs) : NULL;
-        if (!ours)
-            FIRN_FAIL(
-                err, FIRN_E_VALIDATION,
-                "cannot replay appends on table %s: partition spec %d differs on the two sides",
-                base->location, file->spec_id);
-        file->spec_id = ours->spec_id;
-        if (file->sort_order_id > 0)
-            file->sort_order_id =
-                order_like(base, firn_metadata_sort_order(other, file->sort_order_id));
-    }
-    return FIRN_OK;
-}
-
-firn_rc firn_snapshot_replay_appends(firn_storage *storage, firn_manifest_cache *cache,
-                                     firn_arena *arena, const firn_metadata *base,
-                                     const firn_metadata *other, int64_t common_snapshot_id,
-                                     json_t *updates, json_t *requirements,
-                                     firn_snapshot_result *out, firn_err *err)
-{
-    *out = (firn_snapshot_result){0};
-    FIRN_VEC(const firn_snapshot *) appends = {0};
-    const firn_snapshot *at = other->current_snapshot;
-    while (at && at->snapshot_id != common_snapshot_id) {
-        if (!at->operation || !firn_streq(at->operation, "append"))
-            FIRN_FAIL(
-                err, FIRN_E_VALIDATION,
-                "cannot replay snapshot %lld of table %s: it is a %s, and only appends can be replayed",
-                (long long)at->snapshot_id, other->location,
-                at->operation ? at->operation : "change of unknown kind");
-        firn_vec_push(arena, &appends, at);
-        const firn_snapshot *parent =
-            at->parent_id < 0 ? NULL : firn_metadata_snapshot(other, at->parent_id);
-        if ((!parent && at->parent_id != common_snapshot_id) || appends.len > other->n_snapshots)
-            FIRN_FAIL(
-                err, FIRN_E_VALIDATION,
-                "cannot replay appends of table %s: their history back to snapshot %lld is gone",
-                other->location, (long long)common_snapshot_id);
-        at = parent;
-    }
-    data_files added = {0};
-    for (size_t i = appends.len; i-- > 0;) {
-        firn_own_files own;
-        FIRN_TRY(firn_snapshot_own_files(storage, cache, arena, other, appends.items[i], false,
-                                         &own, err));
-        if (own.obstacle)
-            FIRN_FAIL(err, FIRN_E_VALIDATION, "cannot replay append %lld of table %s: %s",
-                      (long long)appends.items[i]->snapshot_id, other->location, own.obstacle);
-        for (size_t f = 0; f < own.files.len; f++)
-            firn_vec_push(arena, &added, own.files.items[f]);
-    }
-    FIRN_TRY(find_layout(base, other, &added, err));
-    json_t *extra = firn_json_own(arena, json_object());
-    json_object_set_new(extra, "firn.replayed-snapshots",
-                        json_string(firn_arena_printf(arena, "%zu", appends.len)));
-    firn_snapshot_change change = {
-        .op = FIRN_SNAPSHOT_APPEND,
-        .added = added.items,
-        .n_added = added.len,
-        .validation = {.starting_snapshot_id = FIRN_NO_STARTING_SNAPSHOT},
-        .summary_extra = extra,
     };
     return firn_snapshot_produce(storage, cache, arena, base, &change, updates, requirements, out,
                                  err);

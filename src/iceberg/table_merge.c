@@ -50,24 +50,28 @@ static const char *deed_of(const firn_snapshot *snapshot)
     return "did something else than append";
 }
 
-/* From theirs' current snapshot back to the base's, all appends. */
+/* From theirs' current snapshot back to the base's: all appends, or on ours already (picked before). */
 static void compare_rows(firn_table_merger *m)
 {
     int64_t common = current_id(m->base);
     const firn_snapshot *at = m->theirs->current_snapshot;
-    if (current_id(m->theirs) == common)
-        return;
-    m->has_rows = true;
+    const firn_imap *ours = firn_snapshot_origins(m->arena, m->ours);
     for (size_t steps = 0; at && at->snapshot_id != common && steps <= m->theirs->n_snapshots;
          steps++) {
-        if (!at->operation || !firn_streq(at->operation, "append"))
+        firn_held held = firn_snapshot_held(m->arena, ours, at);
+        if (held == FIRN_PARTLY_HELD)
+            firn_table_merge_conflict(
+                m, "a part of what snapshot %lld of %s appended is on %s already",
+                (long long)at->snapshot_id, them(m), us(m));
+        else if (held == FIRN_NOT_HELD && (!at->operation || !firn_streq(at->operation, "append")))
             firn_table_merge_conflict(m, "%s %s (snapshot %lld)", them(m), deed_of(at),
                                       (long long)at->snapshot_id);
+        m->has_rows |= held != FIRN_HELD;
         if (at->parent_id == common)
             return;
         at = at->parent_id < 0 ? NULL : firn_metadata_snapshot(m->theirs, at->parent_id);
     }
-    if (!at || at->snapshot_id != common)
+    if ((at ? at->snapshot_id : -1) != common)
         firn_table_merge_conflict(
             m, "%s rolled the table back, or expired the snapshots it appended since", them(m));
 }

@@ -4,6 +4,8 @@
 
 #include "iceberg/table_merge.h"
 
+#include "base/map.h"
+
 typedef struct firn_table_merger {
     firn_arena *arena;
     const firn_table_sides *sides;
@@ -22,5 +24,12 @@ void firn_table_merge_schema(firn_table_merger *m);
 
 /* Whether two specs are the same in every respect but their id. */
 bool firn_partition_spec_same(const firn_partition_spec *a, const firn_partition_spec *b);
+
+/* All snapshots whose files the current one's line has appended, also under the names of replays. */
+firn_imap *firn_snapshot_origins(firn_arena *arena, const firn_metadata *metadata);
+typedef enum firn_held { FIRN_NOT_HELD, FIRN_PARTLY_HELD, FIRN_HELD } firn_held;
+/* Whether a line with these origins has what the snapshot did. */
+firn_held firn_snapshot_held(firn_arena *arena, const firn_imap *ours,
+                             const firn_snapshot *snapshot);
 
 #endif

@@ -64,6 +64,14 @@ static void appends_are_picked_on_top_of_others(void **state)
     commits[2] = head(f, "dev");
     append_rows(f, "main", "a", 100);
     firn_pick_result result;
+    int files = warehouse_files(f);
+    firn_merge_options options = {.dry_run = true};
+    assert_ok(f, firn_catalog_cherry_pick(f->catalog, f->arena, commits, 3, "main", &options,
+                                          &result, &f->err));
+    assert_int_equal(result.n_picked, 3);
+    assert_int_equal(result.picked[2].n_changed, 1);
+    assert_null(result.commit_id);
+    assert_int_equal(warehouse_files(f), files);
     assert_ok(f, pick(f, commits, 3, &result));
     assert_int_equal(count_rows(f, "main", "a"), 110);
     assert_string_equal(columns(f, "main", "a"), "id, x");
@@ -72,15 +80,49 @@ static void appends_are_picked_on_top_of_others(void **state)
         assert_int_equal(result.picked[i].how[0], FIRN_MERGED_REPLAYED);
     }
     assert_string_equal(message(f, "main", 1), "append s.a");
-    /* No file of what was tried in between stays: as many as the three commits need. */
-    int files = warehouse_files(f);
-    firn_merge_options options = {.dry_run = true};
-    assert_ok(f, firn_catalog_cherry_pick(f->catalog, f->arena, commits, 2, "main", &options,
-                                          &result, &f->err));
-    assert_int_equal(result.n_picked, 2);
-    assert_int_equal(result.picked[1].n_changed, 1);
+}
+
+/* A data file is in a table once: what was picked is no second time in a pick or in the merge that follows. */
+static void what_was_picked_does_not_come_again(void **state)
+{
+    fixture *f = *state;
+    firn_pick_result result;
+    firn_merge_result merged;
+    append_rows(f, "dev", "a", 1);
+    append_rows(f, "dev", "a", 2);
+    const char *second = head(f, "dev");
+    append_rows(f, "dev", "a", 4);
+    append_rows(f, "main", "a", 100);
+    assert_ok(f, pick(f, &second, 1, &result));
+    assert_int_equal(count_rows(f, "main", "a"), 102);
+    assert_ok(f, pick(f, &second, 1, &result));
     assert_null(result.commit_id);
-    assert_int_equal(warehouse_files(f), files);
+    assert_int_equal(count_rows(f, "main", "a"), 102);
+    assert_ok(f, merge(f, "dev", "main", &merged));
+    assert_int_equal(count_rows(f, "main", "a"), 107);
+    assert_ok(f, merge(f, "main", "dev", &merged));
+    assert_int_equal(count_rows(f, "dev", "a"), 107);
+
+    /* Not even when main has deleted the rows since: the deletion is newer. */
+    append_rows(f, "dev", "b", 1);
+    const char *picked = head(f, "dev");
+    append_rows(f, "main", "b", 10);
+    assert_ok(f, pick(f, &picked, 1, &result));
+    change_rows(f, "main", "b", 0, FIRN_SNAPSHOT_DELETE);
+    append_rows(f, "dev", "b", 5);
+    assert_ok(f, merge(f, "dev", "main", &merged));
+    assert_int_equal(count_rows(f, "main", "b"), 5);
+
+    /* An overwrite that was taken over as it is stands in no later merge's way. */
+    assert_ok(f, merge(f, "main", "dev", &merged));
+    change_rows(f, "dev", "b", 3, FIRN_SNAPSHOT_OVERWRITE);
+    picked = head(f, "dev");
+    append_rows(f, "dev", "b", 1);
+    assert_ok(f, pick(f, &picked, 1, &result));
+    assert_int_equal(result.picked[0].how[0], FIRN_MERGED_TAKEN);
+    append_rows(f, "main", "b", 20);
+    assert_ok(f, merge(f, "dev", "main", &merged));
+    assert_int_equal(count_rows(f, "main", "b"), count_rows(f, "dev", "b") + 20);
 }
 
 static void all_or_none(void **state)
@@ -199,6 +241,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         BRANCHES(one_commit_is_picked_without_those_before_it),
         BRANCHES(appends_are_picked_on_top_of_others),
+        BRANCHES(what_was_picked_does_not_come_again),
         BRANCHES(all_or_none),
         BRANCHES(a_merge_is_picked_as_what_it_did_to_its_branch),
         BRANCHES(what_cannot_be_picked_is_told),

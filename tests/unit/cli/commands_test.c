@@ -176,9 +176,65 @@ static void a_conflicting_merge_changes_nothing(void **state)
     run_ok(t, "sql", "-q", "-c", "delete from s.t where id = 2");
     run(t, "ref", "merge", "fix");
     expect_code(t, 1, __FILE__, __LINE__);
-    assert_has(t->err, "conflict: s.t: ");
-    assert_has(t->err, "error: ");
+    assert_has(t->err, "conflict  s.t  changed on both main and fix\n"
+                       "               - fix overwrote rows (snapshot ");
+    assert_has(t->err,
+               "to do          --force s.t takes the source's, --skip s.t keeps the target's\n"
+               "error: cannot merge fix into main: 1 conflict; nothing has changed\n");
     assert_string_equal(value(t, "select id from s.t"), "1");
+    run(t, "ref", "merge", "fix", "--dry-run", "--format", "json");
+    expect_code(t, 1, __FILE__, __LINE__);
+    assert_has(t->out, "\"name\": \"s.t\", \"kind\": \"table\", \"conflict\": \"VALUE_DIFFERS\"");
+    assert_has(t->err, "error: cannot merge fix into main: s.t: changed on both");
+
+    run_fails(t, 1, "s.tt", "ref", "merge", "fix", "--skip", "s.tt");
+    run_ok(t, "ref", "merge", "fix", "--dry-run", "--skip", "s.t");
+    assert_has(t->out, "nothing to merge");
+    run_ok(t, "ref", "merge", "fix", "--theirs");
+    assert_string_equal(value(t, "select id from s.t"), "2");
+}
+
+static void refs_are_moved_and_commits_picked(void **state)
+{
+    testing *t = *state;
+    run_ok(t, "ref", "branch", "fix", "-q");
+    run_ok(t, "--ref", "fix", "sql", "-q", "-c",
+           "alter table s.t add column extra int; insert into s.t values (3, 'three', 1)");
+    run_ok(t, "ref", "diff", "main", "fix", "--rows", "--format", "csv");
+    assert_has(t->out, "\nchanged,s.t,2,3,1,0,1,no,");
+    run_ok(t, "ref", "diff", "main", "fix", "--schema", "--format", "csv");
+    assert_has(t->out, "\ns.t,column added,extra,,int");
+    run_fails(t, 2, "--rows and --schema", "ref", "diff", "main", "fix", "--rows", "--schema");
+
+    run_ok(t, "ref", "show", "fix");
+    assert_has(t->out, "│ append s.t\n");
+    assert_has(t->out, "differs from main in │ 1\n");
+    run_ok(t, "ref", "log", "fix", "--table", "s.t", "--format", "csv", "-n", "1");
+    const char *last = firn_arena_strndup(t->arena, strchr(t->out, '\n') + 1, 32);
+    run_ok(t, "ref", "log", "--until", "2001-01-01", "--format", "csv");
+    assert_null(strstr(t->out, "append"));
+    run_ok(t, "ref", "log", "--schema", "s", "--author", "nobody", "--format", "csv");
+    assert_null(strstr(t->out, "append"));
+    run_fails(t, 2, "--since", "ref", "log", "--since", "yesterday");
+
+    /* Rows alone: the column is not theirs. */
+    run_ok(t, "ref", "branch", "stage", "-q");
+    run(t, "ref", "cherry-pick", last, "--into", "stage");
+    expect_code(t, 0, __FILE__, __LINE__);
+    assert_has(t->out, "picked 1 commit into stage\n");
+    run_ok(t, "ref", "cherry-pick", last, "--into", "stage");
+    assert_has(t->out, "nothing to pick: stage has all of that\n");
+
+    run_ok(t, "ref", "reset", "stage", "main");
+    assert_has(t->out, "reset stage to commit ");
+    run_fails(t, 1, "not at", "ref", "reset", "stage", last, "--expected", last);
+    run_ok(t, "ref", "reset", "stage", last);
+    assert_string_equal(value(t, "select count(*) from s.t@stage"), "3");
+    run_ok(t, "ref", "branch", "stage", "main", "--replace");
+    assert_string_equal(t->out, "put branch stage from main\n");
+    run_ok(t, "ref", "rename", "stage", "stage/2");
+    run_fails(t, 1, "not at", "ref", "delete", "stage/2", "--expected", last);
+    run_ok(t, "ref", "delete", "stage/2");
 }
 
 static const char *const PIPELINE =
@@ -276,6 +332,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(rename_drop_register, testing_setup_lake, testing_teardown),
         cmocka_unit_test_setup_teardown(refs, testing_setup_lake, testing_teardown),
         cmocka_unit_test_setup_teardown(a_conflicting_merge_changes_nothing, testing_setup_lake,
+                                        testing_teardown),
+        cmocka_unit_test_setup_teardown(refs_are_moved_and_commits_picked, testing_setup_lake,
                                         testing_teardown),
         cmocka_unit_test_setup_teardown(pipelines, testing_setup_lake, testing_teardown),
         cmocka_unit_test_setup_teardown(pipeline_mistakes, testing_setup_lake, testing_teardown),

@@ -646,10 +646,27 @@ static void test_replay_appends(void **state)
     ours = apply(ours, updates, reqs);
     assert_string_equal(planned(ours, NULL), "c,d,b,a");
     assert_string_equal(summary_of(ours, "total-records"), "250");
-    assert_string_equal(summary_of(ours, "firn.replayed-snapshots"), "2");
+    const firn_snapshot *newest = theirs->current_snapshot;
+    assert_string_equal(summary_of(ours, "firn.replayed-snapshots"),
+                        firn_arena_printf(arena, "%lld,%lld", (long long)newest->parent_id,
+                                          (long long)newest->snapshot_id));
     size_t n;
     firn_scan_task *tasks = plan(ours, NULL, &n, NULL);
     assert_int_equal(tasks[0].file->first_row_id, 150);
+
+    /* Replayed once more they come to nothing; and theirs does not get its own files back from ours. */
+    json_array_clear(updates);
+    MUST(firn_snapshot_replay_appends(storage, NULL, arena, ours, theirs, id, updates, reqs,
+                                      &last_result, &err));
+    assert_true(last_result.empty);
+    assert_int_equal(json_array_size(updates), 0);
+    json_array_clear(reqs);
+    MUST(firn_snapshot_replay_appends(storage, NULL, arena, theirs, ours, id, updates, reqs,
+                                      &last_result, &err));
+    assert_string_equal(planned(apply(theirs, updates, reqs), NULL), "b,d,c,a");
+    json_array_clear(updates);
+    json_array_clear(reqs);
+
     firn_snapshot_change change = row_delta(NULL, 0, &c, 1);
     theirs = commit(theirs, &change);
     MUST_FAIL(firn_snapshot_replay_appends(storage, NULL, arena, ours, theirs, id, updates, reqs,

@@ -271,7 +271,7 @@ typedef struct firn_diff {
     firn_ident ident;
     firn_entry_kind kind;
     enum { FIRN_DIFF_ADDED, FIRN_DIFF_REMOVED, FIRN_DIFF_CHANGED } what;
-    const char *from_location, *to_location;
+    const char *from_location, *to_location; /* NULL also in a dry run, for what would be written */
 } firn_diff;
 firn_rc firn_catalog_diff(firn_catalog *catalog, firn_arena *arena, const char *from,
                           const char *to, firn_diff **out, size_t *n, firn_err *err) FIRN_MUST_USE;
