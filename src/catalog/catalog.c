@@ -17,85 +17,6 @@ enum {
     MANIFEST_CACHE_BYTES = 128 << 20,
 };
 
-/* ---- sessions --------------------------------------------------------------------------------- */
-
-static firn_db *take_idle(firn_catalog *catalog)
-{
-    pthread_mutex_lock(&catalog->lock);
-    firn_db *db = catalog->n_idle > 0 ? catalog->idle[--catalog->n_idle] : NULL;
-    pthread_mutex_unlock(&catalog->lock);
-    return db;
-}
-
-static void give_back(firn_catalog *catalog, firn_db *db)
-{
-    pthread_mutex_lock(&catalog->lock);
-    bool kept = catalog->n_idle < FIRN_CATALOG_IDLE_MAX;
-    if (kept) {
-        catalog->idle[catalog->n_idle++] = db;
-    }
-    pthread_mutex_unlock(&catalog->lock);
-    if (!kept) {
-        db->backend->close(db);
-    }
-}
-
-static firn_rc connect_db(firn_catalog *catalog, bool create, firn_db **out, firn_err *err)
-{
-    firn_sqlite_options options = {
-        .path = catalog->path,
-        .create = create,
-        .busy_timeout_ms = catalog->busy_timeout_ms,
-    };
-    return firn_sqlite_open(&options, out, err);
-}
-
-firn_rc firn_db_session_begin(firn_catalog *catalog, bool write, firn_db_session *session,
-                              firn_err *err)
-{
-    *session = (firn_db_session){.catalog = catalog};
-    if (catalog->ops) {
-        FIRN_FAIL(
-            err, FIRN_E_UNSUPPORTED,
-            "this needs a catalog of firn's own, and the lake's is a remote one: run it where "
-            "that catalog lives");
-    }
-    if (write) {
-        FIRN_TRY(firn_fault_point("catalog.begin", catalog->path, err));
-    }
-    firn_db *db = take_idle(catalog);
-    if (!db) {
-        FIRN_TRY(connect_db(catalog, false, &db, err));
-    }
-    session->db = db;
-    return db->backend->begin(db, write, err);
-}
-
-firn_rc firn_db_session_commit(firn_db_session *session, firn_err *err)
-{
-    firn_db *db = session->db;
-    const char *path = session->catalog->path;
-    FIRN_TRY(firn_fault_point("catalog.commit.before", path, err));
-    FIRN_TRY(db->backend->commit(db, err));
-    firn_err detail = {0};
-    if (firn_fault_point("catalog.commit.after", path, &detail) != FIRN_OK) {
-        FIRN_FAIL(err, FIRN_E_UNKNOWN_OUTCOME, "%s", detail.message);
-    }
-    return FIRN_OK;
-}
-
-void firn_db_session_end(firn_db_session *session)
-{
-    if (!session->db) {
-        return;
-    }
-    if (session->db->in_transaction) {
-        session->db->backend->rollback(session->db);
-    }
-    give_back(session->catalog, session->db);
-    session->db = NULL;
-}
-
 /* ---- opening ---------------------------------------------------------------------------------- */
 
 /* A new catalog has one commit without changes, so that every branch descends from it. */
@@ -128,9 +49,7 @@ static firn_rc make_main(firn_catalog *catalog, firn_err *err)
 
 static firn_rc open_first(firn_catalog *catalog, bool create, firn_err *err)
 {
-    firn_db *db;
-    FIRN_TRY(connect_db(catalog, create, &db, err));
-    give_back(catalog, db);
+    FIRN_TRY(firn_db_pool_open(catalog, create, err));
     {
         FIRN_AUTO_ARENA firn_arena *arena = firn_arena_new();
         FIRN_AUTO_SESSION firn_db_session session = {0};
@@ -163,7 +82,7 @@ static firn_rc open_by_uri(firn_catalog *catalog, const firn_catalog_options *op
                            firn_err *err)
 {
     const char *uri = options->uri;
-    if (!uri) {
+    if (!uri || catalog->uri) {
         return open_first(catalog, options->create, err);
     }
     if (firn_starts_with(uri, "http://") || firn_starts_with(uri, "https://")) {
@@ -174,16 +93,44 @@ static firn_rc open_by_uri(firn_catalog *catalog, const firn_catalog_options *op
     const char *shown = firn_url_for_message(arena, uri);
     FIRN_FAIL(
         err, FIRN_E_UNSUPPORTED,
-        "\"%s\" is no place for a catalog that firn knows: give http://, https:// or nothing, "
-        "for an SQLite file in the lake",
+        "\"%s\" is no place for a catalog that firn knows: give postgresql://, http://, https:// or "
+        "nothing, for an SQLite file in the lake",
         shown);
+}
+
+static bool is_postgres(const char *uri)
+{
+    return uri && (firn_starts_with(uri, "postgresql://") || firn_starts_with(uri, "postgres://"));
+}
+
+/* What to call the catalog in messages. */
+static firn_rc describe(firn_arena *arena, const firn_catalog_options *options, const char **out,
+                        firn_err *err)
+{
+    *out = options->uri ? firn_url_for_message(arena, options->uri) : options->path;
+    if (is_postgres(options->uri)) {
+        char *name;
+        firn_pg_options pg = {.uri = options->uri, .schema = options->schema};
+        FIRN_TRY(firn_pg_describe(arena, &pg, &name, err));
+        *out = name;
+    }
+    return FIRN_OK;
 }
 
 firn_rc firn_catalog_open(const firn_catalog_options *options, firn_catalog **out, firn_err *err)
 {
-    assert(options->path && options->storage);
+    assert((options->path || is_postgres(options->uri)) && options->storage);
+    FIRN_AUTO_ARENA firn_arena *arena = firn_arena_new();
+    const char *name;
+    FIRN_TRY(describe(arena, options, &name, err));
     firn_catalog *catalog = firn_calloc(1, sizeof(*catalog));
-    catalog->path = firn_strdup(options->path);
+    catalog->path = firn_strdup(name);
+    catalog->uri = is_postgres(options->uri) ? firn_strdup(options->uri) : NULL;
+    catalog->schema = options->schema ? firn_strdup(options->schema) : NULL;
+    catalog->connections.free =
+        options->pool > 0 ? (size_t)options->pool : FIRN_CATALOG_POOL_DEFAULT;
+    catalog->connections_bounded = catalog->uri != NULL;
+    catalog->writers.free = 1;
     catalog->storage = options->storage;
     catalog->warehouse = firn_strdup(options->warehouse ? options->warehouse : "");
     catalog->busy_timeout_ms = options->busy_timeout_ms > 0   ? options->busy_timeout_ms
@@ -212,21 +159,26 @@ void firn_catalog_close(firn_catalog *catalog)
         catalog->ops->close(catalog);
     }
     firn_catalog_close(catalog->local);
-    for (firn_db *db = take_idle(catalog); db; db = take_idle(catalog)) {
-        db->backend->close(db);
-    }
+    firn_db_pool_close(catalog);
     firn_manifest_cache_free(catalog->manifests);
     firn_metadata_cache_free(catalog->metadata);
     firn_lines_free(catalog->lines);
     pthread_mutex_destroy(&catalog->lock);
     free(catalog->warehouse);
     free(catalog->path);
+    free(catalog->uri);
+    free(catalog->schema);
     free(catalog);
 }
 
 firn_catalog *firn_catalog_database(firn_catalog *catalog)
 {
     return catalog->local ? catalog->local : catalog;
+}
+
+const char *firn_catalog_name(const firn_catalog *catalog)
+{
+    return catalog->path;
 }
 
 firn_storage *firn_catalog_storage(firn_catalog *catalog)

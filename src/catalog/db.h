@@ -83,4 +83,17 @@ typedef struct firn_sqlite_options {
 firn_rc firn_sqlite_open(const firn_sqlite_options *options, firn_db **out,
                          firn_err *err) FIRN_MUST_USE;
 
+typedef struct firn_pg_options {
+    const char *uri;    /* postgresql://... */
+    const char *schema; /* that holds the catalog; NULL: "firn" */
+    bool create;
+    int busy_timeout_ms;
+} firn_pg_options;
+
+/* As firn_sqlite_open; PERMISSION also for a password that is refused, BUSY for a server that cannot be reached. */
+firn_rc firn_pg_open(const firn_pg_options *options, firn_db **out, firn_err *err) FIRN_MUST_USE;
+/* Without a connection: CONFIG when URI or schema make no sense; else what to call the database in messages. */
+firn_rc firn_pg_describe(firn_arena *arena, const firn_pg_options *options, char **out,
+                         firn_err *err) FIRN_MUST_USE;
+
 #endif

@@ -13,7 +13,7 @@
 
 #include <pthread.h>
 
-enum { FIRN_CATALOG_IDLE_MAX = 16, FIRN_NAME_BYTES_MAX = 255 };
+enum { FIRN_CATALOG_IDLE_MAX = 16, FIRN_CATALOG_POOL_DEFAULT = 16, FIRN_NAME_BYTES_MAX = 255 };
 
 /* ---- the catalog object ----------------------------------------------------------------------- */
 
@@ -22,12 +22,21 @@ typedef struct firn_catalog_ops firn_catalog_ops;
 typedef struct firn_remote firn_remote;
 typedef struct firn_lines firn_lines;
 
+/* Lets a number of sessions in at a time; the others stand in line. @locks catalog->lock */
+typedef struct firn_gate_waiter firn_gate_waiter;
+typedef struct firn_gate {
+    size_t free;
+    firn_gate_waiter *first, *last;
+} firn_gate;
+
 /* Either a database of firn's own, or somebody else's catalog behind `ops`. */
 struct firn_catalog {
     const firn_catalog_ops *ops; /* NULL: the database */
     firn_remote *remote;         /* of the ops in remote.c */
     firn_catalog *local;         /* beside a remote catalog: the run log and advisory locks */
-    char *path;
+    char *path;                  /* of the SQLite file, or what to call the database in messages */
+    char *uri;                   /* of PostgreSQL; NULL: SQLite */
+    char *schema;                /* nullable */
     firn_storage *storage;
     char *warehouse;
     int busy_timeout_ms;
@@ -37,6 +46,9 @@ struct firn_catalog {
     pthread_mutex_t lock;
     firn_db *idle[FIRN_CATALOG_IDLE_MAX]; /* @locks lock: connections that nobody uses right now */
     size_t n_idle;                        /* @locks lock */
+    firn_gate connections;                /* @locks lock: not yet open, or idle */
+    firn_gate writers;                    /* @locks lock */
+    bool connections_bounded;
 };
 
 /* What a catalog that is no database of firn's own does in place of the public functions of the same names, whose contracts
@@ -93,13 +105,22 @@ firn_catalog *firn_catalog_database(firn_catalog *catalog);
 typedef struct firn_db_session {
     firn_catalog *catalog;
     firn_db *db;
+    bool writing; /* in its gates */
+    bool counted;
+    bool borrowed; /* another session's connection */
 } firn_db_session;
+
+firn_rc firn_db_pool_open(firn_catalog *catalog, bool create, firn_err *err) FIRN_MUST_USE;
+void firn_db_pool_close(firn_catalog *catalog);
 
 firn_rc firn_db_session_begin(firn_catalog *catalog, bool write, firn_db_session *session,
                               firn_err *err) FIRN_MUST_USE;
 /* Passes the fault points "catalog.commit.before" and "catalog.commit.after". */
 firn_rc firn_db_session_commit(firn_db_session *session, firn_err *err) FIRN_MUST_USE;
 void firn_db_session_end(firn_db_session *session);
+/* The session has served its purpose as a transaction, but its connection is kept, for the locks on it: until it ends, other
+ * sessions of this thread use the same one. */
+void firn_db_session_lend(firn_db_session *session);
 #define FIRN_AUTO_SESSION __attribute__((cleanup(firn_db_session_end)))
 
 /* ---- lines of writers -------------------------------------------------------------------------- */

@@ -178,7 +178,8 @@ firn_rc firn_turn_take(firn_catalog *catalog, firn_arena *arena, uint64_t *keys,
     }
     FIRN_TRY(firn_db_session_begin(turn->catalog, false, &turn->session, err));
     firn_db *db = turn->session.db;
-    db->backend->rollback(db); /* the connection is for the locks alone */
+    firn_db_session_lend(
+        &turn->session); /* the connection is for the locks, and serves this thread beside */
     for (size_t i = 0; i < n; i++) {
         if (i == 0 || keys[i] != keys[i - 1]) {
             db->backend->lock(db, keys[i], WAIT_SECONDS * 1000, &turn->handles[turn->n_handles++]);

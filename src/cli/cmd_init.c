@@ -12,7 +12,12 @@ firn_rc firn_cmd_init(firn_cli *cli, firn_err *err)
                               lake);
     }
     dir = dir != NULL ? dir : lake != NULL ? lake : ".";
-    FIRN_TRY(firn_lake_init(dir, firn_cli_option(cli, "name"), err));
+    firn_config_choices choices = {
+        .name = firn_cli_option(cli, "name"),
+        .catalog_uri = firn_cli_option(cli, "catalog"),
+        .catalog_schema = firn_cli_option(cli, "schema"),
+    };
+    FIRN_TRY(firn_lake_init_with(dir, &choices, err));
     const char *root = firn_path_absolute(cli->arena, dir);
     firn_cli_say(cli, "%s is a lake now; its settings are in %s", root,
                  firn_path_join(cli->arena, root, "firn.yaml"));

@@ -12,6 +12,7 @@ typedef struct lake_status {
     size_t commits;    /* on the ref, up to COMMITS_COUNTED_MAX */
     size_t unreadable; /* tables */
     const char *first_error;
+    const char *catalog;        /* "sqlite", or where it is */
     int64_t rows, files, bytes; /* of the current snapshots */
     const char **crowded;       /* tables of many small files */
     size_t n_crowded;
@@ -129,10 +130,10 @@ static void print_lines(const firn_cli *cli, const lake_status *status, const ch
     printf(" lake %s%s%s   %s @ %.10s   %s%s%s   %s\n", bold, status->name, plain,
            firn_cli_ref(cli), status->head, colour, status->unreadable > 0 ? "damaged" : "healthy",
            plain, status->root);
-    printf(" %-12s sqlite, %zu table%s, %zu view%s, %zu branch%s, %zu tag%s, %s%s commit%s\n",
-           "catalog", status->tables, plural(status->tables), status->views, plural(status->views),
-           status->branches, status->branches == 1 ? "" : "es", status->tags, plural(status->tags),
-           firn_format_count(arena, (int64_t)status->commits),
+    printf(" %-12s %s, %zu table%s, %zu view%s, %zu branch%s, %zu tag%s, %s%s commit%s\n",
+           "catalog", status->catalog, status->tables, plural(status->tables), status->views,
+           plural(status->views), status->branches, status->branches == 1 ? "" : "es", status->tags,
+           plural(status->tags), firn_format_count(arena, (int64_t)status->commits),
            status->commits == COMMITS_COUNTED_MAX ? "+" : "", plural(status->commits));
     printf(" %-12s posix, %s in %s files, %s rows\n", "warehouse",
            firn_format_bytes(arena, status->bytes), firn_format_count(arena, status->files),
@@ -145,13 +146,14 @@ static void print_lines(const firn_cli *cli, const lake_status *status, const ch
 
 static void print_json(const firn_cli *cli, const lake_status *status, const char *pipelines)
 {
-    json_t *json = json_pack(
-        "{s:s, s:s, s:s, s:s, s:b, s:i, s:i, s:i, s:i, s:i, s:I, s:I, s:I, s:s}", "lake",
-        status->name, "root", status->root, "ref", firn_cli_ref(cli), "commit_id", status->head,
-        "healthy", status->unreadable == 0, "tables", (int)status->tables, "views",
-        (int)status->views, "branches", (int)status->branches, "tags", (int)status->tags, "commits",
-        (int)status->commits, "rows", (json_int_t)status->rows, "files", (json_int_t)status->files,
-        "bytes", (json_int_t)status->bytes, "pipelines", pipelines);
+    json_t *json =
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:i, s:i, s:i, s:i, s:i, s:I, s:I, s:I, s:s}",
+                  "lake", status->name, "root", status->root, "catalog", status->catalog, "ref",
+                  firn_cli_ref(cli), "commit_id", status->head, "healthy", status->unreadable == 0,
+                  "tables", (int)status->tables, "views", (int)status->views, "branches",
+                  (int)status->branches, "tags", (int)status->tags, "commits", (int)status->commits,
+                  "rows", (json_int_t)status->rows, "files", (json_int_t)status->files, "bytes",
+                  (json_int_t)status->bytes, "pipelines", pipelines);
     firn_json_own(cli->arena, json);
     printf("[\n%s\n]\n", firn_json_text(cli->arena, json));
 }
@@ -164,6 +166,9 @@ firn_rc firn_cmd_status(firn_cli *cli, firn_err *err)
     FIRN_TRY(firn_cli_lake(cli, &lake, err));
     status.name = firn_lake_config(lake)->name;
     status.root = firn_lake_root(lake);
+    status.catalog = firn_lake_config(lake)->catalog_uri != NULL
+                         ? firn_catalog_name(firn_lake_catalog(lake))
+                         : "sqlite";
     FIRN_TRY(look_at_refs(cli, firn_lake_catalog(lake), &status, err));
     FIRN_TRY(look_at_tables(cli, firn_lake_catalog(lake), &status, err));
     FIRN_TRY(pipelines_text(cli, lake, &pipelines, err));

@@ -40,9 +40,14 @@ static const key_row KEYS[] = {
     {"warehouse", KEY_PATH, AT(warehouse), "warehouse", 0, 0, NULL, true,
      "Where table files live: a folder, relative to this file or absolute, or a URI."},
     {"catalog.path", KEY_PATH, AT(catalog), ".firn/catalog.db", 0, 0, NULL, true,
-     "The catalog's SQLite file."},
+     "The catalog's SQLite file. With a catalog.uri: of the run log, or not used."},
     {"catalog.uri", KEY_TEXT, AT(catalog_uri), NULL, 0, 0, NULL, false,
-     "Where the catalog is when it is no file: http:// or https:// for an Iceberg REST catalog."},
+     "Where the catalog is when it is no file: postgresql://user@host:5432/database (a password may "
+     "come from ${NAME}, PGPASSWORD or ~/.pgpass), or http:// or https:// for an Iceberg REST catalog."},
+    {"catalog.schema", KEY_TEXT, AT(catalog_schema), "firn", 0, 0, NULL, false,
+     "PostgreSQL: the schema that holds the catalog, so that many lakes share a database."},
+    {"catalog.pool", KEY_INT, AT(catalog_pool), "16", 1, 64, NULL, false,
+     "PostgreSQL: connections of one firn process at most."},
     {"catalog.busy_timeout", KEY_DURATION, AT(catalog_busy_ms), "30s", 0, 3600000, NULL, false,
      "How long to wait for another process that is committing. 0: not at all."},
     {"catalog.warehouse", KEY_TEXT, AT(remote.warehouse), NULL, 0, 0, NULL, false,
@@ -454,7 +459,7 @@ static const char *yaml_text(firn_arena *arena, const char *text)
     return firn_arena_strdup(arena, firn_buf_cstr(&buf));
 }
 
-char *firn_config_template(firn_arena *arena, const char *lake_name)
+char *firn_config_template(firn_arena *arena, const firn_config_choices *choices)
 {
     FIRN_AUTO_BUF firn_buf out = {0};
     firn_buf_puts(&out, "# A firn lake. Keys that are commented out show their defaults.\n"
@@ -474,11 +479,17 @@ char *firn_config_template(firn_arena *arena, const char *lake_name)
         }
         section = in;
         wrap_comment(&out, indent, row->help);
-        const char *value = row->kind == KEY_RECORDS ? "[]" : row->def != NULL ? row->def : "";
-        if (row->offset == AT(name)) {
-            value = yaml_text(arena, lake_name);
-        }
-        firn_buf_printf(&out, "%s%s%s:%s%s\n", indent, row->live ? "" : "# ",
+        const char *chosen = row->offset == AT(name)             ? choices->name
+                             : row->offset == AT(catalog_uri)    ? choices->catalog_uri
+                             : row->offset == AT(catalog_schema) ? choices->catalog_schema
+                                                                 : NULL;
+        bool live = chosen != NULL ||
+                    (row->live && (row->offset != AT(catalog) || choices->catalog_uri == NULL));
+        const char *value = chosen != NULL             ? yaml_text(arena, chosen)
+                            : row->kind == KEY_RECORDS ? "[]"
+                            : row->def != NULL         ? row->def
+                                                       : "";
+        firn_buf_printf(&out, "%s%s%s:%s%s\n", indent, live ? "" : "# ",
                         dot != NULL ? dot + 1 : row->path, value[0] != '\0' ? " " : "", value);
     }
     return firn_arena_strdup(arena, firn_buf_cstr(&out));

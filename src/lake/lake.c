@@ -53,6 +53,8 @@ static firn_rc open_parts(firn_lake *lake, bool create, firn_err *err)
         .path = path_under(lake->arena, lake->root, config->catalog),
         .uri = config->catalog_uri,
         .remote = &lake->config.remote,
+        .schema = config->catalog_schema,
+        .pool = (int)config->catalog_pool,
         .create = create,
         .storage = lake->storage,
         .warehouse = firn_location_of_path(lake->arena, warehouse),
@@ -65,8 +67,10 @@ static firn_rc open_parts(firn_lake *lake, bool create, firn_err *err)
         lake->config.remote.ca_file = path_under(lake->arena, lake->root, config->remote.ca_file);
     }
     if (is_uri(options.path)) {
-        FIRN_FAIL(err, FIRN_E_CONFIG, "%s/%s: catalog.path must be a file on this machine, not %s",
-                  lake->root, CONFIG_NAME, options.path);
+        FIRN_FAIL(err, FIRN_E_CONFIG,
+                  "%s/%s: catalog.path must be a file on this machine; a catalog elsewhere is a "
+                  "catalog.uri",
+                  lake->root, CONFIG_NAME);
     }
     return firn_catalog_open(&options, &lake->catalog, err);
 }
@@ -164,6 +168,11 @@ static firn_rc init_parts(firn_lake *lake, const char *text, firn_err *err)
 
 firn_rc firn_lake_init(const char *dir, const char *name, firn_err *err)
 {
+    return firn_lake_init_with(dir, &(firn_config_choices){.name = name}, err);
+}
+
+firn_rc firn_lake_init_with(const char *dir, const firn_config_choices *choices, firn_err *err)
+{
     firn_lake *lake = lake_new(dir);
     firn_arena *arena = lake->arena;
     const char *config = firn_path_join(arena, lake->root, CONFIG_NAME);
@@ -173,9 +182,9 @@ firn_rc firn_lake_init(const char *dir, const char *name, firn_err *err)
                      CONFIG_NAME);
     } else {
         const char *base = firn_path_basename(lake->root);
-        const char *text = firn_config_template(arena, name != NULL      ? name
-                                                       : base[0] != '\0' ? base
-                                                                         : "lake");
+        firn_config_choices named = *choices;
+        named.name = named.name != NULL ? named.name : base[0] != '\0' ? base : "lake";
+        const char *text = firn_config_template(arena, &named);
         rc = init_parts(lake, text, err);
         if (rc == FIRN_OK) {
             rc = firn_file_write_atomic(config, firn_bytes_str(text), 0644, err);

@@ -1,4 +1,8 @@
-/* A catalog in a folder of its own, and short words for what the tests do with it. */
+/* A catalog in a folder of its own, and short words for what the tests do with it.
+ *
+ * The catalog is an SQLite file, or, where FIRN_TEST_POSTGRES names a database (`./run test postgres` does), a schema of its
+ * own there.
+ */
 #ifndef TESTS_CATALOG_FIXTURE_H
 #define TESTS_CATALOG_FIXTURE_H
 
@@ -8,6 +12,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <libpq-fe.h>
 
 #include "catalog/catalog.h"
 
@@ -26,6 +31,9 @@ typedef struct fixture {
     char *dir;
     firn_storage *storage;
     firn_catalog *catalog;
+    const char *uri; /* of PostgreSQL; NULL: SQLite */
+    char schema[64];
+    int busy_timeout_ms;
     firn_err err;
 } fixture;
 
@@ -51,6 +59,9 @@ static inline firn_rc fixture_open(fixture *f, bool create)
 {
     firn_catalog_options options = {
         .path = firn_arena_printf(f->arena, "%s/catalog.db", f->dir),
+        .uri = f->uri,
+        .schema = f->schema,
+        .busy_timeout_ms = f->busy_timeout_ms,
         .create = create,
         .storage = f->storage,
         .warehouse = firn_arena_printf(f->arena, "file://%s/warehouse", f->dir),
@@ -64,15 +75,31 @@ static inline void fixture_close(fixture *f)
     f->catalog = NULL;
 }
 
-/* What fork() must not share: SQLite connections. */
+/* What fork() must not share: connections. */
 static inline void fixture_reopen(fixture *f)
 {
     fixture_close(f);
     assert_ok(f, fixture_open(f, false));
 }
 
+/* Behind the catalog's back. */
+static inline void postgres_run(fixture *f, const char *sql)
+{
+    PGconn *conn = PQconnectdb(f->uri);
+    PGresult *result = PQexec(conn, "SET client_min_messages = error");
+    PQclear(result);
+    result = PQexec(conn, sql);
+    if (PQresultStatus(result) != PGRES_COMMAND_OK && PQresultStatus(result) != PGRES_TUPLES_OK) {
+        print_error("%s: %s", sql, PQerrorMessage(conn));
+        abort();
+    }
+    PQclear(result);
+    PQfinish(conn);
+}
+
 static inline fixture *fixture_new(void)
 {
+    static int counter;
     fixture *f = calloc(1, sizeof(*f));
     const char *tmp = getenv("TMPDIR");
     /* In memory where possible: these tests fsync thousands of times and none pulls the plug. */
@@ -81,6 +108,8 @@ static inline fixture *fixture_new(void)
     if (asprintf(&f->dir, "%s/firn-catalog-XXXXXX", tmp) < 0 || !mkdtemp(f->dir)) {
         abort();
     }
+    f->uri = getenv("FIRN_TEST_POSTGRES");
+    snprintf(f->schema, sizeof(f->schema), "Test %d-%d", (int)getpid(), counter++);
     f->storage = firn_storage_new(&(firn_storage_options){.fsync_off = true});
     assert_ok(f, fixture_open(f, true));
     return f;
@@ -95,6 +124,10 @@ static inline int fixture_unlink(const char *path, const struct stat *st, int ty
 static inline void fixture_free(fixture *f)
 {
     firn_catalog_close(f->catalog);
+    if (f->uri) {
+        postgres_run(
+            f, firn_arena_printf(f->arena, "DROP SCHEMA IF EXISTS \"%s\" CASCADE", f->schema));
+    }
     firn_storage_free(f->storage);
     firn_arena_free(f->arena);
     nftw(f->dir, fixture_unlink, 16, FTW_DEPTH | FTW_PHYS);

@@ -124,7 +124,7 @@ static void a_task_of_no_run_is_refused(void **state)
     fixture *f = *state;
     firn_run_task task = {.run_id = "r-1", .task = "load", .kind = "model", .status = "ok"};
     assert_fails(f, firn_run_task_record(f->catalog, &task, &f->err), FIRN_E_INTERNAL,
-                 "FOREIGN KEY");
+                 "constraint");
 }
 
 int main(void)

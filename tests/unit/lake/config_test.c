@@ -152,12 +152,31 @@ static void template_gives_back_its_name_and_defaults(void **state)
 {
     (void)state;
     FIRN_AUTO_ARENA firn_arena *arena = firn_arena_new();
-    firn_config config = parse(arena, firn_config_template(arena, "it's: \"odd\""));
+    firn_config config =
+        parse(arena, firn_config_template(arena, &(firn_config_choices){.name = "it's: \"odd\""}));
     firn_config defaults = parse(arena, "");
     assert_string_equal(config.name, "it's: \"odd\"");
     assert_string_equal(config.warehouse, defaults.warehouse);
     assert_int_equal(config.target_file_bytes, defaults.target_file_bytes);
     assert_int_equal(config.catalog_busy_ms, defaults.catalog_busy_ms);
+}
+
+static void template_keeps_where_the_catalog_is(void **state)
+{
+    (void)state;
+    FIRN_AUTO_ARENA firn_arena *arena = firn_arena_new();
+    firn_config_choices choices = {
+        .name = "x", .catalog_uri = "postgresql://a:${FIRN_TEST_PW}@h/d", .catalog_schema = "shop"};
+    const char *text = firn_config_template(arena, &choices);
+    assert_non_null(strstr(text, "${FIRN_TEST_PW}")); /* the secret itself is not in the file */
+    setenv("FIRN_TEST_PW", "s3cret", 1);
+    firn_config config = parse(arena, text);
+    unsetenv("FIRN_TEST_PW");
+    assert_string_equal(config.catalog_uri, "postgresql://a:s3cret@h/d");
+    assert_string_equal(config.catalog_schema, "shop");
+    assert_int_equal(config.catalog_pool, 16);
+    assert_null(
+        parse(arena, firn_config_template(arena, &(firn_config_choices){.name = "x"})).catalog_uri);
 }
 
 /* What stands commented out in the file can be switched on as it is. */
@@ -168,7 +187,7 @@ static void commented_keys_are_valid(void **state)
     static const char *const LINES[] = {"  # busy_timeout: 30s", "  # memory_limit: 0",
                                         "  # threads: 0",        "  # aliases: []",
                                         "  # compression: zstd", "# pipelines: pipelines"};
-    char *text = firn_config_template(arena, "x");
+    char *text = firn_config_template(arena, &(firn_config_choices){.name = "x"});
     for (size_t i = 0; i < sizeof(LINES) / sizeof(LINES[0]); i++) {
         assert_non_null(strstr(text, LINES[i]));
         text = firn_str_replace(arena, text, LINES[i], firn_str_replace(arena, LINES[i], "# ", ""));
@@ -201,6 +220,7 @@ int main(void)
         cmocka_unit_test(environment_is_read),
         cmocka_unit_test(mistakes_are_named_with_line_and_nearest_key),
         cmocka_unit_test(template_gives_back_its_name_and_defaults),
+        cmocka_unit_test(template_keeps_where_the_catalog_is),
         cmocka_unit_test(commented_keys_are_valid),
         cmocka_unit_test(reference_has_every_key_of_the_template),
     };

@@ -44,10 +44,13 @@ typedef struct firn_remote_options {
 } firn_remote_options;
 
 typedef struct firn_catalog_options {
-    /* Where the catalog is, by scheme: NULL is the SQLite file at `path`; http:// and https:// are an Iceberg REST catalog
-     * (and `path` is the SQLite file of the run log then, made if absent). */
+    /* Where the catalog is, by scheme: NULL is the SQLite file at `path`; postgresql:// is a schema in a PostgreSQL database
+     * (what libpq knows from elsewhere holds, too); http:// and https:// are an Iceberg REST catalog (and `path` is the
+     * SQLite file of the run log then, made if absent). */
     const char *uri;
     const firn_remote_options *remote; /* nullable; of an Iceberg REST catalog */
+    const char *schema;                /* PostgreSQL: that holds the catalog; NULL: "firn" */
+    int pool;                          /* PostgreSQL: connections of this process at most; 0: 16 */
     const char *path;                  /* SQLite file; made if absent and `create` */
     bool create;
     firn_storage *storage; /* borrowed; must outlive the catalog */
@@ -60,6 +63,8 @@ typedef struct firn_catalog_options {
 firn_rc firn_catalog_open(const firn_catalog_options *options, firn_catalog **out,
                           firn_err *err) FIRN_MUST_USE;
 void firn_catalog_close(firn_catalog *catalog);
+/* What to call it: the file, or "postgresql://user@host:port/database (schema firn)", never with a password. */
+const char *firn_catalog_name(const firn_catalog *catalog);
 firn_storage *firn_catalog_storage(firn_catalog *catalog);
 firn_manifest_cache *firn_catalog_manifests(
     firn_catalog *catalog); /* shared by all readers of this process */

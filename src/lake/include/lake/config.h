@@ -19,11 +19,13 @@ typedef struct firn_config_client {
 } firn_config_client;
 
 typedef struct firn_config {
-    const char *name;        /* lake.name */
-    const char *warehouse;   /* warehouse: path or URI */
-    const char *catalog;     /* catalog.path */
-    const char *catalog_uri; /* catalog.uri; NULL: the file */
-    int64_t catalog_busy_ms; /* catalog.busy_timeout */
+    const char *name;           /* lake.name */
+    const char *warehouse;      /* warehouse: path or URI */
+    const char *catalog;        /* catalog.path */
+    const char *catalog_uri;    /* catalog.uri; NULL: the file */
+    const char *catalog_schema; /* catalog.schema */
+    int64_t catalog_pool;       /* catalog.pool */
+    int64_t catalog_busy_ms;    /* catalog.busy_timeout */
     firn_remote_options
         remote; /* catalog.warehouse, .credential, ... .headers: of a REST catalog */
     int64_t engine_memory_bytes;  /* engine.memory_limit; 0: 60% of the machine's */
@@ -53,8 +55,13 @@ typedef struct firn_config {
 
 firn_rc firn_config_parse(firn_arena *arena, firn_bytes text, const char *filename,
                           firn_config *out, firn_err *err) FIRN_MUST_USE;
-/* The commented file of a new lake. */
-char *firn_config_template(firn_arena *arena, const char *lake_name);
+/* The commented file of a new lake, with what its maker chose; nullable but for the name. ${ENV} is kept as it stands. */
+typedef struct firn_config_choices {
+    const char *name;
+    const char *catalog_uri;
+    const char *catalog_schema;
+} firn_config_choices;
+char *firn_config_template(firn_arena *arena, const firn_config_choices *choices);
 /* The reference page, Markdown. */
 char *firn_config_reference(firn_arena *arena);
 

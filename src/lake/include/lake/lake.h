@@ -18,6 +18,9 @@ typedef struct firn_lake firn_lake;
 /* Makes DIR a lake: firn.yaml with every key commented, the catalog, the folders. EXISTS if it is one already. Interrupted at
  * any point it can simply be called again. */
 firn_rc firn_lake_init(const char *dir, const char *name, firn_err *err) FIRN_MUST_USE;
+/* The same, with a catalog elsewhere. choices->name NULL: the folder's. */
+firn_rc firn_lake_init_with(const char *dir, const firn_config_choices *choices,
+                            firn_err *err) FIRN_MUST_USE;
 
 /* dir NULL: $FIRN_LAKE, else the nearest parent of the working folder that has firn.yaml; NOT_FOUND says how to make one. */
 firn_rc firn_lake_find(firn_arena *arena, const char *dir, char **root,
