@@ -58,6 +58,7 @@ firn_rc firn_api_ref_tables(firn_call *call, firn_err *err) FIRN_MUST_USE;
 firn_rc firn_api_diff(firn_call *call, firn_err *err) FIRN_MUST_USE;
 firn_rc firn_api_merge(firn_call *call, firn_err *err) FIRN_MUST_USE;
 firn_rc firn_api_cherry_pick(firn_call *call, firn_err *err) FIRN_MUST_USE;
+
 /* rest_plan.c */
 firn_rc firn_rest_plan(firn_call *call, firn_err *err) FIRN_MUST_USE;
 firn_rc firn_rest_plan_load(firn_call *call, firn_err *err) FIRN_MUST_USE;
