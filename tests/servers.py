@@ -153,11 +153,10 @@ class FirnServer(Server):
         self.log_from = 0
         self.warehouse = os.path.basename(self.lake)  # the lake's name
         if not os.path.exists(os.path.join(self.lake, "firn.yaml")):
-            done = subprocess.run([firn_binary(), "init", self.lake], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+            init = [firn_binary(), "init", self.lake] + (["--catalog", catalog] if catalog else [])
+            done = subprocess.run(init, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
             if done.returncode != 0:
                 raise ServerError(f"firn init: {done.stderr}")
-            if catalog:
-                configure(self.lake, "catalog", "uri", catalog)
             for section, key, value in config or []:
                 configure(self.lake, section, key, value)
 
