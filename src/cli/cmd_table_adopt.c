@@ -35,16 +35,18 @@ static void say_result(const firn_cli *cli, const firn_adopt_options *options,
         say_skipped(cli, result);
         return;
     }
-    firn_cli_say(cli, "%s %s with %s rows (%s) %s %s", verb, files_text(arena, result->files),
-                 firn_format_count(arena, result->rows), firn_format_bytes(arena, result->bytes),
-                 options->add ? "to" : "as", table);
+    firn_cli_say(cli, "%s %s with %s row%s (%s) %s %s", verb, files_text(arena, result->files),
+                 firn_format_count(arena, result->rows), result->rows == 1 ? "" : "s",
+                 firn_format_bytes(arena, result->bytes), options->add ? "to" : "as", table);
+    const char *columns = firn_arena_printf(arena, "%zu column%s", result->n_columns,
+                                            result->n_columns == 1 ? "" : "s");
     if (result->partitions > 0) {
-        firn_cli_say(cli, "  %zu columns, %zu partition%s%s%s", result->n_columns,
-                     result->partitions, result->partitions == 1 ? "" : "s",
+        firn_cli_say(cli, "  %s, %zu partition%s%s%s", columns, result->partitions,
+                     result->partitions == 1 ? "" : "s",
                      result->partitioned_by != NULL ? " by " : "",
                      result->partitioned_by != NULL ? result->partitioned_by : "");
     } else {
-        firn_cli_say(cli, "  %zu columns, not partitioned", result->n_columns);
+        firn_cli_say(cli, "  %s, not partitioned", columns);
     }
     for (size_t i = 0; i < result->n_changes; i++) {
         firn_cli_say(cli, "  %s", result->changes[i]);

@@ -71,19 +71,35 @@ static const char *counted(firn_arena *arena, size_t n, const char *noun)
     return firn_arena_printf(arena, "%zu %s%s", n, noun, n == 1 ? "" : "s");
 }
 
-static void say_result(firn_cli *cli, size_t done, size_t n, bool dry, const char *dir)
+/* "2 tables and 1 view" */
+static const char *what_is_registered(firn_arena *arena, const firn_found *found, size_t n)
+{
+    size_t tables = 0, views = 0;
+    for (size_t i = 0; i < n; i++) {
+        bool taken = found[i].action != FIRN_FOUND_SKIP;
+        tables += taken && !found[i].is_view;
+        views += taken && found[i].is_view;
+    }
+    return views == 0    ? counted(arena, tables, "table")
+           : tables == 0 ? counted(arena, views, "view")
+                         : firn_arena_printf(arena, "%s and %s", counted(arena, tables, "table"),
+                                             counted(arena, views, "view"));
+}
+
+static void say_result(firn_cli *cli, const firn_found *found, size_t n, size_t done, bool dry,
+                       const char *dir)
 {
     firn_arena *arena = cli->arena;
+    const char *taken = what_is_registered(arena, found, n);
     const char *skipped = done < n ? firn_arena_printf(arena, ", skipped %zu", n - done) : "";
     if (n == 0) {
         firn_cli_say(cli, "there are no Iceberg tables below %s", dir);
     } else if (done == 0) {
         firn_cli_say(cli, "nothing to register, skipped %zu", n);
     } else if (dry) {
-        firn_cli_say(cli, "would register %s%s; nothing was changed (--dry-run)",
-                     counted(arena, done, "table"), skipped);
+        firn_cli_say(cli, "would register %s%s; nothing was changed (--dry-run)", taken, skipped);
     } else {
-        firn_cli_say(cli, "registered %s in one commit%s", counted(arena, done, "table"), skipped);
+        firn_cli_say(cli, "registered %s in one commit%s", taken, skipped);
     }
 }
 
@@ -138,7 +154,7 @@ firn_rc firn_table_scan(firn_cli *cli, const char *folder, firn_err *err)
     if (n > 0) {
         FIRN_TRY(print_plan(cli, dir, found, n, err));
     }
-    say_result(cli, done, n, dry, folder);
+    say_result(cli, found, n, done, dry, folder);
     say_aliases(cli, found, n);
     return FIRN_OK;
 }

@@ -176,6 +176,27 @@ const firn_command firn_commands[] = {
       "firn table adopt bronze.events /data/events --add",
       "firn table adopt bronze.logs /data/logs --partition \"day date, host string\""}},
 
+    {"table handover",
+     "TABLE",
+     "give a table to another catalog",
+     "With --to the table's present metadata file is registered at an Iceberg REST catalog, and then "
+     "the name is dropped here, in that order: whatever interrupts it, run it again. No file is "
+     "copied. Without --to the metadata file is printed, with the commands that register it in "
+     "Spark, PyIceberg, Trino and firn. Two catalogs that both write one table destroy it.",
+     firn_cmd_table_handover,
+     {{"to", 0, "URI", NULL, false, "an Iceberg REST catalog, http://... or https://..."},
+      {"as", 0, "NAME", NULL, false, "namespace and name there; default: as here"},
+      {"keep", 0, NULL, NULL, false, "leave the name here, too; one of the two must never write"},
+      {"warehouse", 0, "NAME", NULL, false, "which of that catalog's warehouses"},
+      {"token-env", 0, "VAR", NULL, false, "environment variable with a bearer token for it"},
+      {"credential-env", 0, "VAR", NULL, false,
+       "environment variable with OAuth2 id:secret for it"},
+      {"version-hint", 0, NULL, NULL, false,
+       "write version-hint.text, for readers that find a table by its folder"}},
+     {"firn table handover gold.daily_sales",
+      "firn table handover gold.daily_sales --to https://catalog.example/api --as sales.daily "
+      "--token-env TOKEN"}},
+
     {"ref list", "", "list branches and tags", NULL, firn_cmd_ref_list, {{0}}, {"firn ref list"}},
     {"ref show",
      "[REF]",

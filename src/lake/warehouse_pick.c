@@ -120,6 +120,12 @@ static bool pick_by_hint(picker *p, choice *out)
     if (p->from->hint == NULL) {
         return false;
     }
+    for (size_t i = 0; i < p->from->files.len; i++) {
+        const firn_metadata_candidate *file = &p->from->files.items[i];
+        if (file->version >= 0 && file->name[0] != 'v') {
+            return false; /* a catalog's table; the hint is there for readers by path */
+        }
+    }
     int64_t hinted = -1;
     if (firn_storage_get(p->storage, scratch, p->from->hint, HINT_BYTES_MAX, &text, &err) ==
         FIRN_OK) {
@@ -151,7 +157,8 @@ static int newest_first(const void *a, const void *b)
 {
     const firn_metadata_candidate *left = a, *right = b;
     int order = (left->version < right->version) - (left->version > right->version);
-    return order != 0 ? order : strcmp(right->name, left->name);
+    return order != 0 ? order
+                      : strcmp(left->name, right->name); /* "v3" may be a copy of "00003-..." */
 }
 
 static const char *last_part(const char *location)
@@ -190,6 +197,19 @@ static bool beats(const choice *a, const choice *b)
     return a->updated_ms > b->updated_ms;
 }
 
+/* The winner, or one of its ancestors, under another name (firn table handover --version-hint makes such copies). */
+static bool is_copy(const choice *best, const choice *rival)
+{
+    bool copy = same_table(best, rival) && rival->file->version == best->file->version &&
+                rival->updated_ms == best->updated_ms;
+    for (size_t i = 0; !copy && best->metadata != NULL && i < best->metadata->n_metadata_log; i++) {
+        const firn_log_entry *old = &best->metadata->metadata_log[i];
+        copy = same_table(best, rival) && old->timestamp_ms == rival->updated_ms &&
+               firn_metadata_file_version(last_part(old->location)) == rival->file->version;
+    }
+    return copy;
+}
+
 static void note_rivals(picker *p, const choice *best, const choice *rivals, size_t n)
 {
     size_t n_same = 0, n_stray = 0, n_other = 0;
@@ -197,7 +217,8 @@ static void note_rivals(picker *p, const choice *best, const choice *rivals, siz
     int64_t oldest;
     const firn_map *explained = explained_by(p, best, &oldest);
     for (size_t i = 0; i < n; i++) {
-        if (rivals[i].file == best->file || firn_map_has(explained, rivals[i].file->name)) {
+        if (rivals[i].file == best->file || firn_map_has(explained, rivals[i].file->name) ||
+            is_copy(best, &rivals[i])) {
             continue;
         }
         if (!same_table(&rivals[i], best)) {
