@@ -170,6 +170,7 @@ firn_rc firn_call_commit(firn_call *call, const char *branch, const firn_change 
     };
     firn_commit_result ignored;
     out = out ? out : &ignored;
+    FIRN_TRY(firn_call_check_locations(call, branch, changes, n, err));
     firn_rc rc =
         firn_catalog_commit(call->catalog, call->arena, branch, changes, n, &info, out, err);
     if (rc != FIRN_OK) {

@@ -135,6 +135,10 @@ firn_rc firn_call_explain_exists(const firn_call *call, const char *branch, firn
 firn_rc firn_call_explain_commit(const firn_call *call, firn_rc rc, const char *branch,
                                  const firn_change *changes, size_t n, firn_err *err) FIRN_MUST_USE;
 
+/* What firn_call_commit asks first: PERMISSION when a change names a location that the caller may not (location_guard.c). */
+firn_rc firn_call_check_locations(firn_call *call, const char *branch, const firn_change *changes,
+                                  size_t n, firn_err *err) FIRN_MUST_USE;
+
 /* Which part of a sorted list of names to give, by pageToken and pageSize. */
 typedef struct firn_page {
     size_t from, to;

@@ -320,6 +320,7 @@ firn_rc firn_rest_table_register(firn_call *call, firn_err *err)
         firn_json_str(body, "metadata-location", "the request", &change.location, err), err));
     FIRN_TRY(firn_call_bad(
         firn_json_opt_bool(body, "overwrite", "the request", false, &change.replace, err), err));
+    FIRN_TRY(firn_call_check_locations(call, call->ref, &change, 1, err));
     /* Looked at first, because a file that is no metadata is the request's fault and not the server's. */
     FIRN_TRY(firn_call_bad(
         firn_catalog_metadata_at(call->catalog, call->arena, change.location, &metadata, err),

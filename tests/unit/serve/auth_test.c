@@ -11,6 +11,7 @@ static const char CONFIG[] = "\nserve:\n"
                              "  tokens:\n"
                              "    - {name: ann, token: ann-s-token, role: reader}\n"
                              "    - {name: bob, token: bob-s-token, role: writer}\n"
+                             "    - {name: root, token: root-s-token, role: admin}\n"
                              "  clients:\n"
                              "    - {id: spark, secret: \"s+e/c ret\", role: writer}\n";
 
@@ -235,6 +236,47 @@ static void test_tokens_outlive_a_restart_and_the_key_is_private(void **state)
     assert_int_equal(firn_serve_new(&options, &other, &err), FIRN_E_PERMISSION);
 }
 
+/* The server writes where a table's location says, as its own user. */
+static void test_only_admins_point_the_server_outside_of_the_warehouse(void **state)
+{
+    serving *s = *state;
+    as(s, "bob-s-token");
+    expect(s, 200, "POST", NSS, BODY);
+#define AT(location)                                                                  \
+    firn_arena_printf(                                                                \
+        s->arena,                                                                     \
+        "{\"name\": \"t\", \"location\": \"%s\", \"schema\": {\"type\": \"struct\", " \
+        "\"fields\": [{\"id\": 1, \"name\": \"a\", \"type\": \"int\", \"required\": " \
+        "false}]}}",                                                                  \
+        location)
+    const char *outside = firn_path_join(s->arena, s->dir, "elsewhere");
+    const char *wh = s->server->warehouse_path;
+    const char *const bad[] = {
+        outside,
+        firn_arena_printf(s->arena, "file://%s", outside),
+        firn_arena_printf(s->arena, "file:%s", outside),
+        firn_arena_printf(s->arena, "file://%s/../elsewhere", wh),
+        firn_arena_printf(s->arena, "%s-beside/t", wh),
+        wh,
+        "s3://bucket/t",
+        "relative/t",
+    };
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        expect(s, 403, "POST", NSS "/a/tables", AT(bad[i]));
+    }
+    assert_false(firn_path_exists(outside));
+    expect(s, 200, "POST", NSS "/a/tables", AT(firn_arena_printf(s->arena, "file://%s/x/t", wh)));
+    const char *move = firn_arena_printf(
+        s->arena, "{\"updates\": [{\"action\": \"set-location\", \"location\": \"%s\"}]}", outside);
+    expect(s, 403, "POST", NSS "/a/tables/t", move);
+    expect(s, 403, "POST", NSS "/a/register",
+           "{\"name\": \"u\", \"metadata-location\": \"/etc/passwd\"}");
+    as(s, "root-s-token");
+    expect(s, 200, "POST", NSS "/a/tables/t", move);
+    as(s, "bob-s-token");
+    expect(s, 200, "POST", NSS "/a/tables/t", move); /* where it is already */
+}
+
 /* ---- without authentication ------------------------------------------------------------------------------ */
 
 static void test_a_server_without_auth_listens_to_this_machine_only(void **state)
@@ -318,6 +360,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_changed_token_is_nobodys, setup, teardown),
         cmocka_unit_test_setup_teardown(test_tokens_outlive_a_restart_and_the_key_is_private, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(test_only_admins_point_the_server_outside_of_the_warehouse,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_server_without_auth_listens_to_this_machine_only,
                                         setup_open, teardown),
         cmocka_unit_test_setup_teardown(test_tokens_do_not_travel_in_the_clear, setup, teardown),
