@@ -477,7 +477,7 @@ static firn_rc listen_on(firn_http_server *server, const char *listen_text, firn
     return FIRN_OK;
 }
 
-static void quiet_log(void *ctx, const char *fmt, va_list args)
+static void FIRN_PRINTF(2, 0) quiet_log(void *ctx, const char *fmt, va_list args)
 {
     (void)ctx;
     if (firn_log_enabled(FIRN_LOG_DEBUG)) {
