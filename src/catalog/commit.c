@@ -215,6 +215,9 @@ static firn_rc swap(firn_catalog *catalog, firn_arena *arena, attempt *a, firn_e
     }
     FIRN_TRY(firn_store_branch(session.db, arena, a->stage.branch.ref, &branch, err));
     firn_rc rc = firn_deltas_check(session.db, arena, &branch, a->deltas, a->n_deltas, err);
+    if (rc == FIRN_OK) {
+        rc = firn_pins_unchanged(session.db, arena, &a->stage, err);
+    }
     a->lost_race = rc == FIRN_E_CONFLICT;
     FIRN_TRY(rc);
     for (size_t i = 0; i < a->stage.claims.len; i++) {
@@ -342,6 +345,11 @@ static void remember_metadata(firn_catalog *catalog, const firn_stage *stage)
             firn_metadata_cache_adopt(catalog->metadata, staged->now->value, *staged->own,
                                       staged->metadata, stage->arena);
             *staged->own = NULL;
+            if (staged->base) {
+                firn_pins_delete_old_metadata(catalog, stage->arena, stage->branch.ref,
+                                              staged->now->content_id, staged->base,
+                                              staged->metadata);
+            }
         }
     }
 }

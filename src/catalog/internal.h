@@ -277,6 +277,7 @@ typedef struct firn_staged {
     const firn_stored *was; /* what the branch held when it was read */
     firn_stored *now;
     firn_metadata *metadata; /* of `now` if it is a table and has been loaded or made; else NULL */
+    const firn_metadata *base; /* what `metadata` was made from; NULL: nothing */
     /* Where `metadata` was made: an arena of its own, so that the cache can take it over. NULL: it is the cache's. */
     firn_arena **own;
     const char *
@@ -300,6 +301,12 @@ typedef struct firn_claim {
     const char *content_id;
 } firn_claim;
 
+/* A table that loses snapshots: where other refs had it when it was seen that none of them needs those. */
+typedef struct firn_pinned {
+    const char *content_id;
+    const char *states;
+} firn_pinned;
+
 typedef struct firn_stage {
     firn_catalog *catalog;
     firn_arena *arena;
@@ -308,6 +315,7 @@ typedef struct firn_stage {
     firn_map *keys;                 /* -> firn_staged, in order of first touch */
     FIRN_VEC(const char *) written; /* metadata files of this attempt */
     FIRN_VEC(firn_claim) claims;
+    FIRN_VEC(firn_pinned) pinned;
 } firn_stage;
 
 void firn_stage_init(firn_stage *stage, firn_catalog *catalog, firn_arena *arena, firn_db *db,
@@ -323,6 +331,21 @@ firn_rc firn_stage_flush(firn_stage *stage, firn_err *err) FIRN_MUST_USE;
 void firn_stage_deltas(firn_stage *stage, firn_delta **out, size_t *n);
 /* Known failure: delete what was written. */
 void firn_stage_discard(firn_stage *stage);
+
+/* VALIDATION if `now` lacks a snapshot that the staged metadata has and another ref's state of the table, too. */
+firn_rc firn_pins_check(firn_stage *stage, const firn_staged *staged, const firn_metadata *now,
+                        firn_err *err) FIRN_MUST_USE;
+/* In a write transaction: what those checks saw still is so, else CONFLICT. */
+firn_rc firn_pins_unchanged(firn_db *db, firn_arena *arena, const firn_stage *stage,
+                            firn_err *err) FIRN_MUST_USE;
+/* A ref other than `ref` that has the table; *holder = NULL: none. */
+firn_rc firn_pins_holder(firn_catalog *catalog, firn_arena *arena, const char *ref,
+                         const char *content_id, const char **holder, firn_err *err) FIRN_MUST_USE;
+/* After a commit from `base` to `now`: delete metadata files that have left the log, if the table wants that
+ * (write.metadata.delete-after-commit.enabled) and no other ref has it. Errors are logged. */
+void firn_pins_delete_old_metadata(firn_catalog *catalog, firn_arena *arena, const char *ref,
+                                   const char *content_id, const firn_metadata *base,
+                                   const firn_metadata *now);
 
 /* In a write transaction: every key still is what `was` says, else CONFLICT. */
 firn_rc firn_deltas_check(firn_db *db, firn_arena *arena, const firn_point *branch,

@@ -205,7 +205,7 @@ static bool has_action(const json_t *updates, const char *action)
     json_array_foreach(updates, i, update)
     {
         const char *name = json_string_value(json_object_get(update, "action"));
-        if (name && firn_streq(name, action)) {
+        if (name && firn_strcaseeq(name, action)) {
             return true;
         }
     }
@@ -347,10 +347,14 @@ static firn_rc update_table(firn_stage *stage, const firn_change *change, firn_e
     if (!metadata) {
         return FIRN_OK;
     }
+    if (has_action(rebased.updates, "remove-snapshots")) {
+        FIRN_TRY(firn_pins_check(stage, staged, metadata, err));
+    }
     if (!firn_streq(metadata->location, staged->metadata->location)) {
         firn_stage_claim(stage, metadata->location, staged->now->content_id);
     }
     staged->previous_location = staged->now->value;
+    staged->base = staged->metadata;
     staged->metadata = metadata;
     staged->own = own;
     staged->now->value =

@@ -39,6 +39,15 @@ firn_rc firn_session_commit_changes(firn_session *session, firn_arena *arena,
                                result != NULL ? result : &ignored, err);
 }
 
+firn_rc firn_session_purge_table(firn_session *session, firn_arena *arena, firn_ident ident,
+                                 const char *message, firn_purge_result *result, firn_err *err)
+{
+    firn_catalog *catalog = NULL;
+    FIRN_TRY(firn_session_catalog(session, &catalog, err));
+    firn_commit_info info = commit_info(session, message);
+    return firn_catalog_table_purge(catalog, arena, session->ref, ident, &info, result, err);
+}
+
 firn_rc firn_session_commit_table(firn_session *session, firn_arena *arena,
                                   const firn_table_commit *commit, firn_err *err)
 {

@@ -19,6 +19,11 @@
 firn_rc firn_session_catalog(firn_session *session, firn_catalog **out,
                              firn_err *err) FIRN_MUST_USE;
 
+/* Drop a table of the session's branch with the files that nobody else needs. */
+firn_rc firn_session_purge_table(firn_session *session, firn_arena *arena, firn_ident ident,
+                                 const char *message, firn_purge_result *result,
+                                 firn_err *err) FIRN_MUST_USE;
+
 /* One catalog commit on the session's branch, signed as the session says. `commit_id` and the locations in `result` (nullable). */
 firn_rc firn_session_commit_changes(firn_session *session, firn_arena *arena,
                                     const firn_change *changes, size_t n, const char *message,

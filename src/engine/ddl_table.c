@@ -27,17 +27,25 @@ firn_rc firn_exec_drop_table(firn_session *session, const char *sql, firn_result
     FIRN_TRY(firn_parse_end(&parser, err));
     const char *text = firn_ident_text(arena, ident);
     firn_change change = {.kind = FIRN_CHANGE_DROP_TABLE, .ident = ident};
-    firn_rc rc = firn_session_commit_changes(
-        session, arena, &change, 1, firn_arena_printf(arena, "drop table %s", text), NULL, err);
+    firn_purge_result purged = {0};
+    const char *message = firn_arena_printf(arena, "drop table %s", text);
+    firn_rc rc = purge
+                     ? firn_session_purge_table(session, arena, ident, message, &purged, err)
+                     : firn_session_commit_changes(session, arena, &change, 1, message, NULL, err);
     if (if_exists && (rc == FIRN_E_NO_TABLE || rc == FIRN_E_NO_NAMESPACE)) {
         *out = firn_result_command("DROP TABLE", -1, "there was no table %s", text);
         return FIRN_OK;
     }
     FIRN_TRY(rc);
-    /* Other branches, tags and the commit log may still lead to the files, so purging is not this statement's to do. */
-    *out = firn_result_command("DROP TABLE", -1, "dropped table %s%s", text,
-                               purge ? "; its files stay until no branch, tag or commit needs them"
-                                     : "");
+    const char *files = "";
+    if (purge && purged.kept) {
+        files = firn_arena_printf(arena, "; its files stay: %s", purged.kept);
+    } else if (purge) {
+        files = firn_arena_printf(arena, " and deleted %zu files", purged.deleted);
+        files =
+            purged.left == 0 ? files : firn_arena_printf(arena, "%s; %zu stay", files, purged.left);
+    }
+    *out = firn_result_command("DROP TABLE", -1, "dropped table %s%s", text, files);
     return FIRN_OK;
 }
 

@@ -181,7 +181,7 @@ firn_rc firn_reply_table(firn_call *call, const char *ref, const char *location,
 firn_rc firn_reply_table_at(firn_call *call, const char *ref, const char *location,
                             firn_err *err) FIRN_MUST_USE;
 /* Answers 304 and gives true when If-None-Match holds what the answer's ETag would be. */
-bool firn_reply_not_modified(firn_call *call, const char *location);
+bool firn_reply_not_modified(firn_call *call, const char *ref, const firn_catalog_entry *entry);
 
 /* ---- routing (router.c) -------------------------------------------------------------------------------- */
 

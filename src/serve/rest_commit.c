@@ -35,6 +35,17 @@ static firn_rc read_change(const json_t *request, firn_change *change, firn_err 
     return FIRN_OK;
 }
 
+/* A rule that is broken for good must not look like a lost race, which Java would try again and again: 400, not 409. */
+static firn_rc commit(firn_call *call, const char *ref, const firn_change *changes, size_t n,
+                      firn_commit_result *result, firn_err *err)
+{
+    firn_rc rc = firn_call_commit(call, ref, changes, n, result, err);
+    if (rc == FIRN_E_VALIDATION) {
+        call->error_status = 400;
+    }
+    return rc;
+}
+
 firn_rc firn_rest_table_commit(firn_call *call, firn_err *err)
 {
     json_t *body;
@@ -44,7 +55,7 @@ firn_rc firn_rest_table_commit(firn_call *call, firn_err *err)
     FIRN_TRY(firn_call_ident_at(call, "table", &ref, &change.ident, err));
     FIRN_TRY(firn_call_body(call, &body, err));
     FIRN_TRY(read_change(body, &change, err));
-    FIRN_TRY(firn_call_commit(call, ref, &change, 1, &result, err));
+    FIRN_TRY(commit(call, ref, &change, 1, &result, err));
     return firn_reply_table_at(call, ref, result.locations[0], err);
 }
 
@@ -72,7 +83,7 @@ firn_rc firn_rest_transaction(firn_call *call, firn_err *err)
         FIRN_TRY(read_change(request, &changes[i], err));
     }
     if (n > 0) {
-        FIRN_TRY(firn_call_commit(call, branch, changes, n, NULL, err));
+        FIRN_TRY(commit(call, branch, changes, n, NULL, err));
     }
     firn_reply_empty(call, 204);
     return FIRN_OK;

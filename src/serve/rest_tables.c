@@ -227,7 +227,7 @@ firn_rc firn_rest_table_load(firn_call *call, firn_err *err)
     FIRN_TRY(check_snapshots_mode(call, err));
     FIRN_TRY(need_table(call, &ref, &entry, err));
     FIRN_TRY(check_metadata_file(call, entry.location, err));
-    if (firn_reply_not_modified(call, entry.location)) {
+    if (firn_reply_not_modified(call, ref, &entry)) {
         return FIRN_OK;
     }
     firn_rc rc = firn_reply_table_at(call, ref, entry.location, err);
@@ -273,8 +273,35 @@ firn_rc firn_rest_table_metrics(firn_call *call, firn_err *err)
 
 /* ---- drop, rename ------------------------------------------------------------------------------------------ */
 
-/* Files stay, also when a purge is asked for: other branches, tags and the commits of this branch's log name them. What nothing
- * names any more is maintenance's to delete. */
+/* With its files, but for those that another branch or tag needs: then only the name goes. */
+static firn_rc purge_table(firn_call *call, const char *ref, const firn_change *change,
+                           firn_err *err)
+{
+    firn_purge_result result;
+    const char *text = firn_ident_text(call->arena, change->ident);
+    firn_commit_info info = {
+        .author = call->author,
+        .message = firn_arena_printf(call->arena, "drop table %s", text),
+        .queue = true,
+        .idempotency_key = call->idempotency_key,
+        .idempotency_fingerprint = call->fingerprint,
+    };
+    firn_rc rc = firn_catalog_table_purge(call->catalog, call->arena, ref, change->ident, &info,
+                                          &result, err);
+    if (rc != FIRN_OK) {
+        return firn_call_explain_commit(call, rc, ref, change, 1, err);
+    }
+    call->committed = result.commit_id != NULL;
+    if (result.kept) {
+        firn_log(FIRN_LOG_INFO, "serve", "%s was dropped on %s; its files stay: %s", text, ref,
+                 result.kept);
+    } else {
+        firn_log(FIRN_LOG_INFO, "serve", "%s was dropped on %s with %zu files; %zu stay", text, ref,
+                 result.deleted, result.left);
+    }
+    return FIRN_OK;
+}
+
 firn_rc firn_rest_table_drop(firn_call *call, firn_err *err)
 {
     const char *ref;
@@ -282,10 +309,10 @@ firn_rc firn_rest_table_drop(firn_call *call, firn_err *err)
     firn_change change = {.kind = FIRN_CHANGE_DROP_TABLE};
     FIRN_TRY(firn_call_query_bool(call, "purgeRequested", &purge, err));
     FIRN_TRY(firn_call_ident_at(call, "table", &ref, &change.ident, err));
-    FIRN_TRY(firn_call_commit(call, ref, &change, 1, NULL, err));
     if (purge) {
-        firn_log(FIRN_LOG_INFO, "serve", "%s was dropped; its files stay until nothing needs them",
-                 firn_ident_text(call->arena, change.ident));
+        FIRN_TRY(purge_table(call, ref, &change, err));
+    } else {
+        FIRN_TRY(firn_call_commit(call, ref, &change, 1, NULL, err));
     }
     firn_reply_empty(call, 204);
     return FIRN_OK;

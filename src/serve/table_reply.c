@@ -1,6 +1,8 @@
 /* Table metadata as an answer: which snapshots, which ETag. */
 #include "call.h"
 
+#include "base/log.h"
+
 #include <openssl/sha.h>
 
 static bool wants_refs_only(const firn_call *call)
@@ -9,23 +11,43 @@ static bool wants_refs_only(const firn_call *call)
     return snapshots && firn_strcaseeq(snapshots, "refs");
 }
 
-/* Metadata files never change, so their name stands for their content; which part of it was asked for is part of the tag. */
-static const char *etag(const firn_call *call, const char *location)
+/* Whether deleting files that this state of the table does not name could take them from another branch or a tag. When in doubt,
+ * it could. */
+static bool is_shared(const firn_call *call, const char *ref, const char *content_id,
+                      const char *location)
 {
-    const char *text =
-        firn_arena_printf(call->arena, "%s %s", wants_refs_only(call) ? "refs" : "all", location);
+    bool shared = false;
+    firn_err err = {0};
+    if (!location || !content_id) {
+        return false;
+    }
+    firn_rc rc = firn_catalog_table_shared(call->catalog, call->arena, ref, content_id, location,
+                                           &shared, &err);
+    if (rc != FIRN_OK) {
+        firn_log(FIRN_LOG_WARN, "serve", "cannot tell who else has a table: %s", err.message);
+    }
+    return shared || rc != FIRN_OK;
+}
+
+/* Metadata files never change, so their name stands for their content; which part of it was asked for is part of the tag, and so is
+ * what is put in while the table is shared. */
+static const char *etag(const firn_call *call, const char *location, bool shared)
+{
+    const char *text = firn_arena_printf(call->arena, "%s%s %s", shared ? "shared " : "",
+                                         wants_refs_only(call) ? "refs" : "all", location);
     uint8_t hash[SHA256_DIGEST_LENGTH];
     SHA256((const uint8_t *)text, strlen(text), hash);
     return firn_arena_printf(call->arena, "\"%s\"", firn_hex(call->arena, firn_bytes_of(hash, 16)));
 }
 
-bool firn_reply_not_modified(firn_call *call, const char *location)
+bool firn_reply_not_modified(firn_call *call, const char *ref, const firn_catalog_entry *entry)
 {
     const char *wanted = firn_http_request_header(call->request, "If-None-Match");
     if (!wanted) {
         return false;
     }
-    const char *tag = etag(call, location);
+    bool shared = is_shared(call, ref, entry->content_id, entry->location);
+    const char *tag = etag(call, entry->location, shared);
     /* Weak comparison (RFC 9110, 13.1.2): a "W/" in front does not count, and tags hold no quotes. */
     if (!strstr(wanted, tag) && !firn_streq(wanted, "*")) {
         return false;
@@ -62,17 +84,32 @@ static json_t *with_ref_snapshots(firn_arena *arena, const firn_metadata *metada
     return copy;
 }
 
+/* Spark's and Trino's expire_snapshots and remove_orphan_files look at one state of the table, and refuse to work where gc.enabled is
+ * false. */
+static json_t *without_gc(firn_arena *arena, const json_t *document)
+{
+    json_t *copy = firn_json_own(arena, json_copy((json_t *)document));
+    json_t *properties = json_copy(json_object_get(document, "properties"));
+    properties = properties ? properties : json_object();
+    json_object_set_new(properties, "gc.enabled", json_string("false"));
+    json_object_set_new(copy, "properties", properties);
+    return copy;
+}
+
 firn_rc firn_reply_table(firn_call *call, const char *ref, const char *location,
                          const firn_metadata *metadata, firn_err *err)
 {
-    (void)ref;
     (void)err;
+    bool shared = is_shared(call, ref, metadata->table_uuid, location);
     json_t *document =
         wants_refs_only(call) ? with_ref_snapshots(call->arena, metadata) : metadata->json;
+    if (shared) {
+        document = without_gc(call->arena, document);
+    }
     json_t *body = json_object();
     if (location) {
         json_object_set_new(body, "metadata-location", json_string(location));
-        firn_reply_header(call, "ETag", etag(call, location));
+        firn_reply_header(call, "ETag", etag(call, location, shared));
     }
     json_object_set(body, "metadata", document);
     json_object_set_new(body, "config", json_object());

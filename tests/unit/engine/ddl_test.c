@@ -394,8 +394,7 @@ static void dropped_tables_are_gone_and_their_files_stay(void **state)
     lake_fixture *f = *state;
     lake_exec(f, "create table t as select 1 as a; create branch before");
     lake_expect(f, "drop table t purge",
-                "dropped table default.t; its files stay until no branch, tag or commit needs "
-                "them");
+                "dropped table default.t; its files stay: before has the table, too");
     lake_fails(f, "select * from t", FIRN_E_NO_TABLE);
     lake_expect(f, "select a from t@before", "1");
     lake_fails(f, "drop table t", FIRN_E_NO_TABLE);
@@ -404,6 +403,20 @@ static void dropped_tables_are_gone_and_their_files_stay(void **state)
     lake_expect(f, "select t.a, b.a from t, t@before b", "2|1");
     lake_exec(f, "create view v as select 1 as x");
     lake_contains(lake_fails(f, "drop table v", FIRN_E_NO_TABLE), "view");
+}
+
+static void purged_tables_take_their_files_along(void **state)
+{
+    lake_fixture *f = *state;
+    lake_exec(f, "create table u as select 7 as a");
+    size_t others = count_objects(f);
+    lake_exec(f, "create table t as select 1 as a; insert into t values (2)");
+    assert_true(count_objects(f) > others + 5);
+    lake_contains(lake_text(f, "drop table t purge"), "dropped table default.t and deleted ");
+    assert_int_equal(count_objects(f), others);
+    lake_expect(f, "select a from u", "7");
+    lake_fails(f, "drop table t purge", FIRN_E_NO_TABLE);
+    lake_expect(f, "drop table if exists t purge", "there was no table default.t");
 }
 
 static void comments_are_set_and_removed(void **state)
@@ -447,6 +460,7 @@ int main(void)
         LAKE_TEST(like_copies_the_layout),
         LAKE_TEST(any_operation_may_fail),
         LAKE_TEST(dropped_tables_are_gone_and_their_files_stay),
+        LAKE_TEST(purged_tables_take_their_files_along),
         LAKE_TEST(comments_are_set_and_removed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -109,6 +109,79 @@ static void test_names_with_slashes_dots_spaces_and_umlauts(void **state)
     expect(s, 400, "POST", TABLES, "{\"name\": \"\", \"schema\": " SCHEMA "}");
 }
 
+static const char *file_of(const serving *s)
+{
+    const char *path = location(s);
+    return firn_starts_with(path, "file://") ? path + strlen("file://") : path;
+}
+
+/* Purging takes the files along, unless another branch or a tag has the table. */
+static void test_purge(void **state)
+{
+    serving *s = *state;
+    create(s, "t");
+    const char *file = firn_arena_strdup(s->arena, file_of(s));
+    assert_int_equal(access(file, F_OK), 0);
+    expect(s, 204, "DELETE", TABLES "/t?purgeRequested=true", NULL);
+    assert_int_not_equal(access(file, F_OK), 0);
+    create(s, "t");
+    file = firn_arena_strdup(s->arena, file_of(s));
+    expect(s, 201, "POST", "/api/v1/refs", "{\"name\": \"v1\", \"type\": \"tag\"}");
+    expect(s, 204, "DELETE", TABLES "/t?purgeRequested=true", NULL);
+    assert_int_equal(access(file, F_OK), 0);
+    expect(s, 200, "GET", "/v1/v1/namespaces/db/tables/t", NULL);
+}
+
+/* While a branch has another state of the table, engines are kept from deleting what only that one names. */
+static void test_shared_tables_are_not_collected(void **state)
+{
+    serving *s = *state;
+    create(s, "t");
+    expect(s, 200, "GET", TABLES "/t", NULL);
+    assert_null(property(s, "gc.enabled"));
+    const char *alone = firn_arena_strdup(s->arena, answer_header(s, "ETag"));
+    expect(s, 201, "POST", "/api/v1/refs", "{\"name\": \"dev\"}");
+    expect(s, 200, "POST", "/v1/dev/namespaces/db/tables/t", set_property(s, "x", "1"));
+    assert_string_equal(property(s, "gc.enabled"), "false");
+    expect(s, 200, "GET", TABLES "/t", NULL);
+    assert_string_equal(property(s, "gc.enabled"), "false");
+    assert_string_not_equal(answer_header(s, "ETag"), alone);
+    expect(s, 204, "DELETE", "/v1/dev/namespaces/db/tables/t", NULL);
+    expect(s, 200, "GET", TABLES "/t", NULL);
+    assert_null(property(s, "gc.enabled"));
+    assert_string_equal(answer_header(s, "ETag"), alone);
+}
+
+static const char *add_snapshot(serving *s, int id, const char *parent)
+{
+    long long now = json_integer_value(json_object_get(metadata(s), "last-updated-ms"));
+    return firn_arena_printf(
+        s->arena,
+        "{\"requirements\": [], \"updates\": [{\"action\": \"add-snapshot\", \"snapshot\": "
+        "{\"snapshot-id\": %d, \"sequence-number\": %d, %s\"timestamp-ms\": %lld, "
+        "\"manifest-list\": \"/nowhere\", \"summary\": {\"operation\": \"append\"}, "
+        "\"schema-id\": 0}}, {\"action\": \"set-snapshot-ref\", \"ref-name\": \"main\", "
+        "\"type\": \"branch\", \"snapshot-id\": %d}]}",
+        id, id, parent, now + id, id);
+}
+
+/* 409 would make Java try again. */
+static void test_a_snapshot_that_a_tag_needs_is_a_bad_request(void **state)
+{
+    serving *s = *state;
+    create(s, "t");
+    expect(s, 200, "POST", TABLES "/t", add_snapshot(s, 1, ""));
+    const char *second = add_snapshot(s, 2, "\"parent-snapshot-id\": 1, ");
+    expect(s, 201, "POST", "/api/v1/refs", "{\"name\": \"v1\", \"type\": \"tag\"}");
+    expect(s, 200, "POST", TABLES "/t", second);
+    const char *expire = "{\"requirements\": [], \"updates\": [{\"action\": \"remove-snapshots\", "
+                         "\"snapshot-ids\": [1]}]}";
+    expect(s, 400, "POST", TABLES "/t", expire);
+    expect_error(s, "ValidationException");
+    expect(s, 204, "DELETE", "/api/v1/refs/v1", NULL);
+    expect(s, 200, "POST", TABLES "/t", expire);
+}
+
 /* Java loads db.t.snapshots as a table t of namespace db.t first, and tries the metadata table only after a clean 404. */
 static void test_a_table_is_no_namespace(void **state)
 {
@@ -374,6 +447,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_create_load_list_and_drop, setup, teardown),
         cmocka_unit_test_setup_teardown(test_names_with_slashes_dots_spaces_and_umlauts, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_purge, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_shared_tables_are_not_collected, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_snapshot_that_a_tag_needs_is_a_bad_request, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_a_table_is_no_namespace, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_bad_layout_is_a_bad_request, setup, teardown),

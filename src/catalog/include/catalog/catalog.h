@@ -186,10 +186,31 @@ typedef struct firn_commit_result {
     bool repeated;
 } firn_commit_result;
 
-/* One atomic commit of n changes on a branch. An UPDATE_TABLE that changes nothing writes nothing. */
+/* One atomic commit of n changes on a branch. An UPDATE_TABLE that changes nothing writes nothing, and one that removes a
+ * snapshot which the table has on another branch or tag is VALIDATION: tags pin data. */
 firn_rc firn_catalog_commit(firn_catalog *catalog, firn_arena *arena, const char *branch,
                             const firn_change *changes, size_t n, const firn_commit_info *info,
                             firn_commit_result *out, firn_err *err) FIRN_MUST_USE;
+
+/* Whether a branch or tag other than `ref` has another state of the table (content_id: of its entry, its uuid), so that deleting
+ * files which this state does not name would take them from that one. `location`: of this state; NULL: any other state counts. */
+firn_rc firn_catalog_table_shared(firn_catalog *catalog, firn_arena *arena, const char *ref,
+                                  const char *content_id, const char *location, bool *shared,
+                                  firn_err *err) FIRN_MUST_USE;
+
+typedef struct firn_purge_result {
+    const char *commit_id;
+    const char *kept; /* why no file was deleted; NULL: they were */
+    size_t deleted;
+    size_t
+        left; /* files that lie outside of the table's folders, and those that could not be deleted */
+} firn_purge_result;
+/* Drop the table's name, then delete every file that its metadata reaches and that lies in its own folders: all snapshots,
+ * the metadata log, statistics. If another branch or tag has the table, only the name goes. Fails only when the name
+ * stays; killed later it leaves orphans. */
+firn_rc firn_catalog_table_purge(firn_catalog *catalog, firn_arena *arena, const char *branch,
+                                 firn_ident ident, const firn_commit_info *info,
+                                 firn_purge_result *out, firn_err *err) FIRN_MUST_USE;
 
 /* ---- commits with retry ------------------------------------------------------------------------------ */
 /* Builds the updates and requirements of one table against `base`; called again after a lost race. `discard` deletes what
