@@ -131,6 +131,11 @@ static uint32_t endpoints_of(const json_t *list)
     return bits;
 }
 
+#define BIT(endpoint) (UINT32_C(1) << FIRN_REMOTE_##endpoint)
+#define VIEW_ENDPOINTS                                                                \
+    (BIT(VIEWS) | BIT(VIEW_CREATE) | BIT(VIEW) | BIT(VIEW_REPLACE) | BIT(VIEW_DROP) | \
+     BIT(VIEW_RENAME))
+
 static char *without_slash(firn_arena *arena, const char *uri)
 {
     size_t len = strlen(uri);
@@ -151,6 +156,7 @@ firn_rc firn_remote_parse_config(firn_arena *arena, firn_bytes text, const char 
     FIRN_TRY(firn_json_opt_object(json, "overrides", what, &overrides, err));
     FIRN_TRY(firn_json_opt_array(json, "endpoints", what, &endpoints, err));
     const char *separator = property(overrides, defaults, "namespace-separator", NULL);
+    const char *views = property(overrides, defaults, "view-endpoints-supported", NULL);
     const char *lifetime = json_string_value(json_object_get(json, "idempotency-key-lifetime"));
     const char *nessie = property(overrides, defaults, "nessie.is-nessie-catalog", NULL);
     prefix = property(overrides, defaults, "prefix", prefix);
@@ -169,6 +175,10 @@ firn_rc firn_remote_parse_config(firn_arena *arena, firn_bytes text, const char 
         .idempotency_keys = lifetime != NULL,
         .is_nessie = nessie && firn_streq(nessie, "true"),
     };
+    /* Servers that list no endpoints say otherwise that they have views; Nessie has them and does not say so. */
+    if (!endpoints && ((views && firn_streq(views, "true")) || out->is_nessie)) {
+        out->endpoints |= VIEW_ENDPOINTS;
+    }
     /* A dot is a plain character to firn_url_encode, but as a separator it must stand out. */
     if (plain && firn_streq(plain, ".")) {
         out->separator = "%2E";

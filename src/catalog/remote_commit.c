@@ -172,12 +172,35 @@ static bool is_action(const json_t *update, const char *action)
     return its && firn_streq(its, action);
 }
 
+/* What is added, under an id that the base does not use: some servers go by the id that they are given. */
+static json_t *with_free_id(firn_arena *arena, json_t *update, const struct part_kind *kind,
+                            const firn_metadata *base, json_int_t *last)
+{
+    const json_t *list = json_object_get(base->json, kind->list);
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        json_int_t id = json_integer_value(json_object_get(json_array_get(list, i), kind->id_key));
+        *last = id > *last ? id : *last;
+    }
+    json_t *part = json_object_get(update, kind->member);
+    const json_t *id = json_object_get(part, kind->id_key);
+    if (json_integer_value(id) > *last) {
+        *last = json_integer_value(id);
+        return update;
+    }
+    json_t *copy = firn_json_own(arena, json_copy(update));
+    json_t *part_copy = json_copy(part);
+    json_object_set_new(part_copy, kind->id_key, json_integer(++*last));
+    json_object_set_new(copy, kind->member, part_copy);
+    return copy;
+}
+
 /* The updates without adding what the base has already: servers take "-1" for what this very commit has added, and refuse it
  * after an addition that came to nothing. A schema that brings new column ids with it is added in any case. */
 static json_t *without_repeats(firn_arena *arena, const json_t *updates, const firn_metadata *base)
 {
     json_t *out = firn_json_own(arena, json_array());
     const json_t *there[sizeof(PART_KINDS) / sizeof(PART_KINDS[0])] = {NULL};
+    json_int_t last_ids[sizeof(PART_KINDS) / sizeof(PART_KINDS[0])] = {0};
     for (size_t i = 0; i < json_array_size(updates); i++) {
         json_t *update = json_array_get(updates, i);
         bool skip = false;
@@ -191,6 +214,9 @@ static json_t *without_repeats(firn_arena *arena, const json_t *updates, const f
                                ? NULL
                                : find_part(base->json, kind, json_object_get(update, kind->member));
                 skip = there[k] != NULL;
+                if (!skip) {
+                    update = with_free_id(arena, update, kind, base, &last_ids[k]);
+                }
             }
             if (is_action(update, kind->set) && there[k] &&
                 json_integer_value(json_object_get(update, kind->set_key)) == -1) {
@@ -348,6 +374,26 @@ static void add_property_updates(json_t *updates, const json_t *was, const json_
     json_decref(removed);
 }
 
+/* At any depth: every "id" of a schema is a field's, and so are "element-id", "key-id" and "value-id". */
+static json_int_t highest_field_id(const json_t *json)
+{
+    json_int_t highest = 0, one;
+    const char *key;
+    json_t *value;
+    for (size_t i = 0; i < json_array_size(json); i++) {
+        one = highest_field_id(json_array_get(json, i));
+        highest = one > highest ? one : highest;
+    }
+    json_object_foreach((json_t *)json, key, value)
+    {
+        bool is_id =
+            json_is_integer(value) && firn_ends_with(key, "id") && !firn_streq(key, "schema-id");
+        one = is_id ? json_integer_value(value) : highest_field_id(value);
+        highest = one > highest ? one : highest;
+    }
+    return highest;
+}
+
 static firn_rc replace_view_request(request *r, firn_err *err)
 {
     const firn_change *change = &r->changes[0];
@@ -366,7 +412,8 @@ static firn_rc replace_view_request(request *r, firn_err *err)
         json_t *mine = json_copy(version);
         json_object_set_new(mine, "schema-id", json_integer(-1));
         json_array_append_new(updates,
-                              json_pack("{s:s, s:O}", "action", "add-schema", "schema", schema));
+                              json_pack("{s:s, s:O, s:I}", "action", "add-schema", "schema", schema,
+                                        "last-column-id", highest_field_id(schema)));
         json_array_append_new(
             updates, json_pack("{s:s, s:o}", "action", "add-view-version", "view-version", mine));
         json_array_append_new(updates, json_pack("{s:s, s:i}", "action", "set-current-view-version",

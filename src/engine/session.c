@@ -68,7 +68,16 @@ firn_rc firn_session_set_ref(firn_session *session, const char *ref, firn_err *e
     FIRN_AUTO_ARENA firn_arena *arena = firn_arena_new();
     firn_commit *commits;
     size_t n;
-    FIRN_TRY(firn_catalog_log(firn_lake_catalog(lake), arena, ref, 1, &commits, &n, err));
+    firn_catalog *catalog = firn_lake_catalog(lake);
+    firn_err log_err = {0};
+    firn_rc rc = firn_catalog_log(catalog, arena, ref, 1, &commits, &n, &log_err);
+    if (rc ==
+        FIRN_E_UNSUPPORTED) { /* a remote catalog that keeps no log may know the ref all the same */
+        firn_ref found;
+        FIRN_TRY(firn_catalog_ref_get(catalog, arena, ref, &found, err));
+    } else if (rc != FIRN_OK) {
+        FIRN_FAIL(err, rc, "%s", log_err.message);
+    }
     replace_text(&session->ref, ref);
     return FIRN_OK;
 }
