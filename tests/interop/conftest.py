@@ -13,7 +13,9 @@ import pytest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 REPO = os.path.dirname(os.path.dirname(HERE))
-sys.path[:0] = [HERE, os.path.join(REPO, "tests", "golden", "generate")]
+sys.path[:0] = [HERE, os.path.join(REPO, "tests", "golden", "generate"), os.path.join(REPO, "tests")]
+
+import servers  # noqa: E402
 
 GOLDEN = os.path.join(REPO, "tests", "golden", "tables")
 
@@ -132,3 +134,27 @@ def spark(tmp_path_factory):
     session = sparkenv.session({"local": f"file:{base}/warehouse"}, "firn-interop", str(base / "tmp"))
     yield session
     session.stop()
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory):
+    """`firn serve` on a lake of its own; `firn` is the binary on the same lake."""
+    server = servers.FirnServer(tmp_path_factory.mktemp("served") / "lake")
+    with server:
+        server.firn = Firn(server.lake)
+        yield server
+        assert server.process.poll() is None, server.log_end()
+
+
+@pytest.fixture(scope="session")
+def rest_spark(spark, served):
+    """The session with firn's catalogs: `rest` is main, `dev` another branch by its URI, `devp` the same by the warehouse's name."""
+    served.firn.ok("ref", "branch", "dev")
+    for name, uri, warehouse in (("rest", served.uri, None), ("dev", served.branch_uri("dev"), None), ("devp", served.uri, "dev")):
+        spark.conf.set(f"spark.sql.catalog.{name}", "org.apache.iceberg.spark.SparkCatalog")
+        spark.conf.set(f"spark.sql.catalog.{name}.type", "rest")
+        spark.conf.set(f"spark.sql.catalog.{name}.uri", uri)
+        spark.conf.set(f"spark.sql.catalog.{name}.cache-enabled", "false")
+        if warehouse:
+            spark.conf.set(f"spark.sql.catalog.{name}.warehouse", warehouse)
+    return spark
