@@ -51,6 +51,8 @@ typedef struct firn_read_table { /* for EXPLAIN and tests */
 typedef struct firn_read_plan {
     char *sql; /* for DuckDB */
     FIRN_VEC(firn_read_table) tables;
+    const char
+        *foreign; /* a view in it whose SQL is another engine's: may be why it fails; NULL: none */
 } firn_read_plan;
 /* Rewrites one SELECT-like statement (SELECT, WITH, FROM, VALUES, TABLE, PIVOT..., time-travel spellings included). */
 firn_rc firn_read_rewrite(firn_session *session, firn_arena *arena, const char *sql,

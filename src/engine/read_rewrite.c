@@ -167,6 +167,7 @@ firn_rc firn_read_rewrite(firn_session *session, firn_arena *arena, const char *
         FIRN_TRY(put_table(session, arena, &tree, tree.tables.items[i], out, err));
     }
     out->sql = put_texts(arena, marked, &tree, scan_text);
+    out->foreign = tree.foreign;
     return FIRN_OK;
 }
 

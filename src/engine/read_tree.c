@@ -31,6 +31,8 @@ typedef struct walk {
     const char *schema; /* of unqualified names */
     int view_depth;
     bool names_only;
+    bool
+        foreign; /* inside a view of another engine, which knows this lake under a name of its own */
 } walk;
 
 static const char *text_member(const json_t *node, const char *key)
@@ -97,6 +99,13 @@ static firn_ident ident_of(walk *w, const named *name, size_t n)
     return (firn_ident){.ns = ns, .name = name->parts[n - 1]};
 }
 
+/* "lake.ns.t" as another engine's view has it: what it calls the catalog is not known here. */
+static firn_ident without_catalog(walk *w, const named *name)
+{
+    return (firn_ident){.ns = firn_str_join(w->arena, name->parts + 1, name->n - 2, FIRN_NS_SEP),
+                        .name = name->parts[name->n - 1]};
+}
+
 static bool is_missing(firn_rc rc)
 {
     return rc == FIRN_E_NO_TABLE || rc == FIRN_E_NO_NAMESPACE || rc == FIRN_E_NO_VIEW;
@@ -113,6 +122,12 @@ static firn_rc find_entry(walk *w, named *name, firn_catalog_entry *entry, firn_
     firn_catalog *catalog = firn_lake_catalog(lake);
     firn_rc rc = firn_catalog_entry_get(catalog, w->arena, name->ref, ident_of(w, name, name->n),
                                         entry, why);
+    if (is_missing(rc) && w->foreign && name->n > 2 &&
+        firn_catalog_entry_get(catalog, w->arena, name->ref, without_catalog(w, name), entry,
+                               NULL) == FIRN_OK) {
+        memmove(name->parts, name->parts + 1, --name->n * sizeof(*name->parts));
+        return FIRN_OK;
+    }
     if (!is_missing(rc) || name->n < 2 || name->metadata_table != NULL ||
         !firn_metadata_table_known(name->parts[name->n - 1])) {
         return rc;
@@ -196,13 +211,19 @@ static firn_rc add_view(walk *w, json_t *node, const named *name, const char *te
     walk inner = *w;
     inner.ref = name->ref;
     inner.view_depth++;
+    inner.foreign = firn_view_is_foreign(view);
+    if (inner.foreign) {
+        text = firn_arena_printf(w->arena, "%s, whose SQL is %s's and was tried as firn's own",
+                                 text, view->dialect);
+        w->tree->foreign = firn_arena_printf(w->arena, "view %s", text);
+    }
     if (view->n_default_namespace > 0) {
         inner.schema = firn_str_join(w->arena, view->default_namespace, view->n_default_namespace,
                                      FIRN_NS_SEP);
     }
     char *sql;
     json_t *tree;
-    FIRN_TRY(firn_read_time_travel(w->arena, view->sql, &sql, err));
+    FIRN_TRY(firn_read_time_travel(w->arena, firn_view_own_sql(w->arena, view), &sql, err));
     firn_rc rc = firn_duck_parse(w->session, w->arena, sql, &tree, err);
     if (rc == FIRN_OK) {
         rc = walk_node(&inner, tree, NULL, err);
@@ -212,7 +233,7 @@ static firn_rc add_view(walk *w, json_t *node, const named *name, const char *te
     }
     firn_occurrence *occurrence = FIRN_NEW(w->arena, firn_occurrence);
     occurrence->node = node;
-    occurrence->text = text;
+    occurrence->text = firn_ident_text(w->arena, ident_of(w, name, name->n));
     occurrence->ident = ident_of(w, name, name->n);
     occurrence->aliased = text_member(node, "alias")[0] != '\0';
     occurrence->mark = put_mark(w, node, name->parts[name->n - 1]);
@@ -220,7 +241,7 @@ static firn_rc add_view(walk *w, json_t *node, const named *name, const char *te
     FIRN_TRY(firn_tree_fix_clocks(w->session, w->arena, w->tree, tree, false, err));
     char *inner_sql;
     FIRN_TRY(firn_duck_unparse(w->session, w->arena, tree, &inner_sql, err));
-    occurrence->sql = firn_arena_printf(w->arena, "(%s)", inner_sql);
+    occurrence->sql = firn_view_named_sql(w->arena, view, inner_sql);
     firn_vec_push(w->arena, &w->tree->tables, occurrence);
     return FIRN_OK;
 }

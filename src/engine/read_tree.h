@@ -6,6 +6,8 @@
 
 #include "predicate.h"
 
+#include "iceberg/view.h"
+
 typedef struct firn_occurrence {
     json_t *node;     /* its BASE_TABLE, already renamed to `mark` */
     const char *mark; /* "__firn_7__" */
@@ -30,6 +32,8 @@ typedef struct firn_tree {
     bool names_lineage;   /* names _row_id or _last_updated_sequence_number: scans give them */
     bool names_file;      /* names _file or _pos, likewise */
     bool volatile_inputs; /* something that a plan made elsewhere would evaluate otherwise */
+    const char
+        *foreign; /* "view s.v, whose SQL is spark's": the last one, for messages; NULL: none */
 } firn_tree;
 
 /* `sql`: one SELECT-like statement, after firn_read_time_travel. */
@@ -46,6 +50,13 @@ firn_rc firn_tree_fix_clocks(firn_session *session, firn_arena *arena, firn_tree
 /* Snapshot and schema that AT (VERSION => ...) or AT (TIMESTAMP => ...) means; `at` is DuckDB's at_clause. */
 firn_rc firn_travel_resolve(firn_session *session, firn_arena *arena, const json_t *at,
                             firn_occurrence *occurrence, firn_err *err) FIRN_MUST_USE;
+
+/* Views without a query in firn's dialect (view_dialect.c). */
+bool firn_view_is_foreign(const firn_view *view);
+/* The view's query, quoted as firn's SQL quotes. */
+const char *firn_view_own_sql(firn_arena *arena, const firn_view *view);
+/* `sql` in brackets, with the columns named as in the view's schema where the query itself may name them otherwise. */
+const char *firn_view_named_sql(firn_arena *arena, const firn_view *view, const char *sql);
 
 /* iceberg_scan('path'): a table outside the catalog (read_path.c). Turns the function's node into a BASE_TABLE. */
 bool firn_tree_is_path_scan(const json_t *node);

@@ -391,6 +391,9 @@ firn_rc firn_exec_select(firn_session *session, const char *sql, firn_result **o
     firn_rc rc = firn_read_rewrite(session, arena, sql, &plan, err);
     if (rc == FIRN_OK) {
         rc = firn_session_rows(session, plan.sql, arena, "SELECT", out, err);
+        if (rc != FIRN_OK && plan.foreign != NULL) {
+            rc = firn_err_wrap(err, rc, "in %s", plan.foreign);
+        }
     }
     if (rc != FIRN_OK) {
         firn_arena_free(arena);

@@ -11,6 +11,7 @@
 
 #include "duck.h"
 #include "read.h"
+#include "read_tree.h"
 
 #include "base/map.h"
 #include "iceberg/view.h"
@@ -155,7 +156,7 @@ static firn_rc look_into(circle *look, firn_ident ident, firn_err *err)
     FIRN_TRY(firn_catalog_view_load(look->catalog, look->arena, look->session->ref, ident, &entry,
                                     &document, err));
     FIRN_TRY(firn_view_from_json(look->arena, document, text, &other, err));
-    return look_for_circle(look, other->sql,
+    return look_for_circle(look, firn_view_own_sql(look->arena, other),
                            firn_str_join(look->arena, other->default_namespace,
                                          other->n_default_namespace, FIRN_NS_SEP),
                            err);

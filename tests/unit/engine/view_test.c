@@ -202,6 +202,82 @@ static void other_dialects_are_taken_when_there_is_no_own(void **state)
     }
 }
 
+/* ---- views that other engines wrote ------------------------------------------------------------------------ */
+
+/* A view with one query, as another engine puts it there by the REST protocol. */
+static void put_foreign(lake_fixture *f, const char *name, const char *dialect, const char *sql,
+                        const char *const *columns, size_t n)
+{
+    json_t *fields = json_array();
+    for (size_t i = 0; i < n; i++) {
+        json_array_append_new(fields, json_pack("{s:i, s:s, s:b, s:s}", "id", (int)i, "name",
+                                                columns[i], "required", 0, "type", "string"));
+    }
+    json_t *updates = firn_json_own(
+        f->arena,
+        json_pack(
+            "[{s:s, s:{s:s, s:o}}, {s:s, s:{s:i, s:i, s:i, s:{}, s:[s], s:[{s:s, s:s, s:s}]}},"
+            " {s:s, s:i}]",
+            "action", "add-schema", "schema", "type", "struct", "fields", fields, "action",
+            "add-view-version", "view-version", "version-id", 1, "schema-id", -1, "timestamp-ms", 1,
+            "summary", "default-namespace", "default", "representations", "type", "sql", "sql", sql,
+            "dialect", dialect, "action", "set-current-view-version", "view-version-id", -1));
+    assert_non_null(updates);
+    firn_change change = {.kind = FIRN_CHANGE_CREATE_VIEW,
+                          .ident = {.ns = "default", .name = name},
+                          .updates = updates};
+    firn_err err = {0};
+    firn_commit_result result;
+    lake_check(firn_catalog_commit(firn_lake_catalog(f->lake), f->arena, NULL, &change, 1, NULL,
+                                   &result, &err),
+               &err, name);
+}
+
+static void a_view_of_spark_is_read_in_its_quoting(void **state)
+{
+    lake_fixture *f = *state;
+    static const char *const columns[] = {"a", "b c"};
+    lake_exec(
+        f, "create table t (id bigint, \"x y\" string); insert into t values (1, 'p'), (2, 'q')");
+    put_foreign(
+        f, "v", "spark",
+        "select `x y`, \"it's `\\\"x\\\"`\" -- `\"\n from `default`.t /* \" */ where id = 2",
+        columns, 2);
+    lake_expect(f, "select a, \"b c\" from v", "q|it's `\"x\"`");
+    /* Spark's name for this catalog is its own. */
+    put_foreign(f, "w", "spark", "select id from some_catalog.default.t", columns, 1);
+    lake_expect(f, "select sum(a) from w", "3");
+    lake_contains(lake_fails(f, "select * from some_catalog.default.t", FIRN_E_NO_TABLE), "t");
+    lake_exec(f, "create view over_it as select a from w where a > 1");
+    lake_expect(f, "select * from over_it", "2");
+}
+
+static void what_another_dialect_says_may_not_be_understood(void **state)
+{
+    lake_fixture *f = *state;
+    static const char *const columns[] = {"a"};
+    lake_exec(f, "create table t (id bigint)");
+    put_foreign(f, "v", "spark", "select no_such_function(id) from t", columns, 1);
+    put_foreign(f, "w", "trino", "select from where", columns, 1);
+    lake_contains(lake_fails(f, "select * from v", FIRN_E_INVALID),
+                  "in view default.v, whose SQL is spark's and was tried as firn's own");
+    lake_contains(lake_fails(f, "select * from w", FIRN_E_SYNTAX),
+                  "in view default.w, whose SQL is trino's and was tried as firn's own");
+    lake_expect(f, "describe v", "a|VARCHAR|YES|NULL|NULL|NULL");
+}
+
+static void a_replacement_keeps_other_dialects_or_says_so(void **state)
+{
+    lake_fixture *f = *state;
+    static const char *const columns[] = {"a"};
+    put_foreign(f, "v", "spark", "select 'x' as a", columns, 1);
+    lake_contains(lake_fails(f, "create or replace view v as select 1 as a", FIRN_E_INVALID),
+                  "loss of view dialects (replace.drop-dialect.allowed=false)");
+    lake_exec(f, "create or replace view v tblproperties ('replace.drop-dialect.allowed'='true')"
+                 " as select 1 as a");
+    lake_expect(f, "select a from v", "1");
+}
+
 #define LAKE_TEST(name) cmocka_unit_test_setup_teardown(name, lake_setup, lake_teardown)
 
 int main(void)
@@ -214,6 +290,9 @@ int main(void)
         LAKE_TEST(views_are_renamed_changed_and_dropped),
         LAKE_TEST(bad_queries_make_no_view),
         LAKE_TEST(views_follow_their_branch),
+        LAKE_TEST(a_view_of_spark_is_read_in_its_quoting),
+        LAKE_TEST(what_another_dialect_says_may_not_be_understood),
+        LAKE_TEST(a_replacement_keeps_other_dialects_or_says_so),
         cmocka_unit_test(corrupt_documents_are_told),
         cmocka_unit_test(other_dialects_are_taken_when_there_is_no_own),
     };
