@@ -87,7 +87,7 @@ static void wrong_usage_names_the_nearest(void **state)
     run_fails(t, 2, "--quiet takes no value", "sql", "--quiet=yes");
     run_fails(t, 2, "something is missing: firn table show TABLE", "table", "show");
     run_fails(t, 2, "does not know what to do with \"b\"", "table", "show", "a", "b");
-    run_fails(t, 2, "firn ref needs to know what to do: list, log", "ref");
+    run_fails(t, 2, "firn ref needs to know what to do: list, show, log", "ref");
     run_fails(t, 2, "there is no command \"firn tble\"", "help", "tble");
     run_fails(t, 2, "there is no demo \"tpch\"", "demo", "tpch");
 }
