@@ -52,6 +52,9 @@ struct firn_server {
     const char *warehouse_path; /* as a path, where it is one */
     firn_auth *auth;
     firn_http_server *http;
+    const char *
+        catalog_file; /* of an SQLite catalog, and which file that was at start; NULL: another catalog */
+    uint64_t catalog_device, catalog_inode;
     int64_t expired_us; /* atomic: when old idempotency keys were last deleted */
     firn_arena *arena;  /* of the server's own life */
     const char *url;

@@ -3,6 +3,8 @@
 
 #include "catalog/idempotency.h"
 
+#include <sys/stat.h>
+
 /* What `warehouse` selects: nothing, the lake by name or location, a ref, or "ref|lake". */
 static firn_rc ref_of_warehouse(firn_call *call, const char *warehouse, const char **ref,
                                 firn_err *err)
@@ -81,10 +83,24 @@ firn_rc firn_rest_config(firn_call *call, firn_err *err)
     return FIRN_OK;
 }
 
+static bool catalog_file_is_gone(const firn_server *server)
+{
+    struct stat info;
+    return server->catalog_file && (stat(server->catalog_file, &info) != 0 ||
+                                    (uint64_t)info.st_dev != server->catalog_device ||
+                                    (uint64_t)info.st_ino != server->catalog_inode);
+}
+
 /* Up is who can read the catalog; one that cannot is no use to a load balancer. */
 firn_rc firn_serve_health(firn_call *call, firn_err *err)
 {
     firn_ref found;
+    if (catalog_file_is_gone(call->server)) {
+        FIRN_CALL_FAIL(call, err, FIRN_E_BUSY, 503, "ServiceUnavailableException",
+                       "the catalog's file %s was deleted or replaced: what this server commits is "
+                       "lost; stop it",
+                       call->server->catalog_file);
+    }
     firn_rc rc = firn_catalog_ref_get(call->catalog, call->arena, FIRN_MAIN, &found, err);
     if (rc != FIRN_OK) {
         call->error_status = 503;

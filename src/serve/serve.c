@@ -5,6 +5,7 @@
 #include "base/io.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
 
 enum { PEM_BYTES_MAX = 1 << 20 };
 
@@ -26,6 +27,18 @@ static void on_request(void *ctx, const firn_http_request *request, firn_http_re
     firn_serve_request(ctx, request, response);
 }
 
+/* For /health: SQLite goes on reading and writing a file that somebody has deleted. */
+static void remember_catalog_file(firn_server *server, const firn_config *config)
+{
+    struct stat info;
+    const char *path = firn_lake_path(server->lake, server->arena, config->catalog);
+    if (!config->catalog_uri && stat(path, &info) == 0) {
+        server->catalog_file = path;
+        server->catalog_device = (uint64_t)info.st_dev;
+        server->catalog_inode = (uint64_t)info.st_ino;
+    }
+}
+
 firn_rc firn_serve_new(const firn_serve_options *options, firn_server **out, firn_err *err)
 {
     const firn_config *config = firn_lake_config(options->lake);
@@ -36,6 +49,7 @@ firn_rc firn_serve_new(const firn_serve_options *options, firn_server **out, fir
     server->lake_name = config->name;
     server->warehouse_path = firn_lake_path(options->lake, server->arena, config->warehouse);
     server->warehouse = firn_location_of_path(server->arena, server->warehouse_path);
+    remember_catalog_file(server, config);
     firn_rc rc = firn_auth_new(server->arena, options->lake, options->auth, &server->auth, err);
     if (rc != FIRN_OK) {
         firn_serve_stop(server, 0);
