@@ -246,7 +246,7 @@ json_t *firn_remote_ident_json(firn_arena *arena, firn_ident ident)
 
 /* ---- calls ------------------------------------------------------------------------------------ */
 
-static firn_rc send_call(const firn_remote *remote, firn_arena *arena, const char *url,
+firn_rc firn_remote_send(const firn_remote *remote, firn_arena *arena, const char *url,
                          const firn_remote_call *call, firn_http_reply *reply, firn_err *err)
 {
     enum { OWN_HEADERS_MAX = 4 };
@@ -282,7 +282,7 @@ firn_rc firn_remote_do(const firn_remote *remote, const firn_remote_config *conf
 {
     const char *url = firn_arena_printf(arena, "%s/v1/%s%s%s", config->uri, config->prefix,
                                         config->prefix[0] ? "/" : "", call->path);
-    return send_call(remote, arena, url, call, reply, err);
+    return firn_remote_send(remote, arena, url, call, reply, err);
 }
 
 firn_rc firn_remote_fail(const firn_remote *remote, firn_arena *arena, const firn_http_reply *reply,
@@ -364,8 +364,8 @@ static firn_rc ask_config(const firn_remote *remote, firn_arena *arena, const ch
             : "";
     const firn_remote_call call = {.method = "GET"};
     firn_http_reply reply;
-    FIRN_TRY(send_call(remote, arena, firn_arena_printf(arena, "%s/v1/config%s", uri, query), &call,
-                       &reply, err));
+    FIRN_TRY(firn_remote_send(remote, arena, firn_arena_printf(arena, "%s/v1/config%s", uri, query),
+                              &call, &reply, err));
     if (ref[0] && (reply.status == 404 || reply.status == 400)) {
         return no_ref(remote, arena, ref, reply.status, err);
     }

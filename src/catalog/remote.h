@@ -5,6 +5,7 @@
  * remote_commit.c changes as requests
  * remote_settle.c what became of a request whose answer says nothing
  * remote_refs.c   branches, where the server has them
+ * remote_firn.c   the management API of another firn
  *
  * Threads: any, as the catalog.
  */
@@ -76,6 +77,8 @@ struct firn_remote {
     firn_remote_config *configs;                   /* @locks lock; entries never change */
     firn_remote_etag etags[FIRN_REMOTE_ETAGS_MAX]; /* @locks lock */
     uint64_t uses;                                 /* @locks lock */
+    bool api_known;  /* @locks lock: whether `api` has been looked for */
+    const char *api; /* @locks lock: firn's management API; NULL: not a firn */
 };
 
 /* ---- calls (remote.c) ------------------------------------------------------------------------- */
@@ -100,7 +103,11 @@ typedef struct firn_remote_call {
     const char *key;    /* nullable: the idempotency key, if the server takes one */
 } firn_remote_call;
 
-/* Any status is a reply; the errors are the HTTP client's. */
+/* To a URL of its own. Any status is a reply; the errors are the HTTP client's. */
+firn_rc firn_remote_send(const firn_remote *remote, firn_arena *arena, const char *url,
+                         const firn_remote_call *call, firn_http_reply *reply,
+                         firn_err *err) FIRN_MUST_USE;
+/* Likewise, below the prefix. */
 firn_rc firn_remote_do(const firn_remote *remote, const firn_remote_config *config,
                        firn_arena *arena, const firn_remote_call *call, firn_http_reply *reply,
                        firn_err *err) FIRN_MUST_USE;
@@ -220,6 +227,38 @@ firn_rc firn_remote_cherry_pick(firn_catalog *catalog, firn_arena *arena,
                                 const char *const *commits, size_t n, const char *into,
                                 const firn_merge_options *options, firn_pick_result *out,
                                 firn_err *err) FIRN_MUST_USE;
+
+/* The management API of another firn (remote_firn.c). *root is NULL for any other server; asked for once. */
+firn_rc firn_remote_api_root(firn_catalog *catalog, firn_arena *arena, const char **root,
+                             firn_err *err) FIRN_MUST_USE;
+firn_rc firn_remote_api_refs(firn_catalog *catalog, firn_arena *arena, const char *root,
+                             firn_ref **out, size_t *n, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_remote_api_ref(firn_catalog *catalog, firn_arena *arena, const char *root,
+                            const char *name, firn_ref *out, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_remote_api_ref_make(firn_catalog *catalog, firn_arena *arena, const char *root,
+                                 const firn_ref_make *make, firn_ref *out,
+                                 firn_err *err) FIRN_MUST_USE;
+firn_rc firn_remote_api_ref_drop(firn_catalog *catalog, firn_arena *arena, const char *root,
+                                 const char *name, const char *expected, firn_ref *out,
+                                 firn_err *err) FIRN_MUST_USE;
+firn_rc firn_remote_api_ref_reset(firn_catalog *catalog, firn_arena *arena, const char *root,
+                                  const char *name, const char *to, const char *expected,
+                                  firn_ref *out, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_remote_api_ref_rename(firn_catalog *catalog, firn_arena *arena, const char *root,
+                                   const char *name, const char *to, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_remote_api_log(firn_catalog *catalog, firn_arena *arena, const char *root,
+                            const firn_log_query *query, firn_commit **out, size_t *n,
+                            const char **next, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_remote_api_diff(firn_catalog *catalog, firn_arena *arena, const char *root,
+                             const char *from, const char *to, firn_table_diff **out, size_t *n,
+                             firn_err *err) FIRN_MUST_USE;
+firn_rc firn_remote_api_merge(firn_catalog *catalog, firn_arena *arena, const char *root,
+                              const char *from, const char *into, const firn_merge_options *options,
+                              firn_merge_result *out, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_remote_api_cherry_pick(firn_catalog *catalog, firn_arena *arena, const char *root,
+                                    const char *const *commits, size_t n, const char *into,
+                                    const firn_merge_options *options, firn_pick_result *out,
+                                    firn_err *err) FIRN_MUST_USE;
 
 /* Fills catalog->remote and catalog->ops, having spoken with the server. */
 firn_rc firn_remote_open(firn_catalog *catalog, const firn_catalog_options *options,

@@ -12,8 +12,11 @@ def test_a_table_from_its_creation_to_its_end(lake):
         "DELETE FROM $ns.t WHERE a = 2",
     )
     assert lake.sql("SELECT * FROM $ns.t ORDER BY a") == [{"a": 1, "b": "x", "c": 1.5}, {"a": 3, "b": "z", "c": None}]
-    # time travel: before the column came and the row went
-    assert lake.sql(f"SELECT * FROM $ns.t FOR VERSION AS OF {first} ORDER BY a") == [{"a": 1, "b": "x"}, {"a": 2, "b": "y"}]
+    # time travel: before the column came and the row went. Nessie keeps one snapshot of a table and has the rest in its own log.
+    if lake.peer.name == "nessie":
+        assert "no snapshot" in lake.refused(f"SELECT * FROM $ns.t FOR VERSION AS OF {first}")
+    else:
+        assert lake.sql(f"SELECT * FROM $ns.t FOR VERSION AS OF {first} ORDER BY a") == [{"a": 1, "b": "x"}, {"a": 2, "b": "y"}]
     lake.execute("ALTER TABLE $ns.t RENAME COLUMN b TO name", "ALTER TABLE $ns.t RENAME TO u")
     assert lake.column("SELECT name FROM $ns.u ORDER BY a") == ["x", "z"]
     assert "no table" in lake.refused("SELECT * FROM $ns.t")
@@ -72,6 +75,9 @@ def test_nested_namespaces(lake):
 def test_a_table_is_rolled_back(lake):
     lake.execute("CREATE TABLE $ns.e (a INT)", *(f"INSERT INTO $ns.e VALUES ({i})" for i in range(3)))
     first = lake.sql("SELECT snapshot_id FROM $ns.e.snapshots ORDER BY committed_at")[0]["snapshot_id"]
+    if lake.peer.name == "nessie":
+        assert lake.column("SELECT count(*) FROM $ns.e.snapshots") == [1]
+        return
     lake.execute(f"CALL rollback_to_snapshot('$ns.e', {first})")
     assert lake.column("SELECT a FROM $ns.e") == [0]
     lake.execute("INSERT INTO $ns.e VALUES (9)")

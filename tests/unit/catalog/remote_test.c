@@ -684,10 +684,11 @@ static void test_several_tables_are_one_transaction(void **state)
 static void test_what_a_server_does_not_offer_is_unsupported(void **state)
 {
     (void)state;
-    BEGIN(s,
-          {.request = "GET /v1/config",
-           .reply =
-               "{\"endpoints\": [\"POST /v1/{prefix}/namespaces/{namespace}/tables/{table}\"]}"});
+    BEGIN(
+        s,
+        {.request = "GET /v1/config",
+         .reply = "{\"endpoints\": [\"POST /v1/{prefix}/namespaces/{namespace}/tables/{table}\"]}"},
+        {.request = "GET /api/v1/refs/main", .status = 404});
     firn_change changes[2] = {append_to_5(&s), append_to_5(&s)};
     changes[1].ident.name = "u";
     firn_commit_result result;
@@ -835,7 +836,8 @@ static void test_refs_of_nessie_are_chosen_by_the_uri(void **state)
         {.request = "GET /dev%2F1/v1/config",
          .reply = "{\"overrides\": {\"prefix\": \"dev%7Cwh\"}}"},
         {.request = "GET /dev%2F1/v1/dev%7Cwh/namespaces/a", .reply = "{}"},
-        {.request = "GET /nope/v1/config", .status = 404});
+        {.request = "GET /nope/v1/config", .status = 404},
+        {.request = "GET /api/v1/refs/main", .status = 404});
     json_t *properties;
     assert_ok(&s, firn_catalog_namespace_properties(s.catalog, s.arena, "dev/1", "a", &properties,
                                                     &s.err));
@@ -844,6 +846,50 @@ static void test_refs_of_nessie_are_chosen_by_the_uri(void **state)
         FIRN_E_NO_REF);
     assert_rc(&s, firn_catalog_ref_create(s.catalog, "x", false, NULL, &s.err), FIRN_E_UNSUPPORTED);
     assert_says(&s, "Nessie");
+    finish(&s);
+}
+
+static void test_refs_of_another_firn_go_to_its_api(void **state)
+{
+    (void)state;
+    BEGIN(s, CONFIG,
+          {.request = "GET /api/v1/refs/main",
+           .reply = "{\"name\": \"main\", \"type\": \"branch\", \"commit\": \"c1\", "
+                    "\"updated\": \"2026-01-02T03:04:05.000006Z\"}"},
+          {.request = "POST /api/v1/refs",
+           .body = "{\"name\":\"dev\",\"type\":\"branch\",\"from\":null,\"expected\":null,"
+                   "\"replace\":false}",
+           .status = 201,
+           .reply = "{\"name\": \"dev\"}"},
+          {.request = "GET /api/v1/refs/main/log?limit=2",
+           .reply = "{\"commits\": [{\"id\": \"c1\", \"parent\": null, \"author\": \"ann\", "
+                    "\"message\": \"m\", \"time\": \"2026-01-02T03:04:05Z\", \"changes\": "
+                    "[\"create table a.t\"]}], \"next-page-token\": null}"},
+          {.request = "POST /api/v1/merge",
+           .body_has = "\"from\":\"dev\",\"into\":\"main\"",
+           .status = 409,
+           .reply = "{\"conflicts\": [{\"type\": \"KEY_EXISTS\", \"kind\": \"view\", "
+                    "\"namespace\": [\"a\", \"b\"], \"name\": \"v\", \"cause\": \"both\", "
+                    "\"details\": [\"d\"]}], \"error\": {\"message\": \"1 conflict\"}}"},
+          {.request = "POST /api/v1/merge",
+           .status = 404,
+           .reply = ERROR(404, "NoSuchReferenceException", "there is no dev")});
+    firn_commit *log;
+    size_t n;
+    firn_merge_result merged;
+    assert_ok(&s, firn_catalog_ref_create(s.catalog, "dev", false, NULL, &s.err));
+    assert_ok(&s, firn_catalog_log(s.catalog, s.arena, NULL, 2, &log, &n, &s.err));
+    assert_int_equal(n, 1);
+    assert_string_equal(log[0].changes[0], "create table a.t");
+    assert_null(log[0].parent_id);
+    assert_rc(&s, firn_catalog_merge(s.catalog, s.arena, "dev", NULL, NULL, &merged, &s.err),
+              FIRN_E_VALIDATION);
+    assert_int_equal(merged.n_conflicts, 1);
+    assert_int_equal(merged.conflicts[0].type, FIRN_CONFLICT_KEY_EXISTS);
+    assert_int_equal(merged.conflicts[0].kind, FIRN_KIND_VIEW);
+    assert_string_equal(merged.conflicts[0].ident.ns, "a" FIRN_NS_SEP "b");
+    assert_rc(&s, firn_catalog_merge(s.catalog, s.arena, "dev", NULL, NULL, &merged, &s.err),
+              FIRN_E_NO_REF);
     finish(&s);
 }
 
@@ -880,6 +926,7 @@ int main(void)
         cmocka_unit_test(test_views_are_made_and_replaced),
         cmocka_unit_test(test_the_run_log_is_kept_locally),
         cmocka_unit_test(test_refs_of_nessie_are_chosen_by_the_uri),
+        cmocka_unit_test(test_refs_of_another_firn_go_to_its_api),
     };
     return cmocka_run_group_tests_name("remote", tests, NULL, NULL);
 }
