@@ -231,8 +231,8 @@ static void pg_lock(firn_db *base, uint64_t key, int timeout_ms, int *handle)
     if (make_ready(db, &fresh, &ignored) != FIRN_OK) {
         return;
     }
-    uint32_t second =
-        (uint32_t)(key ^ (key >> 32)) | 1; /* never 0, which stands for a free handle */
+    uint32_t second = (uint32_t)(key ^ (key >> 32));
+    second = second != 0 ? second : 1; /* 0 stands for a free handle */
     snprintf(limit, sizeof(limit), "%d", timeout_ms > 0 ? timeout_ms : 1);
     firn_db_value params[] = {firn_db_str(limit), firn_db_int((int32_t)db->lock_space),
                               firn_db_int((int32_t)second)};
@@ -268,6 +268,11 @@ static void pg_unlock(firn_db *base, int handle)
 static void pg_close(firn_db *base)
 {
     pg_db *db = (pg_db *)base;
+    firn_err ignored = {0};
+    if (db->conn && db->pending.len > 0) {
+        /* Who hangs up with an answer unread makes the server complain in its log. */
+        (void)!firn_pg_finish(db, db->arena, "leave", NULL, NULL, &ignored);
+    }
     if (db->conn) {
         firn_pg_lose(db, "closed");
     }

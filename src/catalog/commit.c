@@ -232,8 +232,8 @@ static firn_rc swap(firn_catalog *catalog, firn_arena *arena, attempt *a, firn_e
     return firn_db_session_commit(&session, err);
 }
 
-/* Find out whether a commit happened. A write transaction that gets through leaves no room for the lost one: it has taken its place in SQLite's WAL, and in
- * PostgreSQL it has waited for the branch's row, which the lost one held. */
+/* Find out whether a commit happened. A write transaction that gets through leaves no room for the lost one: it has taken its
+ * place in SQLite's WAL, and in PostgreSQL it has waited for the write lock, which the lost one held until its end. */
 static firn_rc settle(firn_catalog *catalog, const char *branch, const char *commit_id,
                       bool *landed, firn_err *err)
 {
@@ -251,12 +251,27 @@ static firn_rc settle(firn_catalog *catalog, const char *branch, const char *com
     return FIRN_OK;
 }
 
+/* A database that is away may be back soon, and knowing is worth the wait. */
+static firn_rc settle_patiently(firn_catalog *catalog, const char *branch, const char *commit_id,
+                                bool *landed)
+{
+    enum { NAP_MS = 100 };
+    int64_t deadline_us = firn_monotonic_us() + (int64_t)catalog->busy_timeout_ms * 1000;
+    for (;;) {
+        firn_rc rc = settle(catalog, branch, commit_id, landed, NULL);
+        if (rc != FIRN_E_BUSY || firn_monotonic_us() >= deadline_us) {
+            return rc;
+        }
+        firn_sleep_ms(NAP_MS);
+    }
+}
+
 firn_rc firn_commit_outcome(firn_catalog *catalog, const char *branch, const char *commit_id,
                             firn_rc rc, const firn_err *detail, firn_err *err)
 {
     if (rc == FIRN_E_UNKNOWN_OUTCOME) {
         bool landed;
-        if (settle(catalog, branch, commit_id, &landed, NULL) != FIRN_OK) {
+        if (settle_patiently(catalog, branch, commit_id, &landed) != FIRN_OK) {
             FIRN_FAIL(
                 err, FIRN_E_UNKNOWN_OUTCOME,
                 "it is not known whether commit %s on %s was made (%s): see `firn ref log %s`",

@@ -55,8 +55,10 @@ static firn_rc parse_uri(const char *uri, PQconninfoOption **out, firn_err *err)
     char *message = NULL;
     *out = PQconninfoParse(uri, &message);
     PQfreemem(message);
-    const char *port = *out ? option_value(*out, "port") : NULL;
-    if (*out && (!port || port[strspn(port, "0123456789,")] == '\0')) {
+    /* An unescaped password ends up in the host's or the port's place. */
+    const char *port = option_value(*out, "port"), *host = option_value(*out, "host");
+    if (*out && (!port || port[strspn(port, "0123456789,")] == '\0') &&
+        (!host || !strchr(host, '@'))) {
         return FIRN_OK;
     }
     PQconninfoFree(*out);
@@ -197,7 +199,8 @@ static const char *sqlstate_in(firn_arena *arena, const char *message)
 {
     for (const char *at = strstr(message, ": "); at; at = strstr(at + 1, ": ")) {
         const char *code = at + strspn(at, ": ");
-        if (strspn(code, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 5 && code[5] == ':') {
+        if (strspn(code, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 5 && code[5] == ':' &&
+            strcspn(code, "0123456789") < 5) { /* not "FATAL:" */
             return firn_arena_strndup(arena, code, 5);
         }
     }

@@ -1,7 +1,7 @@
 /* A catalog in a folder of its own, and short words for what the tests do with it.
  *
- * The catalog is an SQLite file, or, where FIRN_TEST_POSTGRES names a database (`./run test postgres` does), a schema of its
- * own there.
+ * The catalog is an SQLite file, or, where FIRN_TEST_BACKEND is "postgres" (`./run test postgres`), a schema of its own in
+ * the database that FIRN_TEST_POSTGRES names.
  */
 #ifndef TESTS_CATALOG_FIXTURE_H
 #define TESTS_CATALOG_FIXTURE_H
@@ -82,6 +82,21 @@ static inline void fixture_reopen(fixture *f)
     assert_ok(f, fixture_open(f, false));
 }
 
+static inline const char *fixture_uri(void)
+{
+    const char *backend = getenv("FIRN_TEST_BACKEND");
+    return backend && firn_streq(backend, "postgres") ? getenv("FIRN_TEST_POSTGRES") : NULL;
+}
+
+/* Tests for a database that is not there are skipped, and say so. */
+__attribute__((constructor)) static void fixture_need_backend(void)
+{
+    if (getenv("FIRN_TEST_BACKEND") && !fixture_uri()) {
+        printf("1..0 # SKIP there is no PostgreSQL server: use ./run test postgres\n");
+        exit(0);
+    }
+}
+
 /* Behind the catalog's back. */
 static inline void postgres_run(fixture *f, const char *sql)
 {
@@ -108,7 +123,7 @@ static inline fixture *fixture_new(void)
     if (asprintf(&f->dir, "%s/firn-catalog-XXXXXX", tmp) < 0 || !mkdtemp(f->dir)) {
         abort();
     }
-    f->uri = getenv("FIRN_TEST_POSTGRES");
+    f->uri = fixture_uri();
     snprintf(f->schema, sizeof(f->schema), "Test %d-%d", (int)getpid(), counter++);
     f->storage = firn_storage_new(&(firn_storage_options){.fsync_off = true});
     assert_ok(f, fixture_open(f, true));
@@ -125,6 +140,7 @@ static inline void fixture_free(fixture *f)
 {
     firn_catalog_close(f->catalog);
     if (f->uri) {
+        f->uri = fixture_uri(); /* a test may have gone elsewhere */
         postgres_run(
             f, firn_arena_printf(f->arena, "DROP SCHEMA IF EXISTS \"%s\" CASCADE", f->schema));
     }
