@@ -219,30 +219,39 @@ static firn_rc pg_commit(firn_db *base, firn_err *err)
 
 /* ---- advisory locks --------------------------------------------------------------------------- */
 
-static void pg_lock(firn_db *base, uint64_t key, int timeout_ms, int *handle)
+static bool try_lock(pg_db *db, uint32_t second, int timeout_ms)
 {
     FIRN_AUTO_ARENA firn_arena *arena = firn_arena_new();
+    firn_err ignored = {0};
+    char limit[32];
+    snprintf(limit, sizeof(limit), "%d", timeout_ms > 0 ? timeout_ms : 1);
+    firn_db_value params[] = {firn_db_str(limit), firn_db_int((int32_t)db->lock_space),
+                              firn_db_int((int32_t)second)};
+    return firn_pg_send(db, "SELECT set_config('lock_timeout', $1, true), pg_advisory_lock($2, $3)",
+                        params, 3) &&
+           firn_pg_sync(db) && firn_pg_finish(db, arena, "lock", NULL, NULL, &ignored) == FIRN_OK;
+}
+
+static void pg_lock(firn_db *base, uint64_t key, int timeout_ms, int *handle)
+{
     pg_db *db = (pg_db *)base;
     firn_err ignored = {0};
     bool fresh;
-    char limit[32];
+    uint32_t second = (uint32_t)(key ^ (key >> 32));
+    second = second != 0 ? second : 1; /* 0 stands for a free handle */
     *handle = -1;
     assert(!base->in_transaction);
     if (make_ready(db, &fresh, &ignored) != FIRN_OK) {
         return;
     }
-    uint32_t second = (uint32_t)(key ^ (key >> 32));
-    second = second != 0 ? second : 1; /* 0 stands for a free handle */
-    snprintf(limit, sizeof(limit), "%d", timeout_ms > 0 ? timeout_ms : 1);
-    firn_db_value params[] = {firn_db_str(limit), firn_db_int((int32_t)db->lock_space),
-                              firn_db_int((int32_t)second)};
-    if (!firn_pg_send(db, "SELECT set_config('lock_timeout', $1, true), pg_advisory_lock($2, $3)",
-                      params, 3) ||
-        !firn_pg_sync(db) || firn_pg_finish(db, arena, "lock", NULL, NULL, &ignored) != FIRN_OK) {
-        return;
+    bool held = try_lock(db, second, timeout_ms);
+    if (!held && !db->conn && !fresh && firn_pg_connect(db, false, &ignored) == FIRN_OK) {
+        held = try_lock(db, second, timeout_ms);
     }
-    *handle = (int)db->locks.len;
-    firn_vec_push(db->arena, &db->locks, second);
+    if (held) {
+        *handle = (int)db->locks.len;
+        firn_vec_push(db->arena, &db->locks, second);
+    }
 }
 
 static void pg_unlock(firn_db *base, int handle)
