@@ -44,9 +44,17 @@ static bool is_there_already(const firn_call *call, const char *branch, firn_ide
                              const char *location)
 {
     firn_table table;
-    return firn_catalog_table_load(call->catalog, call->arena, branch, ident, &table, NULL) ==
-               FIRN_OK &&
-           firn_streq(table.metadata->location, location);
+    firn_catalog_entry entry;
+    json_t *view;
+    const char *there = NULL;
+    if (firn_catalog_table_load(call->catalog, call->arena, branch, ident, &table, NULL) ==
+        FIRN_OK) {
+        there = table.metadata->location;
+    } else if (firn_catalog_view_load(call->catalog, call->arena, branch, ident, &entry, &view,
+                                      NULL) == FIRN_OK) {
+        there = json_string_value(json_object_get(view, "location"));
+    }
+    return there && firn_streq(there, location);
 }
 
 static firn_rc check(firn_call *call, const char *branch, firn_ident ident, const char *location,
@@ -60,6 +68,18 @@ static firn_rc check(firn_call *call, const char *branch, firn_ident ident, cons
               "%.300s is outside of the warehouse (%s): only who has the role admin may put tables "
               "there",
               location, call->server->warehouse);
+}
+
+/* Where the server itself will write the next metadata files, if the update says so. */
+static const char *metadata_path(const json_t *update)
+{
+    static const char *const members[] = {"updates", "updated"};
+    const char *path = NULL;
+    for (size_t i = 0; !path && i < 2; i++) {
+        const json_t *properties = json_object_get(update, members[i]);
+        path = json_string_value(json_object_get(properties, "write.metadata.path"));
+    }
+    return path;
 }
 
 firn_rc firn_call_check_locations(firn_call *call, const char *branch, const firn_change *changes,
@@ -76,8 +96,11 @@ firn_rc firn_call_check_locations(firn_call *call, const char *branch, const fir
         {
             const char *action = json_string_value(json_object_get(update, "action"));
             const char *location = json_string_value(json_object_get(update, "location"));
-            if (action && firn_streq(action, "set-location")) {
+            if (action && firn_strcaseeq(action, "set-location")) {
                 FIRN_TRY(check(call, branch, changes[i].ident, location, err));
+            }
+            if (action && firn_strcaseeq(action, "set-properties")) {
+                FIRN_TRY(check(call, branch, changes[i].ident, metadata_path(update), err));
             }
         }
     }

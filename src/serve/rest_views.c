@@ -32,11 +32,11 @@ static firn_rc commit_view(firn_call *call, const firn_change *change, firn_err 
     if (rc != FIRN_OK) {
         return bad_view(call, rc);
     }
-    const char *location = result.locations && !result.repeated ? result.locations[0] : NULL;
+    const char *location = result.locations ? result.locations[0] : NULL;
     if (location) {
         FIRN_TRY(firn_view_file_load(firn_catalog_storage(call->catalog), call->arena, location,
                                      &view, err));
-    } else { /* the request had been here before */
+    } else { /* nothing was changed, and nothing says what there was */
         firn_catalog_entry entry;
         rc = firn_catalog_view_load(call->catalog, call->arena, call->ref, change->ident, &entry,
                                     &view, err);

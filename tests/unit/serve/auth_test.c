@@ -269,6 +269,11 @@ static void test_only_admins_point_the_server_outside_of_the_warehouse(void **st
     const char *move = firn_arena_printf(
         s->arena, "{\"updates\": [{\"action\": \"set-location\", \"location\": \"%s\"}]}", outside);
     expect(s, 403, "POST", NSS "/a/tables/t", move);
+    expect(s, 403, "POST", NSS "/a/tables/t",
+           firn_arena_printf(s->arena,
+                             "{\"updates\": [{\"action\": \"set-properties\", \"updates\": "
+                             "{\"write.metadata.path\": \"%s\"}}]}",
+                             outside));
     expect(s, 403, "POST", NSS "/a/register",
            "{\"name\": \"u\", \"metadata-location\": \"/etc/passwd\"}");
     as(s, "root-s-token");
