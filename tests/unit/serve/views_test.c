@@ -315,6 +315,24 @@ static void test_views_of_a_branch(void **state)
     expect(s, 200, "GET", VIEWS "/view@dev", NULL);
 }
 
+/* An answer that was lost is given again, from the commit that made the view, whatever has become of it since. */
+static void test_the_same_request_again(void **state)
+{
+    serving *s = *state;
+    send_header(s, "Idempotency-Key", "01a2236e-27ae-7ebd-b1d8-1d7121fe57d7");
+    assert_int_equal(create(s, "view"), 200);
+    json_t *first = s->json;
+    s->n_headers = 0;
+    const char *uuid = member(metadata(s), "view-uuid");
+    assert_int_equal(
+        replace(s, "view", uuid, "[{'action':'set-properties','updates':{'later':'1'}}]"), 200);
+    send_header(s, "Idempotency-Key", "01a2236e-27ae-7ebd-b1d8-1d7121fe57d7");
+    assert_int_equal(create(s, "view"), 200);
+    assert_true(json_equal(first, s->json));
+    s->n_headers = 0;
+    assert_int_equal(create(s, "view"), 409);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -330,6 +348,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_list_in_pages, setup, teardown),
         cmocka_unit_test_setup_teardown(test_register, setup, teardown),
         cmocka_unit_test_setup_teardown(test_views_of_a_branch, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_the_same_request_again, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
