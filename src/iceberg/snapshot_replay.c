@@ -31,15 +31,13 @@ static void origins_of(firn_arena *arena, const firn_snapshot *snapshot, firn_im
     }
 }
 
-firn_imap *firn_snapshot_origins(firn_arena *arena, const firn_metadata *metadata)
+void firn_snapshot_origins(firn_arena *arena, const firn_metadata *metadata, firn_imap *all)
 {
-    firn_imap *all = firn_imap_new(arena);
     const firn_snapshot *at = metadata->current_snapshot;
     for (size_t steps = 0; at && steps <= metadata->n_snapshots; steps++) {
         origins_of(arena, at, all);
         at = at->parent_id < 0 ? NULL : firn_metadata_snapshot(metadata, at->parent_id);
     }
-    return all;
 }
 
 firn_held firn_snapshot_held(firn_arena *arena, const firn_imap *ours,
@@ -61,7 +59,7 @@ firn_held firn_snapshot_held(firn_arena *arena, const firn_imap *ours,
 /* Paths of the data files in manifests that `ours` has and `common` has not. */
 static firn_rc files_since(firn_storage *storage, firn_manifest_cache *cache, firn_arena *arena,
                            const firn_metadata *ours, const firn_metadata *other,
-                           const firn_snapshot *common, firn_map *out, firn_err *err)
+                           const firn_snapshot *common /* of other */, firn_map *out, firn_err *err)
 {
     firn_map *old = firn_map_new(arena);
     firn_manifest_file *files;
@@ -147,7 +145,8 @@ static firn_rc find_appends(firn_arena *arena, const firn_metadata *base,
                             const firn_metadata *other, int64_t common_snapshot_id,
                             snapshot_list *out, firn_err *err)
 {
-    const firn_imap *ours = firn_snapshot_origins(arena, base);
+    firn_imap *ours = firn_imap_new(arena);
+    firn_snapshot_origins(arena, base, ours);
     const firn_snapshot *at = other->current_snapshot;
     size_t steps = 0;
     while (at && at->snapshot_id != common_snapshot_id) {
@@ -208,21 +207,19 @@ static const char *names_of(firn_arena *arena, const snapshot_list *appends)
     return firn_arena_strdup(arena, firn_buf_cstr(&text));
 }
 
-firn_rc firn_snapshot_replay_appends(firn_storage *storage, firn_manifest_cache *cache,
-                                     firn_arena *arena, const firn_metadata *base,
-                                     const firn_metadata *other, int64_t common_snapshot_id,
-                                     json_t *updates, json_t *requirements,
-                                     firn_snapshot_result *out, firn_err *err)
+firn_rc firn_snapshot_replay(const firn_replay_request *request, firn_storage *storage,
+                             firn_manifest_cache *cache, firn_arena *arena, json_t *updates,
+                             json_t *requirements, firn_snapshot_result *out, firn_err *err)
 {
     *out = (firn_snapshot_result){0};
-    snapshot_list appends = {0};
+    const firn_metadata *ours = request->ours, *theirs = request->theirs;
+    snapshot_list appends = {.items = request->appends, .len = request->n_appends};
     data_files added = {0};
     firn_map *present = firn_map_new(arena);
-    FIRN_TRY(find_appends(arena, base, other, common_snapshot_id, &appends, err));
-    FIRN_TRY(files_since(storage, cache, arena, base, other,
-                         firn_metadata_snapshot(other, common_snapshot_id), present, err));
-    FIRN_TRY(collect_files(storage, cache, arena, other, &appends, present, &added, err));
-    FIRN_TRY(find_layout(base, other, &added, err));
+    FIRN_TRY(
+        files_since(storage, cache, arena, ours, request->base, request->common, present, err));
+    FIRN_TRY(collect_files(storage, cache, arena, theirs, &appends, present, &added, err));
+    FIRN_TRY(find_layout(ours, theirs, &added, err));
     json_t *extra = firn_json_own(arena, json_object());
     json_object_set_new(extra, replayed_key, json_string(names_of(arena, &appends)));
     firn_snapshot_change change = {
@@ -232,6 +229,26 @@ firn_rc firn_snapshot_replay_appends(firn_storage *storage, firn_manifest_cache 
         .validation = {.starting_snapshot_id = FIRN_NO_STARTING_SNAPSHOT},
         .summary_extra = extra,
     };
-    return firn_snapshot_produce(storage, cache, arena, base, &change, updates, requirements, out,
+    return firn_snapshot_produce(storage, cache, arena, ours, &change, updates, requirements, out,
                                  err);
+}
+
+firn_rc firn_snapshot_replay_appends(firn_storage *storage, firn_manifest_cache *cache,
+                                     firn_arena *arena, const firn_metadata *base,
+                                     const firn_metadata *other, int64_t common_snapshot_id,
+                                     json_t *updates, json_t *requirements,
+                                     firn_snapshot_result *out, firn_err *err)
+{
+    snapshot_list appends = {0};
+    *out = (firn_snapshot_result){0};
+    FIRN_TRY(find_appends(arena, base, other, common_snapshot_id, &appends, err));
+    firn_replay_request request = {
+        .base = other,
+        .common = firn_metadata_snapshot(other, common_snapshot_id),
+        .ours = base,
+        .theirs = other,
+        .appends = appends.items,
+        .n_appends = appends.len,
+    };
+    return firn_snapshot_replay(&request, storage, cache, arena, updates, requirements, out, err);
 }

@@ -50,30 +50,73 @@ static const char *deed_of(const firn_snapshot *snapshot)
     return "did something else than append";
 }
 
-/* From theirs' current snapshot back to the base's: all appends, or on ours already (picked before). */
+static const firn_snapshot *parent_of(const firn_metadata *metadata, const firn_snapshot *snapshot)
+{
+    return snapshot->parent_id < 0 ? NULL : firn_metadata_snapshot(metadata, snapshot->parent_id);
+}
+
+/* One of theirs that the base's line does not have: an append that is to be replayed, or it was before. */
+static void compare_snapshot(firn_table_merger *m, const firn_imap *present,
+                             const firn_snapshot *snapshot)
+{
+    firn_held held = firn_snapshot_held(m->arena, present, snapshot);
+    if (held == FIRN_HELD)
+        return;
+    if (held == FIRN_PARTLY_HELD)
+        firn_table_merge_conflict(m, "a part of what snapshot %lld of %s appended is on %s already",
+                                  (long long)snapshot->snapshot_id, them(m), us(m));
+    else if (!snapshot->operation || !firn_streq(snapshot->operation, "append"))
+        firn_table_merge_conflict(m, "%s %s (snapshot %lld)", them(m), deed_of(snapshot),
+                                  (long long)snapshot->snapshot_id);
+    firn_vec_push(m->arena, &m->appends, snapshot);
+    m->has_rows = true;
+}
+
+/* Theirs must still have all that the base had since the lines of snapshots parted. */
+static void check_nothing_undone(firn_table_merger *m, int64_t fork_id)
+{
+    firn_imap *theirs = firn_imap_new(m->arena);
+    firn_snapshot_origins(m->arena, m->theirs, theirs);
+    const firn_snapshot *at = m->base->current_snapshot;
+    for (size_t steps = 0; at && at->snapshot_id != fork_id && steps <= m->base->n_snapshots;
+         steps++) {
+        if (firn_snapshot_held(m->arena, theirs, at) != FIRN_HELD) {
+            firn_table_merge_conflict(m, "%s rolled the table back behind snapshot %lld", them(m),
+                                      (long long)at->snapshot_id);
+            return;
+        }
+        at = parent_of(m->base, at);
+    }
+}
+
+/* From theirs' current snapshot back to where its line meets the base's. That need not be the base's current snapshot: when
+ * the base was merged into theirs, its appends are there under the name of a replay. */
 static void compare_rows(firn_table_merger *m)
 {
-    int64_t common = current_id(m->base);
-    const firn_snapshot *at = m->theirs->current_snapshot;
-    const firn_imap *ours = firn_snapshot_origins(m->arena, m->ours);
-    for (size_t steps = 0; at && at->snapshot_id != common && steps <= m->theirs->n_snapshots;
-         steps++) {
-        firn_held held = firn_snapshot_held(m->arena, ours, at);
-        if (held == FIRN_PARTLY_HELD)
-            firn_table_merge_conflict(
-                m, "a part of what snapshot %lld of %s appended is on %s already",
-                (long long)at->snapshot_id, them(m), us(m));
-        else if (held == FIRN_NOT_HELD && (!at->operation || !firn_streq(at->operation, "append")))
-            firn_table_merge_conflict(m, "%s %s (snapshot %lld)", them(m), deed_of(at),
-                                      (long long)at->snapshot_id);
-        m->has_rows |= held != FIRN_HELD;
-        if (at->parent_id == common)
-            return;
-        at = at->parent_id < 0 ? NULL : firn_metadata_snapshot(m->theirs, at->parent_id);
+    firn_imap *base = firn_imap_new(m->arena);
+    firn_imap *present = firn_imap_new(m->arena);
+    const firn_snapshot *at = m->base->current_snapshot;
+    for (size_t steps = 0; at && steps <= m->base->n_snapshots; steps++) {
+        firn_imap_put(base, at->snapshot_id, base);
+        if (at->parent_id >= 0)
+            firn_imap_put(base, at->parent_id, base); /* also when it has expired */
+        at = parent_of(m->base, at);
     }
-    if ((at ? at->snapshot_id : -1) != common)
-        firn_table_merge_conflict(
-            m, "%s rolled the table back, or expired the snapshots it appended since", them(m));
+    firn_snapshot_origins(m->arena, m->base, present);
+    firn_snapshot_origins(m->arena, m->ours, present);
+    int64_t fork_id = current_id(m->theirs);
+    for (size_t steps = 0; fork_id >= 0 && !firn_imap_has(base, fork_id); steps++) {
+        at = firn_metadata_snapshot(m->theirs, fork_id);
+        if (!at || steps > m->theirs->n_snapshots) {
+            firn_table_merge_conflict(m,
+                                      "%s expired snapshots that it appended since (back to %lld)",
+                                      them(m), (long long)fork_id);
+            return;
+        }
+        compare_snapshot(m, present, at);
+        fork_id = at->parent_id;
+    }
+    check_nothing_undone(m, fork_id);
 }
 
 /* ---- partition specs and sort orders ---------------------------------------------------------- */
@@ -416,7 +459,12 @@ firn_rc firn_table_merge_plan(firn_arena *arena, const firn_table_sides *sides,
     merge_properties(&m);
     merge_refs(&m);
     compare_members(&m);
-    *out = (firn_table_merge){.updates = m.updates, .has_rows = m.has_rows};
+    *out = (firn_table_merge){
+        .updates = m.updates,
+        .has_rows = m.has_rows,
+        .appends = m.appends.items,
+        .n_appends = m.appends.len,
+    };
     if (m.conflicts.len == 0) {
         /* What does not fit together shows now: a spec over a column that ours dropped, for one. */
         firn_update_options options = {0};
@@ -445,10 +493,18 @@ firn_rc firn_table_merge_write(firn_storage *storage, firn_manifest_cache *cache
     json_t *updates = firn_json_own(arena, json_copy(merge->updates));
     json_t *requirements = firn_json_own(arena, json_array());
     *written = (firn_snapshot_result){0};
-    if (merge->has_rows)
-        FIRN_TRY(firn_snapshot_replay_appends(storage, cache, arena, merge->metadata, sides->theirs,
-                                              current_id(sides->base), updates, requirements,
-                                              written, err));
+    if (merge->has_rows) {
+        firn_replay_request request = {
+            .base = sides->base,
+            .common = sides->base->current_snapshot,
+            .ours = merge->metadata,
+            .theirs = sides->theirs,
+            .appends = merge->appends,
+            .n_appends = merge->n_appends,
+        };
+        FIRN_TRY(firn_snapshot_replay(&request, storage, cache, arena, updates, requirements,
+                                      written, err));
+    }
     firn_update_options options = {.previous_location = previous_location};
     return firn_updates_apply(arena, sides->ours, updates, &options, out, err);
 }

@@ -25,9 +25,11 @@ typedef struct firn_table_sides {
 typedef struct firn_table_merge {
     const char **conflicts; /* one sentence each; none: it can be merged */
     size_t n_conflicts;
-    json_t *updates;         /* from ours to `metadata` */
-    firn_metadata *metadata; /* merged but for the rows; ours itself when only rows came */
-    bool has_rows;           /* theirs appended some */
+    json_t *updates;               /* from ours to `metadata` */
+    firn_metadata *metadata;       /* merged but for the rows; ours itself when only rows came */
+    bool has_rows;                 /* theirs appended some that ours has not */
+    const firn_snapshot **appends; /* by these snapshots, newest first */
+    size_t n_appends;
 } firn_table_merge;
 
 firn_rc firn_table_merge_plan(firn_arena *arena, const firn_table_sides *sides,
