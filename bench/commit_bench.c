@@ -2,6 +2,8 @@
  *
  *   commit_bench FOLDER WRITERS APPENDS [TABLES [SNAPSHOTS]]
  *
+ * The catalog is FOLDER/catalog.db, or what FIRN_BENCH_CATALOG names (postgresql://..., an empty schema `firn`).
+ *
  * Each writer builds an append (manifest and manifest list) on the table as it last saw it and commits it, APPENDS times;
  * what is timed is firn_catalog_commit alone. TABLES: the writers are spread over so many tables (default 1). SNAPSHOTS:
  * the tables have so many snapshots before it starts. Everything is made durable. Prints commits/s, latencies, and what
@@ -168,6 +170,8 @@ int main(int argc, char **argv)
     int snapshots = argc > 5 ? atoi(argv[5]) : 0;
     firn_catalog_options options = {
         .path = firn_arena_printf(arena, "%s/catalog.db", argv[1]),
+        .uri = getenv("FIRN_BENCH_CATALOG"),
+        .pool = 48,
         .create = true,
         .storage = b.storage,
         .warehouse = firn_arena_printf(arena, "file://%s/warehouse", argv[1]),

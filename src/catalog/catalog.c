@@ -341,9 +341,10 @@ static firn_rc get_entry(firn_catalog *catalog, firn_arena *arena, const char *r
     firn_point at;
     firn_stored *stored = NULL;
     FIRN_TRY(firn_db_session_begin(catalog, false, &session, err));
-    FIRN_TRY(firn_store_resolve(session.db, arena, ref, &at, err));
     if (ident.ns && ident.name && ident.name[0]) {
-        FIRN_TRY(firn_store_get(session.db, arena, &at, ident.ns, ident.name, &stored, err));
+        FIRN_TRY(firn_store_find(session.db, arena, ref, ident.ns, ident.name, &at, &stored, err));
+    } else {
+        FIRN_TRY(firn_store_resolve(session.db, arena, ref, &at, err));
     }
     if (!stored) {
         return firn_fail_missing(session.db, arena, &at, wanted, ident.ns ? ident.ns : "",

@@ -178,16 +178,13 @@ firn_rc firn_deltas_apply(firn_db *db, firn_arena *arena, const firn_point *bran
 {
     row->parent_id = branch->commit_id;
     row->time_us = firn_now_us();
-    row->generation = 0;
-    const char *parents[] = {row->parent_id, row->merge_parent_id};
-    for (int i = 0; i < 2; i++) {
-        firn_commit_row *parent = NULL;
-        if (parents[i]) {
-            FIRN_TRY(firn_store_commit_get(db, arena, parents[i], &parent, err));
-        }
-        if (parent && parent->generation >= row->generation) {
-            row->generation = parent->generation + 1;
-        }
+    row->generation = branch->generation + 1;
+    firn_commit_row *other = NULL;
+    if (row->merge_parent_id) {
+        FIRN_TRY(firn_store_commit_get(db, arena, row->merge_parent_id, &other, err));
+    }
+    if (other && other->generation >= row->generation) {
+        row->generation = other->generation + 1;
     }
     FIRN_TRY(firn_store_commit_insert(db, row, deltas, n, err));
     return firn_store_advance(db, branch->ref, row, deltas, n, err);

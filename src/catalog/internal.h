@@ -199,6 +199,7 @@ typedef struct firn_point {
     const char *
         entries; /* ref whose entries are this point's; NULL: they must be put together from the log */
     const char *commit_id;
+    int64_t generation; /* of the commit; as firn_store_resolve and _branch give a ref, else 0 */
 } firn_point;
 
 /* Branch, tag, commit id or unique prefix of one (at least 7 characters). NO_REF names the nearest. NULL is main. */
@@ -213,6 +214,10 @@ firn_rc firn_store_ref_names(firn_db *db, firn_arena *arena, const char ***names
 /* *out = NULL when absent. */
 firn_rc firn_store_get(firn_db *db, firn_arena *arena, const firn_point *at, const char *ns,
                        const char *name, firn_stored **out, firn_err *err) FIRN_MUST_USE;
+/* Resolve and get in one step, for what is asked most: a key of a ref. */
+firn_rc firn_store_find(firn_db *db, firn_arena *arena, const char *ref, const char *ns,
+                        const char *name, firn_point *at, firn_stored **out,
+                        firn_err *err) FIRN_MUST_USE;
 /* Everything, or one namespace's tables, views and itself (ns not NULL), by (ns, name). */
 firn_rc firn_store_list(firn_db *db, firn_arena *arena, const firn_point *at, const char *ns,
                         firn_stored **out, size_t *n, firn_err *err) FIRN_MUST_USE;

@@ -70,25 +70,34 @@ static firn_rc resolve_commit(firn_db *db, firn_arena *arena, const char *text, 
     return FIRN_OK;
 }
 
+/* is_tag and commit_id of a ref. */
+static firn_point point_of_row(firn_arena *arena, const char *name, const firn_db_rows *rows)
+{
+    name = firn_arena_strdup(arena, name);
+    return (firn_point){
+        .text = name,
+        .ref = name,
+        .entries = name,
+        .is_tag = firn_db_i64(rows, 0, 0) != 0,
+        .commit_id = firn_db_text(rows, 0, 1),
+    };
+}
+
 firn_rc firn_store_resolve(firn_db *db, firn_arena *arena, const char *name, firn_point *out,
                            firn_err *err)
 {
     name = name ? name : FIRN_MAIN;
     firn_db_value param = firn_db_str(name);
     firn_db_rows rows;
-    FIRN_TRY(firn_db_query(db, arena, "SELECT is_tag, commit_id FROM refs WHERE name = $1", &param,
-                           1, &rows, err));
+    FIRN_TRY(firn_db_query(db, arena,
+                           "SELECT r.is_tag, r.commit_id, c.generation FROM refs r"
+                           " JOIN commits c ON c.commit_id = r.commit_id WHERE r.name = $1",
+                           &param, 1, &rows, err));
     if (rows.n_rows == 0) {
         return resolve_commit(db, arena, name, out, err);
     }
-    name = firn_arena_strdup(arena, name);
-    *out = (firn_point){
-        .text = name,
-        .ref = name,
-        .entries = name,
-        .is_tag = firn_db_i64(&rows, 0, 0) != 0,
-        .commit_id = firn_db_text(&rows, 0, 1),
-    };
+    *out = point_of_row(arena, name, &rows);
+    out->generation = firn_db_i64(&rows, 0, 2);
     return FIRN_OK;
 }
 
@@ -108,16 +117,17 @@ firn_rc firn_store_branch(firn_db *db, firn_arena *arena, const char *name, firn
 
 #define ENTRY_COLUMNS "kind, ns, name, content_id, value, commit_id, updated_us"
 
-static firn_stored stored_of_row(const firn_db_rows *rows, size_t row)
+/* Seven columns from `column` on: ENTRY_COLUMNS. */
+static firn_stored stored_of_row(const firn_db_rows *rows, size_t row, size_t column)
 {
     return (firn_stored){
-        .kind = (firn_entry_kind)firn_db_i64(rows, row, 0),
-        .ns = firn_db_text(rows, row, 1),
-        .name = firn_db_text(rows, row, 2),
-        .content_id = firn_db_text(rows, row, 3),
-        .value = firn_db_text(rows, row, 4),
-        .commit_id = firn_db_text(rows, row, 5),
-        .updated_us = firn_db_i64(rows, row, 6),
+        .kind = (firn_entry_kind)firn_db_i64(rows, row, column),
+        .ns = firn_db_text(rows, row, column + 1),
+        .name = firn_db_text(rows, row, column + 2),
+        .content_id = firn_db_text(rows, row, column + 3),
+        .value = firn_db_text(rows, row, column + 4),
+        .commit_id = firn_db_text(rows, row, column + 5),
+        .updated_us = firn_db_i64(rows, row, column + 6),
     };
 }
 
@@ -157,7 +167,32 @@ firn_rc firn_store_get(firn_db *db, firn_arena *arena, const firn_point *at, con
     *out = NULL;
     if (rows.n_rows > 0) {
         *out = FIRN_NEW(arena, firn_stored);
-        **out = stored_of_row(&rows, 0);
+        **out = stored_of_row(&rows, 0, 0);
+    }
+    return FIRN_OK;
+}
+
+firn_rc firn_store_find(firn_db *db, firn_arena *arena, const char *ref, const char *ns,
+                        const char *name, firn_point *at, firn_stored **out, firn_err *err)
+{
+    ref = ref ? ref : FIRN_MAIN;
+    firn_db_value params[] = {firn_db_str(ref), firn_db_str(ns), firn_db_str(name)};
+    firn_db_rows rows;
+    FIRN_TRY(firn_db_query(
+        db, arena,
+        "SELECT r.is_tag, r.commit_id, e.kind, e.ns, e.name, e.content_id, e.value, e.commit_id,"
+        " e.updated_us FROM refs r LEFT JOIN entries e"
+        " ON e.ref = r.name AND e.ns = $2 AND e.name = $3 WHERE r.name = $1",
+        params, 3, &rows, err));
+    if (rows.n_rows == 0) {
+        FIRN_TRY(firn_store_resolve(db, arena, ref, at, err));
+        return firn_store_get(db, arena, at, ns, name, out, err);
+    }
+    *at = point_of_row(arena, ref, &rows);
+    *out = NULL;
+    if (firn_db_text(&rows, 0, 3)) {
+        *out = FIRN_NEW(arena, firn_stored);
+        **out = stored_of_row(&rows, 0, 2);
     }
     return FIRN_OK;
 }
@@ -187,7 +222,7 @@ static firn_rc list_from_log(firn_db *db, firn_arena *arena, const char *commit_
     firn_stored *list = FIRN_NEW_N(arena, firn_stored, rows.n_rows);
     size_t len = 0;
     for (size_t i = 0; i < rows.n_rows; i++) {
-        firn_stored one = stored_of_row(&rows, i);
+        firn_stored one = stored_of_row(&rows, i, 0);
         const char *key = firn_arena_printf(arena, "%s\x1e%s", one.ns, one.name);
         if (firn_map_has(seen, key)) {
             continue;
@@ -220,7 +255,7 @@ firn_rc firn_store_list(firn_db *db, firn_arena *arena, const firn_point *at, co
     *out = FIRN_NEW_N(arena, firn_stored, rows.n_rows);
     *n = rows.n_rows;
     for (size_t i = 0; i < rows.n_rows; i++) {
-        (*out)[i] = stored_of_row(&rows, i);
+        (*out)[i] = stored_of_row(&rows, i, 0);
     }
     return FIRN_OK;
 }
@@ -257,7 +292,7 @@ firn_rc firn_store_other_name(firn_db *db, firn_arena *arena, const char *branch
     *out = NULL;
     if (rows.n_rows > 0) {
         *out = FIRN_NEW(arena, firn_stored);
-        **out = stored_of_row(&rows, 0);
+        **out = stored_of_row(&rows, 0, 0);
     }
     return FIRN_OK;
 }
