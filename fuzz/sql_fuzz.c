@@ -3,6 +3,7 @@
  */
 #include "ddl.h"
 #include "read.h"
+#include "refs.h"
 
 #include <assert.h>
 
@@ -94,6 +95,23 @@ static void check_terms(firn_arena *arena, const char *sql)
     }
 }
 
+/* Statements on refs read all of their text before they look for the lake, which is not there. */
+static void check_refs(firn_arena *arena, const char *sql)
+{
+    firn_engine engine = {.lake = NULL};
+    firn_session session = {.engine = &engine, .ref = (char *)"main", .schema = (char *)"default"};
+    firn_parser parser;
+    firn_result *result = NULL;
+    firn_err err = {0};
+    firn_rc rc = firn_parser_open(arena, sql, &parser, &err);
+    assert(rc == FIRN_OK);
+    firn_parser show = parser;
+    rc = firn_exec_refs(&session, sql, &result, &err);
+    assert(rc != FIRN_OK && err.message[0] != '\0' && result == NULL);
+    rc = firn_show_diff(&session, &show, &result, &err);
+    assert(rc != FIRN_OK && result == NULL);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     FIRN_AUTO_ARENA firn_arena *arena = firn_arena_new();
@@ -112,6 +130,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_type(arena, sql);
     check_create(arena, sql);
     check_terms(arena, sql);
+    check_refs(arena, sql);
     rc = firn_read_time_travel(arena, sql, &plain, &err);
     assert(rc != FIRN_OK || plain != NULL);
     return 0;

@@ -87,6 +87,11 @@ static void check_given_twice(firn_table_merger *m)
     const char *us = m->sides->ours_name, *them = m->sides->theirs_name;
     int32_t last = m->ours->last_column_id < m->theirs->last_column_id ? m->ours->last_column_id
                                                                        : m->theirs->last_column_id;
+    if ((int64_t)last - m->base->last_column_id > FIRN_SCHEMA_FIELDS_MAX) {
+        firn_table_merge_conflict(m, "both sides gave out more than %d field ids",
+                                  FIRN_SCHEMA_FIELDS_MAX);
+        return;
+    }
     for (int32_t id = m->base->last_column_id + 1; id <= last; id++) {
         place ours = find_ever(m->ours, id), theirs = find_ever(m->theirs, id);
         if (!ours.field || !theirs.field) {

@@ -246,6 +246,58 @@ static void the_name_mapping_learns_the_columns_that_come(void **state)
                         "\"names\":[\"x\"]},{\"field-id\":3,\"names\":[\"y\"]}]");
 }
 
+/* ---- lines that were merged into each other ------------------------------------------------------ */
+
+/* dev catches up with main, goes on, and is merged while main goes on, too: everything is there once. */
+static void a_branch_that_caught_up_merges_again(void **state)
+{
+    fixture *f = *state;
+    firn_merge_result result;
+    append_rows(f, "dev", "a", 1);
+    append_rows(f, "main", "a", 2);
+    assert_ok(f, merge(f, "main", "dev", &result));
+    assert_int_equal(result.n_replayed, 1);
+    assert_int_equal(count_rows(f, "dev", "a"), 3);
+    append_rows(f, "dev", "a", 4);
+    add_column(f, "dev", "a", "x", "int");
+    append_rows(f, "main", "a", 8);
+    merged(f);
+    assert_int_equal(count_rows(f, "main", "a"), 15);
+    assert_string_equal(columns(f, "main", "a"), "id, x");
+    assert_settled(f);
+
+    /* What came from main and went again on dev is a rollback, as any. */
+    assert_ok(f, merge(f, "main", "dev", &result));
+    append_rows(f, "main", "a", 16);
+    append_rows(f, "dev", "a", 32);
+    assert_ok(f, merge(f, "main", "dev", &result));
+    const firn_metadata *m = load(f, "dev", "s", "a").metadata;
+    json_t *updates = json_array();
+    json_t *requirements = firn_json_own(f->arena, json_array());
+    assert_ok(f, firn_snapshot_rollback(f->arena, m, m->current_snapshot->parent_id, updates,
+                                        requirements, &f->err));
+    assert_ok(f, update(f, "dev", "a", updates));
+    append_rows(f, "main", "a", 64);
+    assert_conflict(f, "dev rolled the table back behind snapshot");
+}
+
+/* A document whose ids run away costs no time. */
+static void absurd_column_ids_are_a_conflict(void **state)
+{
+    fixture *f = *state;
+    const char *const sides[] = {"dev", "main"};
+    for (int i = 0; i < 2; i++) {
+        json_t *schema =
+            json_pack("{ss s[{si ss ss sb} {si ss ss sb}]}", "type", "struct", "fields", "id", 1,
+                      "name", "id", "type", "long", "required", 0, "id", 2000000000, "name",
+                      sides[i], "type", "int", "required", 0);
+        assert_ok(f, update(f, sides[i], "a",
+                            json_pack("[{ssso}{sssi}]", "action", "add-schema", "schema", schema,
+                                      "action", "set-current-schema", "schema-id", -1)));
+    }
+    assert_conflict(f, "both sides gave out more than 10000 field ids");
+}
+
 /* ---- properties ------------------------------------------------------------------------------- */
 
 static void properties_merge_by_key(void **state)
@@ -472,6 +524,8 @@ int main(void)
         BRANCHES(comments_merge_by_column),
         BRANCHES(nested_columns_join_their_struct),
         BRANCHES(the_name_mapping_learns_the_columns_that_come),
+        BRANCHES(a_branch_that_caught_up_merges_again),
+        BRANCHES(absurd_column_ids_are_a_conflict),
         BRANCHES(properties_merge_by_key),
         BRANCHES(partitioning_of_one_side_comes_with_its_files),
         BRANCHES(partitioning_changed_on_both_sides_is_a_conflict),
