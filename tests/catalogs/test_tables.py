@@ -1,4 +1,5 @@
 """The everyday life of tables and views, the same on every peer."""
+from lakes import RemoteLake
 
 
 def test_a_table_from_its_creation_to_its_end(lake):
@@ -92,6 +93,23 @@ def test_the_command_line(lake):
     assert "10 rows" in shown
     lake.ok("table", "rename", f"{lake.ns}.t", f"{lake.ns}.u")
     lake.ok("table", "drop", f"{lake.ns}.u", "--yes") if "--yes" in lake.ok("help", "table", "drop") else lake.ok("table", "drop", f"{lake.ns}.u")
+
+
+def test_a_lake_is_made_on_a_catalog(reference, tmp_path):
+    lake = reference.lake(tmp_path / "driver")
+    made = tmp_path / "made"
+    lake.folder = str(made)
+    lake.ok("init", "--catalog", reference.uri)
+    lake.execute("CREATE TABLE IF NOT EXISTS made_here AS SELECT 1 AS a")
+    assert lake.column("SELECT a FROM made_here") == [1]
+    assert reference.uri in (made / "firn.yaml").read_text()
+    assert reference.uri in lake.ok("status")
+
+
+def test_a_catalog_that_is_away_is_told(reference, tmp_path):
+    lake = RemoteLake(tmp_path / "away", reference, uri="http://127.0.0.1:1", token="a-secret-token")
+    text = lake.fails("sql", "-c", "SHOW SCHEMAS")
+    assert "127.0.0.1:1" in text and "a-secret-token" not in text
 
 
 def test_a_name_with_a_mistake_names_the_nearest(lake):
