@@ -62,7 +62,7 @@ typedef struct writer {
     char first_error[512];
 } writer;
 
-static void die(const char *what, const char *why)
+__attribute__((noreturn)) static void die(const char *what, const char *why)
 {
     fprintf(stderr, "rest_load: %s: %s\n", what, why);
     exit(1);
@@ -177,7 +177,7 @@ static void take_base(writer *w, firn_buf *body)
 {
     firn_err err = {0};
     json_t *reply;
-    firn_metadata *metadata;
+    firn_metadata *metadata = NULL;
     firn_arena *arena = firn_arena_new();
     if (firn_json_parse(arena, firn_buf_bytes(body), "reply", &reply, &err) != FIRN_OK ||
         firn_metadata_from_json(arena, json_object_get(reply, "metadata"), "metadata", &metadata,
