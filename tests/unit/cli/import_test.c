@@ -129,6 +129,36 @@ static void a_folder_is_adopted_and_grows(void **state)
     assert_string_equal(value(t, "select sum(id) from t where year = 2021"), "15");
 }
 
+/* Several at once, as from impatient cron jobs: every file is taken once. */
+static void additions_at_the_same_time(void **state)
+{
+    enum { AT_ONCE = 4 };
+    testing *t = *state;
+    pid_t children[AT_ONCE];
+    static const char *const argv[] = {"firn", "table", "adopt", "t", "files", "--add", NULL};
+    run_ok(t, "init", "-q");
+    run_ok(t, "sql", "-q", "-c",
+           "create table t (id bigint, g bigint) partitioned by (g);"
+           "copy (select i as id, i % 40 as g from range(400) r(i)) to 'files' (format parquet, "
+           "partition_by (g))");
+    for (int i = 0; i < AT_ONCE; i++) {
+        const char *out = firn_arena_printf(t->arena, "%d.out", i);
+        children[i] = start(t, out, firn_arena_printf(t->arena, "%d.err", i), 6, argv);
+    }
+    for (int i = 0; i < AT_ONCE; i++) {
+        int status = 0;
+        assert_int_equal(waitpid(children[i], &status, 0), children[i]);
+        if (status != 0) {
+            fail_msg("%s", caught(t, firn_arena_printf(t->arena, "%d.err", i)));
+        }
+    }
+    assert_string_equal(
+        value(t, "select concat(count(*), ' ', sum(id), ' ', count(distinct id)) from t"),
+        "400 79800 400");
+    assert_string_equal(value(t, "select count(*) from t$files"), "40");
+    assert_string_equal(value(t, "select count(*) from t$snapshots"), "1");
+}
+
 static void what_adopt_does_not_take(void **state)
 {
     testing *t = *state;
@@ -268,6 +298,7 @@ int main(void)
         TEST(verify_finds_what_is_missing),
         TEST(what_scan_does_not_take),
         TEST(a_folder_is_adopted_and_grows),
+        TEST(additions_at_the_same_time),
         TEST(what_adopt_does_not_take),
         TEST(a_table_goes_to_another_catalog),
         TEST(a_handover_that_died_goes_on),
