@@ -197,6 +197,16 @@ const firn_command firn_commands[] = {
       "firn table handover gold.daily_sales --to https://catalog.example/api --as sales.daily "
       "--token-env TOKEN"}},
 
+    {"table export",
+     "TABLE DIR",
+     "copy a table's present state into a folder of its own",
+     "Data, manifests and metadata are copied and all paths rewritten: the folder is a table by itself, "
+     "with one snapshot and a uuid of its own, which any Iceberg engine registers. Interrupted, it is "
+     "no table yet; run it again.",
+     firn_cmd_table_export,
+     {{0}},
+     {"firn table export gold.daily_sales /mnt/usb/daily_sales"}},
+
     {"ref list", "", "list branches and tags", NULL, firn_cmd_ref_list, {{0}}, {"firn ref list"}},
     {"ref show",
      "[REF]",

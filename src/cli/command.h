@@ -63,6 +63,7 @@ firn_rc firn_cmd_table_rename(firn_cli *cli, firn_err *err) FIRN_MUST_USE;
 firn_rc firn_cmd_table_drop(firn_cli *cli, firn_err *err) FIRN_MUST_USE;
 firn_rc firn_cmd_table_register(firn_cli *cli, firn_err *err) FIRN_MUST_USE;
 firn_rc firn_cmd_table_adopt(firn_cli *cli, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_cmd_table_export(firn_cli *cli, firn_err *err) FIRN_MUST_USE;
 firn_rc firn_cmd_table_handover(firn_cli *cli, firn_err *err) FIRN_MUST_USE;
 firn_rc firn_cmd_ref_list(firn_cli *cli, firn_err *err) FIRN_MUST_USE;
 firn_rc firn_cmd_ref_show(firn_cli *cli, firn_err *err) FIRN_MUST_USE;

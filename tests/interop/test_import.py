@@ -290,3 +290,28 @@ def test_copied_warehouse(lake, tmp_path):
     shutil.rmtree(os.path.join(other.lake, "warehouse"))
     lake.ok("table", "register", "--scan", str(tmp_path / "copy"), "--verify")
     assert lake.sql("SELECT a FROM s.t") == [{"a": 1}]
+
+
+# ---- export ------------------------------------------------------------------------------------------------------
+
+
+def test_exported_tables(spark, lake, tmp_path):
+    """An export of an adopted table and of one with deletion vectors, read without the lake that they came from."""
+    from pyiceberg.table import StaticTable
+
+    write_hive(tmp_path / "hive", cities(), HIVE)
+    lake.ok("table", "adopt", "b.t", str(tmp_path / "hive"))
+    lake.execute("CREATE TABLE b.dv TBLPROPERTIES ('format-version' = '3', 'write.delete.mode' = 'merge-on-read') AS SELECT i AS id FROM range(100) r(i)",
+                 "DELETE FROM b.dv WHERE id < 10")
+    want = {}
+    for name in ("t", "dv"):
+        want[name] = lake.sql(f"SELECT * FROM b.{name}")
+        lake.ok("table", "export", f"b.{name}", str(tmp_path / "out" / name))
+    shutil.rmtree(tmp_path / "hive")
+    shutil.rmtree(os.path.join(lake.lake, "warehouse"))
+    for name, rows in want.items():
+        metadata = glob.glob(str(tmp_path / "out" / name / "metadata" / "*.metadata.json"))
+        assert len(metadata) == 1
+        ids = sorted(r["id"] for r in rows)
+        assert sorted(r.id for r in spark.read.format("iceberg").load("file:" + metadata[0]).collect()) == ids
+        assert sorted(StaticTable.from_metadata(metadata[0]).scan().to_arrow().column("id").to_pylist()) == ids

@@ -1,4 +1,4 @@
-/* Tables that come and go: firn table register --scan, adopt, handover. */
+/* Tables that come and go: firn table register --scan, adopt, handover, export. */
 #include "cli_testing.h"
 
 /* The cell of a one-row, one-column query. */
@@ -287,6 +287,61 @@ static void handover_by_hand(void **state)
     run_fails(t, 1, "http://127.0.0.1:1", "table", "handover", "g.t", "--to", "http://127.0.0.1:1");
 }
 
+/* ---- export ---------------------------------------------------------------------------------------------- */
+
+static void an_export_stands_by_itself(void **state)
+{
+    testing *t = *state;
+    run_ok(t, "init", "-q");
+    run_ok(t, "init", "other", "-q");
+    run_ok(t, "sql", "-q", "-c",
+           "create schema g;"
+           "create table g.t partitioned by (p) as select i as id, i % 3 as p from range(100) r(i);"
+           "delete from g.t where id = 5; insert into g.t values (1000, 1);"
+           "create table g.dv tblproperties ('format-version' = '3', 'write.delete.mode' = "
+           "'merge-on-read') as select i as id from range(100) r(i);"
+           "delete from g.dv where id < 10; delete from g.dv where id > 90;"
+           "create table g.none (id int)");
+    run_ok(t, "table", "export", "g.t", "out/t");
+    assert_has(t->out, "exported g.t: 100 rows, 4 files, ");
+    run_ok(t, "table", "export", "g.dv", "out/dv");
+    run_ok(t, "table", "export", "g.none", "out/none");
+    assert_int_equal(system("rm -r warehouse"), 0); /* nothing of it is needed */
+    run_ok(t, "--lake", "other", "table", "register", "--scan", "out", "--verify", "--namespace",
+           "x");
+    assert_has(t->out, "registered 3 tables");
+    assert_string_equal(other_value(t, "select concat(count(*), ' ', sum(id)) from x.t"),
+                        "100 5945\n");
+    assert_string_equal(
+        other_value(t, "select concat(count(*), ' ', sum(id), ' ', min(_row_id)) from x.dv"),
+        "81 4050 10\n");
+    assert_string_equal(other_value(t, "select count(*) from x.none"), "0\n");
+    run_ok(t, "--lake", "other", "sql", "-q", "-c",
+           "insert into x.t values (1, 1); delete from x.dv where id = 11");
+    assert_string_equal(other_value(t, "select count(*) from x.t"), "101\n");
+    assert_string_equal(other_value(t, "select count(*) from x.dv"), "80\n");
+}
+
+static void an_export_that_died_is_no_table(void **state)
+{
+    testing *t = *state;
+    run_ok(t, "init", "-q");
+    run_ok(t, "sql", "-q", "-c",
+           "create table t partitioned by (p) as select i as id, i % 5 as p from range(100) r(i);"
+           "create table mor tblproperties ('format-version' = '2', 'write.delete.mode' = "
+           "'merge-on-read') as select i as id from range(100) r(i); delete from mor where id = 1");
+    setenv("FIRN_FAULT_KILL", "storage.rename:4", 1);
+    run(t, "table", "export", "t", "out");
+    unsetenv("FIRN_FAULT_KILL");
+    assert_int_equal(t->code, 1000 + SIGKILL);
+    run_ok(t, "table", "register", "--scan", "out");
+    assert_has(t->out, "there are no Iceberg tables below out");
+    run_ok(t, "table", "export", "t", "out");
+    assert_string_equal(value(t, "select count(*) from iceberg_scan('out')"), "100");
+    run_fails(t, 1, "is not empty", "table", "export", "t", "out");
+    run_fails(t, 1, "position delete files", "table", "export", "mor", "out2");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, testing_setup, testing_teardown)
 
 int main(void)
@@ -303,6 +358,8 @@ int main(void)
         TEST(a_table_goes_to_another_catalog),
         TEST(a_handover_that_died_goes_on),
         TEST(handover_by_hand),
+        TEST(an_export_stands_by_itself),
+        TEST(an_export_that_died_is_no_table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

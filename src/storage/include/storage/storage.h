@@ -74,6 +74,11 @@ firn_rc firn_storage_prepare_dir(firn_storage *storage, const char *location,
 firn_rc firn_storage_sync(firn_storage *storage, const char *root, const char *const *locations,
                           size_t n, firn_err *err) FIRN_MUST_USE;
 
+/* The object `from` under the name `to`, replacing what is there; whole or not at all. Local files are copied in pieces and are
+ * durable after firn_storage_sync; others go through memory, up to 1 GiB. */
+firn_rc firn_storage_copy(firn_storage *storage, const char *from, const char *to,
+                          firn_err *err) FIRN_MUST_USE;
+
 /* Where the engine opens the object: aliases applied, "file://" stripped to a plain path, others as they are. */
 char *firn_storage_resolve(const firn_storage *storage, firn_arena *arena, const char *location);
 /* The canonical location of a local path: "file:///abs/path"; URIs unchanged. */
