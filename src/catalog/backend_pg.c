@@ -71,7 +71,8 @@ static const char *holder(pg_db *db, firn_arena *arena)
 
 static void send_rollback(pg_db *db)
 {
-    if (firn_pg_sync(db) && firn_pg_send(db, "ROLLBACK", NULL, 0)) {
+    /* In a batch of its own: in that of a statement that failed it would be skipped. */
+    if ((db->pending.len == 0 || firn_pg_sync(db)) && firn_pg_send(db, "ROLLBACK", NULL, 0)) {
         (void)firn_pg_sync(db);
     }
 }
