@@ -5,7 +5,8 @@
 
 #include <zlib.h>
 
-enum { TOKEN_VERSION = 1, TOKEN_TEXT_BYTES_MAX = 16 << 20, TOKEN_JSON_BYTES_MAX = 64 << 20 };
+/* What inflates to more than this costs the sender little and the server much. */
+enum { TOKEN_VERSION = 1, TOKEN_JSON_BYTES_MAX = 8 << 20, TOKEN_TEXT_BYTES_MAX = 12 << 20 };
 
 /* ---- encode ------------------------------------------------------------------------------------------- */
 

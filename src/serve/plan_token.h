@@ -23,6 +23,7 @@ typedef struct firn_plan {
     firn_scan_point from, to;
 } firn_plan;
 
+/* The filter must be a good deal shorter than the 8 MB of JSON that decode takes. */
 char *firn_plan_encode(firn_arena *arena, const firn_plan *plan);
 /* INVALID for anything but a token that encode could have made. */
 firn_rc firn_plan_decode(firn_arena *arena, const char *token, firn_plan *out,

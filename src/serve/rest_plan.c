@@ -6,8 +6,11 @@
  *   POST   tables/{table}/tasks           the files of one plan task
  *
  * Planning ends before the answer is sent: every plan is "completed". Nothing is kept: plan ids and plan tasks are tokens that hold
- * the plan (plan_token.h). A plan task is a range of the snapshot's manifests with at most FILES_PER_TASK files in it; with a
- * filter so long that many tokens would make a large answer, one plan task stands for all that is left, and leads to the next.
+ * the plan (plan_token.h). A plan task is a range of the snapshot's manifests with at most as many entries as an answer has files.
+ *
+ * The filter comes back with every file that does not match as a whole, because Java takes none for missing; so with a long filter
+ * answers hold fewer files, and where many tokens would make a large answer, too, one plan task stands for all that is left and leads
+ * to the next.
  */
 #include "handlers.h"
 
@@ -21,9 +24,10 @@
 
 enum {
     FILES_PER_ANSWER = 2000,
-    FILES_PER_TASK = 2000,
-    TOKENS_BYTES_MAX = 1 << 20, /* of all plan tasks of one answer */
-    PLAN_ID_BYTES_MAX = 2000,   /* it travels in a path */
+    FILTER_BYTES_MAX = 1 << 20,
+    FILTERS_BYTES_MAX = 32 << 20, /* of all files of one answer */
+    TOKENS_BYTES_MAX = 1 << 20,   /* of all plan tasks of one answer */
+    PLAN_ID_BYTES_MAX = 2000,     /* it travels in a path */
 };
 
 /* One plan with what it is carried out on. */
@@ -33,6 +37,7 @@ typedef struct planning {
     firn_plan plan;
     firn_scan_options options;
     bool filter_exact;
+    size_t files_max; /* of one answer */
 } planning;
 
 /* ---- the plan request ----------------------------------------------------------------------------------- */
@@ -92,6 +97,7 @@ static firn_rc read_columns(const firn_call *call, const json_t *body, const fir
         }
     }
     json_t *ids = stats ? firn_json_own(call->arena, json_array()) : NULL;
+    firn_imap *seen = firn_imap_new(call->arena);
     json_array_foreach(stats, i, name)
     {
         if (!json_is_string(name)) {
@@ -99,7 +105,7 @@ static firn_rc read_columns(const firn_call *call, const json_t *body, const fir
         }
         const firn_field *field =
             firn_schema_find_name(schema, json_string_value(name), plan->case_sensitive);
-        if (field) {
+        if (field && !firn_imap_put(seen, field->id, ids)) {
             json_array_append_new(ids, json_integer(field->id));
         }
     }
@@ -121,6 +127,21 @@ static firn_rc read_request(const firn_call *call, const json_t *body,
 
 /* ---- planning ------------------------------------------------------------------------------------------- */
 
+static firn_rc limit_files(const firn_plan *plan, size_t *out, firn_err *err)
+{
+    FIRN_AUTO_ARENA firn_arena *scratch = firn_arena_new();
+    size_t bytes = plan->filter ? strlen(firn_json_text(scratch, plan->filter)) : 0;
+    if (bytes > FILTER_BYTES_MAX) {
+        FIRN_FAIL(err, FIRN_E_LIMIT,
+                  "the filter has %zu bytes; at most %d are taken: let the client plan this scan "
+                  "(scan-planning-mode=client)",
+                  bytes, FILTER_BYTES_MAX);
+    }
+    size_t fit = FILTERS_BYTES_MAX / (bytes + 1);
+    *out = fit < FILES_PER_ANSWER ? fit : FILES_PER_ANSWER;
+    return FIRN_OK;
+}
+
 /* Whatever the plan names must be there: NO_SNAPSHOT, or INVALID. */
 static firn_rc prepare(firn_call *call, const firn_metadata *metadata, const firn_plan *plan,
                        planning *out, firn_err *err)
@@ -136,6 +157,7 @@ static firn_rc prepare(firn_call *call, const firn_metadata *metadata, const fir
     }
     *out = (planning){.call = call, .metadata = metadata, .plan = *plan, .filter_exact = true};
     const firn_expr *filter = NULL;
+    FIRN_TRY(limit_files(plan, &out->files_max, err));
     if (plan->filter) {
         FIRN_TRY(firn_expr_from_filter_json(call->arena, schema, plan->filter, plan->case_sensitive,
                                             &filter, &out->filter_exact, err));
@@ -199,9 +221,9 @@ static size_t entries_of(const firn_manifest_file *file)
     return (size_t)file->added_files + (size_t)file->existing_files + (size_t)file->deleted_files;
 }
 
-/* Where tasks begin: first at `from`, then so that none has many more than FILES_PER_TASK entries. */
+/* Where tasks begin: first at `from`, then so that none has more than `max` entries. */
 static void divide(firn_arena *arena, const firn_manifest_file *files, size_t n,
-                   firn_scan_point from, point_list *out)
+                   firn_scan_point from, size_t max, point_list *out)
 {
     firn_vec_push(arena, out, from);
     size_t in_task = 0;
@@ -209,13 +231,13 @@ static void divide(firn_arena *arena, const firn_manifest_file *files, size_t n,
         size_t entries = entries_of(&files[m]);
         size_t first = m == from.manifest ? from.row : 0;
         size_t left = entries > first ? entries - first : 0;
-        if (in_task > 0 && in_task + left > FILES_PER_TASK) {
+        if (in_task > 0 && in_task + left > max) {
             firn_scan_point at = {.manifest = m, .row = first};
             firn_vec_push(arena, out, at);
             in_task = 0;
         }
-        for (; left > FILES_PER_TASK; left -= FILES_PER_TASK) {
-            first += FILES_PER_TASK;
+        for (; left > max; left -= max) {
+            first += max;
             firn_scan_point at = {.manifest = m, .row = first};
             firn_vec_push(arena, out, at);
         }
@@ -246,7 +268,7 @@ static firn_rc plan_tasks(planning *p, firn_scan_point from, json_t *out, firn_e
     bool open_end = end.manifest == 0 && end.row == 0;
     char *all = token_of(p, from, end);
     FIRN_TRY(firn_scan_manifests(p->call->arena, &p->options, &files, &n, err));
-    divide(p->call->arena, files, n, from, &points);
+    divide(p->call->arena, files, n, from, p->files_max, &points);
     if (points.len * strlen(all) > TOKENS_BYTES_MAX) {
         json_array_append_new(out, json_string(all));
         return FIRN_OK;
@@ -279,7 +301,7 @@ static firn_rc scan_tasks(planning *p, json_t **out, firn_err *err)
     task_list tasks = {0};
     bool has_more;
     firn_scan_point more;
-    FIRN_TRY(take_tasks(p, FILES_PER_ANSWER, &tasks, &has_more, &more, err));
+    FIRN_TRY(take_tasks(p, p->files_max, &tasks, &has_more, &more, err));
     firn_imap *stats = firn_imap_new(arena);
     size_t i;
     const json_t *id;
