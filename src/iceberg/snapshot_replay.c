@@ -207,6 +207,30 @@ static const char *names_of(firn_arena *arena, const snapshot_list *appends)
     return firn_arena_strdup(arena, firn_buf_cstr(&text));
 }
 
+bool firn_summary_key_is_position(const char *key)
+{
+    static const char *const prefixes[] = {"flink.", "kafka.connect.", "spark.sql.streaming."};
+    for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
+        if (firn_starts_with(key, prefixes[i]))
+            return true;
+    }
+    return false;
+}
+
+/* The rows come with the position that their writer had reached: it looks for it in the newest snapshots. */
+static void keep_positions(const snapshot_list *appends, json_t *extra)
+{
+    for (size_t i = appends->len; i-- > 0;) {
+        const char *key;
+        json_t *value;
+        json_object_foreach((json_t *)appends->items[i]->summary, key, value)
+        {
+            if (firn_summary_key_is_position(key))
+                json_object_set(extra, key, value);
+        }
+    }
+}
+
 firn_rc firn_snapshot_replay(const firn_replay_request *request, firn_storage *storage,
                              firn_manifest_cache *cache, firn_arena *arena, json_t *updates,
                              json_t *requirements, firn_snapshot_result *out, firn_err *err)
@@ -222,6 +246,7 @@ firn_rc firn_snapshot_replay(const firn_replay_request *request, firn_storage *s
     FIRN_TRY(find_layout(ours, theirs, &added, err));
     json_t *extra = firn_json_own(arena, json_object());
     json_object_set_new(extra, replayed_key, json_string(names_of(arena, &appends)));
+    keep_positions(&appends, extra);
     firn_snapshot_change change = {
         .op = FIRN_SNAPSHOT_APPEND,
         .added = added.items,

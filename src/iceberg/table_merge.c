@@ -89,6 +89,29 @@ static void check_nothing_undone(firn_table_merger *m, int64_t fork_id)
     }
 }
 
+/* A writer whose position moved on both sides has written on both, perhaps the same rows. */
+static void check_positions(firn_table_merger *m, const firn_imap *base /* origins */)
+{
+    const firn_snapshot *at = m->ours->current_snapshot;
+    for (size_t steps = 0; at && steps <= m->ours->n_snapshots; steps++) {
+        bool new = firn_snapshot_held(m->arena, base, at) != FIRN_HELD;
+        for (size_t i = 0; new &&i < m->appends.len; i++) {
+            const json_t *theirs = m->appends.items[i]->summary;
+            const char *key;
+            json_t *value;
+            json_object_foreach((json_t *)at->summary, key, value)
+            {
+                if (firn_summary_key_is_position(key) && json_object_get(theirs, key) &&
+                    !firn_starts_with(key, "spark."))
+                    firn_table_merge_conflict(
+                        m, "one writer (by its position \"%.200s\") wrote on both %s and %s", key,
+                        us(m), them(m));
+            }
+        }
+        at = parent_of(m->ours, at);
+    }
+}
+
 /* From theirs' current snapshot back to where its line meets the base's. That need not be the base's current snapshot: when
  * the base was merged into theirs, its appends are there under the name of a replay. */
 static void compare_rows(firn_table_merger *m)
@@ -117,6 +140,10 @@ static void compare_rows(firn_table_merger *m)
         fork_id = at->parent_id;
     }
     check_nothing_undone(m, fork_id);
+    firn_imap *origins = firn_imap_new(m->arena);
+    firn_snapshot_origins(m->arena, m->base, origins);
+    if (m->has_rows)
+        check_positions(m, origins);
 }
 
 /* ---- partition specs and sort orders ---------------------------------------------------------- */

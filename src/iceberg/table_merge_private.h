@@ -33,6 +33,9 @@ typedef enum firn_held { FIRN_NOT_HELD, FIRN_PARTLY_HELD, FIRN_HELD } firn_held;
 firn_held firn_snapshot_held(firn_arena *arena, const firn_imap *ours,
                              const firn_snapshot *snapshot);
 
+/* Whether a summary's key tells how far an exactly-once writer has come (Flink, Kafka Connect, Spark's streaming). */
+bool firn_summary_key_is_position(const char *key);
+
 /* Append on `ours` what these snapshots of `theirs` appended, as one snapshot. */
 typedef struct firn_replay_request {
     const firn_metadata *base;   /* where the sides parted */

@@ -28,6 +28,7 @@ typedef struct row_change {
     fixture *f;
     int64_t rows;
     firn_snapshot_op op;
+    const json_t *summary; /* nullable: more of it */
 } row_change;
 
 static inline firn_rc build_rows(void *ctx, firn_arena *arena, const firn_table *base,
@@ -59,6 +60,7 @@ static inline firn_rc build_rows(void *ctx, firn_arena *arena, const firn_table 
         .n_added = what->op == FIRN_SNAPSHOT_DELETE ? 0 : 1,
         .remove_all = what->op == FIRN_SNAPSHOT_DELETE,
         .validation = {.starting_snapshot_id = FIRN_NO_STARTING_SNAPSHOT},
+        .summary_extra = what->summary,
     };
     firn_snapshot_result result;
     return firn_snapshot_produce(f->storage, firn_catalog_manifests(f->catalog), arena,

@@ -281,6 +281,35 @@ static void a_branch_that_caught_up_merges_again(void **state)
     assert_conflict(f, "dev rolled the table back behind snapshot");
 }
 
+static void append_as(fixture *f, const char *branch, const char *key, const char *value)
+{
+    row_change what = {.f = f,
+                       .rows = 10,
+                       .op = FIRN_SNAPSHOT_APPEND,
+                       .summary = firn_json_own(f->arena, json_pack("{ss}", key, value))};
+    firn_table_builder builder = {.ident = id(f, "s", "a"), .build = build_rows, .ctx = &what};
+    assert_ok(f, firn_catalog_commit_tables(f->catalog, f->arena, branch, &builder, 1, NULL, NULL,
+                                            &f->err));
+}
+
+/* Flink finds out from summaries what it has committed: the rows go with the newest position. */
+static void positions_of_writers_come_with_their_rows(void **state)
+{
+    fixture *f = *state;
+    append_as(f, "dev", "flink.max-committed-checkpoint-id", "7");
+    append_as(f, "dev", "flink.max-committed-checkpoint-id", "8");
+    append_file(f, "main", "a");
+    merged(f);
+    const json_t *summary = load(f, "main", "s", "a").metadata->current_snapshot->summary;
+    assert_string_equal(
+        json_string_value(json_object_get(summary, "flink.max-committed-checkpoint-id")), "8");
+    append_as(f, "dev", "flink.max-committed-checkpoint-id", "9");
+    append_as(f, "main", "flink.max-committed-checkpoint-id", "9");
+    assert_conflict(f,
+                    "one writer (by its position \"flink.max-committed-checkpoint-id\") wrote on "
+                    "both main and dev");
+}
+
 /* A document whose ids run away costs no time. */
 static void absurd_column_ids_are_a_conflict(void **state)
 {
@@ -525,6 +554,7 @@ int main(void)
         BRANCHES(nested_columns_join_their_struct),
         BRANCHES(the_name_mapping_learns_the_columns_that_come),
         BRANCHES(a_branch_that_caught_up_merges_again),
+        BRANCHES(positions_of_writers_come_with_their_rows),
         BRANCHES(absurd_column_ids_are_a_conflict),
         BRANCHES(properties_merge_by_key),
         BRANCHES(partitioning_of_one_side_comes_with_its_files),
