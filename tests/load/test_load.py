@@ -32,7 +32,7 @@ STRIDE = 1_000_000  # of bench/rest_load.c: a row's id is <writer> * STRIDE + <i
 BACKENDS = ["sqlite", "postgres"]
 
 os.environ.setdefault("TSAN_OPTIONS", f"suppressions={os.path.dirname(HERE)}/tsan.supp halt_on_error=0")
-os.environ.setdefault("LSAN_OPTIONS", f"suppressions={os.path.dirname(HERE)}/lsan.supp")
+os.environ.setdefault("LSAN_OPTIONS", f"suppressions={HERE}/lsan.supp")
 
 
 @pytest.fixture(scope="session")
@@ -216,7 +216,7 @@ def test_kill_9_under_load(tmp_path, cluster, rows, backend):
         thread, result = append_in_background(server, log, tables=2, writers=8, appends=APPENDS, data=rows)
         kills = 0
         while thread.is_alive() and kills < 8:
-            time.sleep(0.3 if not SANITIZED else 1.5)
+            time.sleep(0.3)
             if thread.is_alive():
                 server.kill()
                 server.start()
