@@ -352,10 +352,11 @@ static void remember_metadata(firn_catalog *catalog, const firn_stage *stage)
     const char *key;
     void *value;
     for (size_t i = 0; firn_map_next(stage->keys, &i, &key, &value);) {
-        const firn_staged *staged = value;
+        firn_staged *staged = value;
         if (staged->now && staged->metadata && staged->own && *staged->own) {
-            firn_metadata_cache_adopt(catalog->metadata, staged->now->value, *staged->own,
-                                      staged->metadata, stage->arena);
+            staged->metadata =
+                firn_metadata_cache_adopt(catalog->metadata, staged->now->value, *staged->own,
+                                          staged->metadata, stage->arena);
             *staged->own = NULL;
             if (staged->base) {
                 firn_pins_delete_old_metadata(catalog, stage->arena, stage->branch.ref,

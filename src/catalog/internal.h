@@ -171,9 +171,11 @@ firn_metadata *firn_metadata_cache_find(firn_metadata_cache *cache, firn_arena *
 /* The metadata of a document that came with its location, without a file being read; remembered. */
 firn_rc firn_metadata_cache_add(firn_metadata_cache *cache, firn_arena *arena, const char *location,
                                 json_t *json, firn_metadata **out, firn_err *err) FIRN_MUST_USE;
-/* Take over an arena and the metadata in it that was just written to `location`; `user` becomes one of its users. */
-void firn_metadata_cache_adopt(firn_metadata_cache *cache, const char *location, firn_arena *own,
-                               firn_metadata *metadata, firn_arena *user);
+/* Take over an arena and the metadata in it that was just written to `location`; `user` becomes one of its users. Gives what is
+ * cached for the location from then on: where a reader of the file was faster that is the reader's, and `own` is gone. */
+firn_metadata *firn_metadata_cache_adopt(firn_metadata_cache *cache, const char *location,
+                                         firn_arena *own, firn_metadata *metadata,
+                                         firn_arena *user);
 
 /* ---- store: rows of refs, entries and commits ------------------------------------------------- */
 

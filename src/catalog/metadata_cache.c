@@ -209,12 +209,13 @@ firn_rc firn_metadata_cache_load(firn_metadata_cache *cache, firn_storage *stora
     return FIRN_OK;
 }
 
-void firn_metadata_cache_adopt(firn_metadata_cache *cache, const char *location, firn_arena *own,
-                               firn_metadata *metadata, firn_arena *user)
+firn_metadata *firn_metadata_cache_adopt(firn_metadata_cache *cache, const char *location,
+                                         firn_arena *own, firn_metadata *metadata, firn_arena *user)
 {
-    insert(cache, own, metadata, estimate_bytes(own), location,
-           firn_hash64(location, strlen(location), 0), user);
+    metadata = insert(cache, own, metadata, estimate_bytes(own), location,
+                      firn_hash64(location, strlen(location), 0), user);
     shrink(cache);
+    return metadata;
 }
 
 firn_metadata *firn_metadata_cache_find(firn_metadata_cache *cache, firn_arena *arena,

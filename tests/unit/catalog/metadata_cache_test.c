@@ -8,14 +8,14 @@ static const char *nth(fixture *f, int i)
     return firn_arena_printf(f->arena, "file:///somewhere/metadata/%d.metadata.json", i);
 }
 
-static void put(fixture *f, firn_metadata_cache *cache, int i)
+static firn_metadata *put(fixture *f, firn_metadata_cache *cache, int i)
 {
     firn_arena *own = firn_arena_new();
     firn_metadata *metadata;
     firn_update_options options = {0};
     const json_t *updates = table_updates(f, "file:///somewhere");
     assert_ok(f, firn_updates_apply(own, NULL, updates, &options, &metadata, &f->err));
-    firn_metadata_cache_adopt(cache, nth(f, i), own, metadata, i % 2 ? f->arena : NULL);
+    return firn_metadata_cache_adopt(cache, nth(f, i), own, metadata, i % 2 ? f->arena : NULL);
 }
 
 /* There are no such files, so what can be loaded is in the cache. */
@@ -24,6 +24,18 @@ static bool is_cached(fixture *f, firn_metadata_cache *cache, firn_arena *arena,
     firn_metadata *metadata;
     return firn_metadata_cache_load(cache, f->storage, arena, nth(f, i), &metadata, NULL) ==
            FIRN_OK;
+}
+
+/* A commit's file is there for all to read before the commit remembers it. */
+static void a_faster_readers_metadata_stands(void **state)
+{
+    fixture *f = *state;
+    firn_metadata_cache *cache = firn_metadata_cache_new();
+    firn_metadata *first = put(f, cache, 1);
+    firn_metadata *second = put(f, cache, 1);
+    assert_ptr_equal(first, second);
+    assert_string_equal(second->location, "file:///somewhere"); /* and is alive */
+    firn_metadata_cache_free(cache);
 }
 
 static void the_least_recently_used_leave(void **state)
@@ -75,6 +87,7 @@ static void the_same_location_is_kept_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(a_faster_readers_metadata_stands),
         TEST(the_least_recently_used_leave),
         TEST(a_user_keeps_what_has_left),
         TEST(the_same_location_is_kept_once),

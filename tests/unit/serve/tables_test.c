@@ -281,8 +281,8 @@ static void test_requirements_conflict_and_nonsense_is_refused(void **state)
         "{\"requirements\": {}, \"updates\": []}",
         "{\"requirements\": [], \"updates\": [{\"action\": \"add-schema\", \"schema\": []}]}",
         "{\"requirements\": [], \"updates\": [{\"action\": \"add-snapshot\", \"snapshot\": {}}]}",
-        "{\"requirements\": [], \"updates\": [{\"action\": \"set-snapshot-ref\", \"ref-name\": "
-        "\"main\", \"type\": \"branch\", \"snapshot-id\": 7}]}",
+        ("{\"requirements\": [], \"updates\": [{\"action\": \"set-snapshot-ref\", \"ref-name\": "
+         "\"main\", \"type\": \"branch\", \"snapshot-id\": 7}]}"),
         "",
         "[]",
     };
