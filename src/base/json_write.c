@@ -111,6 +111,11 @@ static void write_value(firn_buf *out, const json_t *json)
     }
 }
 
+void firn_json_write(firn_buf *out, const json_t *json)
+{
+    write_value(out, json);
+}
+
 char *firn_json_text(firn_arena *arena, const json_t *json)
 {
     firn_buf out = {.max = SIZE_MAX / 2};

@@ -8,6 +8,7 @@
  *  3. No snapshot's sequence number is above last_sequence_number; v1 has 0 everywhere.
  */
 #include "metadata_private.h"
+#include "metadata_text.h"
 #include "partition_private.h"
 #include "schema_private.h"
 
@@ -425,6 +426,7 @@ firn_rc firn_metadata_from_json(firn_arena *arena, json_t *json, const char *wha
         FIRN_FAIL(err, FIRN_E_CORRUPT, "%s: Cannot parse metadata from a non-object", what);
     firn_metadata *m = FIRN_NEW(arena, firn_metadata);
     m->json = firn_json_own(arena, json_incref(json));
+    m->text = firn_metadata_text_new(arena);
     FIRN_TRY(read_head(arena, m, what, err));
     FIRN_TRY(read_schemas(arena, m, what, err));
     FIRN_TRY(read_specs(arena, m, what, err));

@@ -123,9 +123,8 @@ firn_rc firn_metadata_file_store(firn_storage *storage, firn_arena *arena,
                           firn_uuid_new(arena), compress ? ".gz.metadata.json" : ".metadata.json");
     *location = firn_location_join(arena, folder, name);
 
-    FIRN_AUTO_ARENA firn_arena *scratch = firn_arena_new();
     FIRN_AUTO_BUF firn_buf packed = {0};
-    firn_bytes content = firn_bytes_str(firn_json_text(scratch, file->json));
+    firn_bytes content = file->text;
     if (content.len > file->bytes_max)
         FIRN_FAIL(err, FIRN_E_LIMIT,
                   "%s metadata would be %zu bytes, more than can be read back (%zu MiB): %s",
@@ -140,9 +139,14 @@ firn_rc firn_metadata_file_store(firn_storage *storage, firn_arena *arena,
 firn_rc firn_metadata_store(firn_storage *storage, firn_arena *arena, const firn_metadata *metadata,
                             const char *previous_location, char **location, firn_err *err)
 {
+    FIRN_AUTO_BUF firn_buf text = {0};
+    firn_metadata_write(metadata, &text);
+    if (text.overflow)
+        FIRN_FAIL(err, FIRN_E_LIMIT, "table metadata would be more than %zu MiB: expire snapshots",
+                  FIRN_BUF_MAX_DEFAULT >> 20);
     firn_metadata_file file = {
         .subject = "table",
-        .json = metadata->json,
+        .text = firn_buf_bytes(&text),
         .location = metadata->location,
         .folder = firn_metadata_property(metadata, "write.metadata.path", NULL),
         .codec = firn_metadata_property(metadata, "write.metadata.compression-codec", NULL),

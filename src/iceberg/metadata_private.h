@@ -30,8 +30,8 @@ firn_rc firn_metadata_file_parse(firn_arena *arena, firn_bytes text, const char 
                                  firn_err *err) FIRN_MUST_USE;
 
 typedef struct firn_metadata_file {
-    const char *subject; /* "table", "view": for messages */
-    const json_t *json;
+    const char *subject;           /* "table", "view": for messages */
+    firn_bytes text;               /* the document */
     const char *location;          /* of the table or view */
     const char *folder;            /* property write.metadata.path; NULL: <location>/metadata */
     const char *codec;             /* property write.metadata.compression-codec; NULL: none */

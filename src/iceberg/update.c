@@ -6,6 +6,8 @@
  */
 #include "update_private.h"
 
+#include "metadata_text.h"
+
 #include "partition_private.h"
 #include "schema_private.h"
 
@@ -79,6 +81,7 @@ static void start_empty(firn_updater *u)
         "metadata-log",
     };
     u->doc = firn_json_own(u->arena, json_object());
+    u->m->text = firn_metadata_text_new(u->arena);
     for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
         json_object_set_new(u->doc, members[i], json_null());
     firn_updater_list(u, "statistics");
@@ -169,6 +172,7 @@ static firn_rc start_from_base(firn_updater *u, firn_err *err)
     const firn_metadata *base = u->base;
     u->doc = firn_json_own(u->arena, json_copy(base->json));
     *u->m = *base;
+    u->m->text = firn_metadata_text_share(base->text, u->arena);
     u->m->table_uuid = firn_arena_strdup(u->arena, base->table_uuid);
     u->m->location = firn_arena_strdup(u->arena, base->location);
     u->schema_id = base->schema->schema_id;

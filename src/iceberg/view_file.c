@@ -190,7 +190,7 @@ firn_rc firn_view_file_store(firn_storage *storage, firn_arena *arena, const jso
     const json_t *properties = json_object_get(view, "properties");
     firn_metadata_file file = {
         .subject = "view",
-        .json = view,
+        .text = firn_bytes_str(firn_json_text(arena, view)),
         .location = json_string_value(json_object_get(view, "location")),
         .folder = json_string_value(json_object_get(properties, "write.metadata.path")),
         .codec = json_string_value(json_object_get(properties, "write.metadata.compression-codec")),

@@ -4,6 +4,7 @@
 #include "base/log.h"
 
 #include <openssl/sha.h>
+#include <stdlib.h>
 
 static bool wants_refs_only(const firn_call *call)
 {
@@ -96,6 +97,30 @@ static json_t *without_gc(firn_arena *arena, const json_t *document)
     return copy;
 }
 
+static void free_buf(void *ctx)
+{
+    free(ctx);
+}
+
+/* The document as it is stored, without making the text of its parts that earlier answers had. */
+static void reply_stored(firn_call *call, const char *location, const firn_metadata *metadata)
+{
+    firn_buf text = {0};
+    firn_buf_putc(&text, '{');
+    if (location) {
+        firn_buf_puts(&text, "\"metadata-location\":");
+        firn_json_escape(&text, location);
+        firn_buf_putc(&text, ',');
+    }
+    firn_buf_puts(&text, "\"metadata\":");
+    firn_metadata_write(metadata, &text);
+    firn_buf_puts(&text, ",\"config\":{}}");
+    firn_arena_defer(call->arena, free_buf, text.data);
+    call->response->status = 200;
+    call->response->body = firn_buf_bytes(&text);
+    firn_reply_header(call, "Content-Type", "application/json");
+}
+
 firn_rc firn_reply_table(firn_call *call, const char *ref, const char *location,
                          const firn_metadata *metadata, firn_err *err)
 {
@@ -106,10 +131,16 @@ firn_rc firn_reply_table(firn_call *call, const char *ref, const char *location,
     if (shared) {
         document = without_gc(call->arena, document);
     }
+    if (location) {
+        firn_reply_header(call, "ETag", etag(call, location, shared));
+    }
+    if (document == metadata->json) {
+        reply_stored(call, location, metadata);
+        return FIRN_OK;
+    }
     json_t *body = json_object();
     if (location) {
         json_object_set_new(body, "metadata-location", json_string(location));
-        firn_reply_header(call, "ETag", etag(call, location, shared));
     }
     json_object_set(body, "metadata", document);
     json_object_set_new(body, "config", json_object());

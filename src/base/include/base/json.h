@@ -19,6 +19,8 @@ firn_rc firn_json_parse(firn_arena *arena, firn_bytes text, const char *what, js
 
 /* Compact or indented text in the arena; doubles with 17 significant digits. */
 char *firn_json_text(firn_arena *arena, const json_t *json);
+/* Append compact text. */
+void firn_json_write(firn_buf *out, const json_t *json);
 char *firn_json_pretty(firn_arena *arena, const json_t *json);
 
 /* Required members: CORRUPT if absent or of another type. */

@@ -68,7 +68,8 @@ typedef struct firn_metadata {
     size_t n_snapshot_log;
     firn_log_entry *metadata_log;
     size_t n_metadata_log;
-    void *index; /* internal: snapshot id -> snapshot */
+    void *index;                     /* internal: snapshot id -> snapshot */
+    struct firn_metadata_text *text; /* internal: text that versions share */
 } firn_metadata;
 
 enum { FIRN_METADATA_BYTES_MAX = 512 << 20 };
@@ -86,6 +87,9 @@ firn_rc firn_metadata_load(firn_storage *storage, firn_arena *arena, const char 
 firn_rc firn_metadata_store(firn_storage *storage, firn_arena *arena, const firn_metadata *metadata,
                             const char *previous_location, char **location,
                             firn_err *err) FIRN_MUST_USE;
+
+/* Append the document as compact JSON. What it has in common with versions before it is not made again. */
+void firn_metadata_write(const firn_metadata *metadata, firn_buf *out);
 
 const firn_snapshot *firn_metadata_snapshot(const firn_metadata *metadata,
                                             int64_t snapshot_id); /* NULL if unknown */
