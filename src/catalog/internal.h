@@ -127,6 +127,8 @@ void firn_db_session_lend(firn_db_session *session);
 
 firn_lines *firn_lines_new(void);
 void firn_lines_free(firn_lines *lines);
+/* How many stand in the line now, its head included. */
+size_t firn_line_len(firn_lines *lines, uint64_t key);
 
 typedef struct firn_place firn_place;
 /* One's turn at some tables: the head of their lines in this process, and the locks between processes. */

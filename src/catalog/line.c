@@ -119,6 +119,18 @@ static void step_aside(firn_lines *lines, firn_place *place)
     pthread_mutex_unlock(&lines->lock);
 }
 
+size_t firn_line_len(firn_lines *lines, uint64_t key)
+{
+    size_t n = 0;
+    pthread_mutex_lock(&lines->lock);
+    const line *l = *find(lines, key);
+    for (const firn_place *p = l ? l->head : NULL; p; p = p->behind) {
+        n++;
+    }
+    pthread_mutex_unlock(&lines->lock);
+    return n;
+}
+
 /* ---- turns ------------------------------------------------------------------------------------- */
 
 static int by_value(const void *a, const void *b)
