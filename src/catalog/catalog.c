@@ -130,6 +130,8 @@ firn_rc firn_catalog_open(const firn_catalog_options *options, firn_catalog **ou
     catalog->connections.free =
         options->pool > 0 ? (size_t)options->pool : FIRN_CATALOG_POOL_DEFAULT;
     catalog->connections_bounded = catalog->uri != NULL;
+    size_t idle = catalog->uri ? catalog->connections.free : FIRN_CATALOG_POOL_DEFAULT;
+    catalog->idle_max = idle < FIRN_CATALOG_IDLE_MAX ? idle : FIRN_CATALOG_IDLE_MAX;
     catalog->writers.free = 1;
     catalog->storage = options->storage;
     catalog->warehouse = firn_strdup(options->warehouse ? options->warehouse : "");

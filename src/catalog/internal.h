@@ -13,7 +13,7 @@
 
 #include <pthread.h>
 
-enum { FIRN_CATALOG_IDLE_MAX = 16, FIRN_CATALOG_POOL_DEFAULT = 16, FIRN_NAME_BYTES_MAX = 255 };
+enum { FIRN_CATALOG_IDLE_MAX = 64, FIRN_CATALOG_POOL_DEFAULT = 16, FIRN_NAME_BYTES_MAX = 255 };
 
 /* ---- the catalog object ----------------------------------------------------------------------- */
 
@@ -49,6 +49,7 @@ struct firn_catalog {
     firn_gate connections;                /* @locks lock: not yet open, or idle */
     firn_gate writers;                    /* @locks lock */
     bool connections_bounded;
+    size_t idle_max; /* connections to keep open */
 };
 
 /* What a catalog that is no database of firn's own does in place of the public functions of the same names, whose contracts

@@ -106,7 +106,7 @@ static firn_db *take_idle(firn_catalog *catalog)
 static void give_back(firn_catalog *catalog, firn_db *db)
 {
     pthread_mutex_lock(&catalog->lock);
-    bool kept = catalog->n_idle < FIRN_CATALOG_IDLE_MAX;
+    bool kept = catalog->n_idle < catalog->idle_max;
     if (kept) {
         catalog->idle[catalog->n_idle++] = db;
     }
