@@ -31,7 +31,7 @@ typedef struct proxy {
     int listener, port, server_port;
     _Atomic proxy_cut cut; /* once: then it passes again, but for PROXY_DOWN */
     atomic_int cuts;
-    atomic_int connections; /* so far */
+    atomic_int lines; /* that are up */
     atomic_bool stop;
     pthread_t thread;
 } proxy;
@@ -147,6 +147,7 @@ static void *proxy_serve(void *arg)
     }
     close(line->client);
     close(line->server);
+    atomic_fetch_sub(&line->p->lines, 1);
     free(line);
     return NULL;
 }
@@ -166,7 +167,7 @@ static void proxy_accept(proxy *p)
     line->p = p;
     line->client = client;
     line->server = socket(AF_INET, SOCK_STREAM, 0);
-    atomic_fetch_add(&p->connections, 1);
+    atomic_fetch_add(&p->lines, 1);
     if (connect(line->server, (struct sockaddr *)&to, sizeof(to)) != 0 ||
         pthread_create(&thread, NULL, proxy_serve, line) != 0) {
         abort();
@@ -207,7 +208,9 @@ static inline void proxy_stop(proxy *p)
     p->stop = true;
     pthread_join(p->thread, NULL);
     close(p->listener);
-    usleep(100 * 1000); /* the lines look for the stop, too */
+    while (p->lines > 0) { /* they look for the stop, too */
+        usleep(1000);
+    }
 }
 
 #endif
