@@ -29,7 +29,8 @@ static bool is_type(const json_t *object, const char *key, const char *text)
     return value && firn_streq(value, text);
 }
 
-/* The ref has moved off the snapshot that it had to be at (-1: none), over a line of snapshots that is whole. */
+/* The ref has moved off the snapshot that it had to be at, over a line of snapshots that is whole. Without a snapshot to begin
+ * at (-1) no line can be known to be whole: servers that keep only the latest snapshots show short ones. */
 static bool has_moved_on(const firn_metadata *now, const char *ref, int64_t base)
 {
     int64_t at = -1;
@@ -39,7 +40,7 @@ static bool has_moved_on(const firn_metadata *now, const char *ref, int64_t base
     if (at == -1 && firn_streq(ref, FIRN_MAIN) && now->current_snapshot) {
         at = now->current_snapshot->snapshot_id;
     }
-    if (at == base) {
+    if (at == base || base == -1) {
         return false;
     }
     for (size_t steps = 0; at != base && steps <= now->n_snapshots; steps++) {
@@ -52,6 +53,17 @@ static bool has_moved_on(const firn_metadata *now, const char *ref, int64_t base
     return at == base;
 }
 
+/* The snapshot, or one that was built on it. */
+static bool is_known(const firn_metadata *metadata, int64_t id)
+{
+    for (size_t i = 0; i < metadata->n_snapshots; i++) {
+        if (metadata->snapshots[i].snapshot_id == id || metadata->snapshots[i].parent_id == id) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static firn_outcome judge_snapshots(const firn_metadata *now, const json_t *requirements,
                                     const json_t *updates, size_t n_added)
 {
@@ -59,8 +71,7 @@ static firn_outcome judge_snapshots(const firn_metadata *now, const json_t *requ
     for (size_t i = 0; i < json_array_size(updates); i++) {
         const json_t *update = json_array_get(updates, i);
         const json_t *id = json_object_get(json_object_get(update, "snapshot"), "snapshot-id");
-        there += is_type(update, "action", "add-snapshot") &&
-                 snapshot_of(now, json_integer_value(id)) != NULL;
+        there += is_type(update, "action", "add-snapshot") && is_known(now, json_integer_value(id));
     }
     if (there > 0) {
         return there == n_added ? FIRN_OUTCOME_DONE : FIRN_OUTCOME_UNKNOWN;

@@ -610,6 +610,39 @@ static void test_a_commit_that_cannot_be_seen_stays_unknown(void **state)
     finish(&s);
 }
 
+static void test_history_that_is_cut_off_proves_nothing(void **state)
+{
+    (void)state;
+    BEGIN(s, CONFIG);
+    static const struct {
+        const char *now, *base;
+        firn_outcome outcome;
+    } CASES[] = {
+        /* ours is gone, but the next was built on it */
+        {METADATA(SNAPSHOT("7", "\"parent-snapshot-id\": 6, "), MAIN_AT("7"), "7", ""), "5",
+         FIRN_OUTCOME_DONE},
+        {METADATA(SNAPSHOT("7", "\"parent-snapshot-id\": 5, "), MAIN_AT("7"), "7", ""), "5",
+         FIRN_OUTCOME_NEVER},
+        {METADATA(SNAPSHOT("8", "\"parent-snapshot-id\": 7, "), MAIN_AT("8"), "8", ""), "5",
+         FIRN_OUTCOME_UNKNOWN},
+        {METADATA(SNAPSHOT("7", ""), MAIN_AT("7"), "7", ""), "null", FIRN_OUTCOME_UNKNOWN},
+        {EMPTY_TABLE, "null", FIRN_OUTCOME_UNKNOWN},
+    };
+    for (size_t i = 0; i < sizeof(CASES) / sizeof(CASES[0]); i++) {
+        firn_metadata *now;
+        assert_ok(&s,
+                  firn_metadata_from_json(s.arena, json(&s, CASES[i].now), "test", &now, &s.err));
+        json_t *requirements =
+            json(&s, firn_arena_printf(s.arena,
+                                       "[{\"type\": \"assert-ref-snapshot-id\", \"ref\": \"main\", "
+                                       "\"snapshot-id\": %s}]",
+                                       CASES[i].base));
+        assert_int_equal(firn_remote_judge(now, requirements, json(&s, APPEND_6)),
+                         CASES[i].outcome);
+    }
+    finish(&s);
+}
+
 static void test_a_lost_create_is_told_by_the_uuid(void **state)
 {
     (void)state;
@@ -916,6 +949,7 @@ int main(void)
         cmocka_unit_test(test_a_commit_that_landed_in_spite_of_a_5xx_is_done),
         cmocka_unit_test(test_a_commit_whose_answer_is_lost_and_that_was_overtaken_is_a_conflict),
         cmocka_unit_test(test_a_commit_that_cannot_be_seen_stays_unknown),
+        cmocka_unit_test(test_history_that_is_cut_off_proves_nothing),
         cmocka_unit_test(test_a_lost_create_is_told_by_the_uuid),
         cmocka_unit_test(test_with_a_key_a_commit_is_sent_until_it_is_answered),
         cmocka_unit_test(test_a_garbled_answer_to_a_commit_does_not_undo_it),
