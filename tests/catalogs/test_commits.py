@@ -8,6 +8,9 @@ POINTS = ["commit.data_written", "commit.manifest_list_written", "catalog.commit
 
 def test_two_processes_append_at_once_and_all_rows_are_there(lake, tmp_path):
     lake.execute("CREATE TABLE $ns.t (who INT, n INT)", "ALTER TABLE $ns.t SET TBLPROPERTIES ('commit.retry.num-retries' = '50')")
+    if lake.peer.name == "nessie":
+        # Nessie 0.99 does not check the requirement that a table has no snapshot yet: two first appends both land, one is lost.
+        lake.execute("INSERT INTO $ns.t VALUES (-1, 0)")
     twin = lake.peer.lake(tmp_path / "twin")  # another lake: no lock in common, the catalog alone decides
     appends = 8
     script = lambda who: ";".join(f"INSERT INTO {lake.ns}.t VALUES ({who}, {i})" for i in range(appends))
@@ -15,7 +18,7 @@ def test_two_processes_append_at_once_and_all_rows_are_there(lake, tmp_path):
     for process in processes:
         out, err = process.communicate(timeout=180)
         assert process.returncode == 0, err + lake.peer.server.log_end(5)
-    assert lake.sql("SELECT who, count(*) AS n, count(DISTINCT n) AS d FROM $ns.t GROUP BY who ORDER BY who") == [{"who": who, "n": appends, "d": appends} for who in (0, 1)]
+    assert lake.sql("SELECT who, count(*) AS n, count(DISTINCT n) AS d FROM $ns.t WHERE who >= 0 GROUP BY who ORDER BY who") == [{"who": who, "n": appends, "d": appends} for who in (0, 1)]
 
 
 @pytest.mark.parametrize("point", POINTS)
@@ -42,6 +45,7 @@ def test_killed_while_a_table_is_created(lake, point):
 
 def test_a_change_of_the_schema_meets_an_append(lake, tmp_path):
     lake.execute("CREATE TABLE $ns.t (a INT)", "ALTER TABLE $ns.t SET TBLPROPERTIES ('commit.retry.num-retries' = '50')")
+    # one writer appends: the first append has no rival (see above)
     twin = lake.peer.lake(tmp_path / "twin")
     alter = ";".join(f"ALTER TABLE {lake.ns}.t ADD COLUMN c{i} INT" for i in range(4))
     append = ";".join(f"INSERT INTO {lake.ns}.t (a) VALUES ({i})" for i in range(6))
