@@ -148,9 +148,41 @@ firn_rc firn_reply_table(firn_call *call, const char *ref, const char *location,
     return FIRN_OK;
 }
 
+/* The answer for a whole, unshared document is the file's own text with a few bytes around it: a document with a thousand snapshots
+ * takes much longer to be written again than to be read. False when the file is not plain JSON, or cannot be read. */
+static bool reply_file(firn_call *call, const char *location)
+{
+    firn_bytes text;
+    firn_err err;
+    firn_rc rc = firn_storage_get(firn_catalog_storage(call->catalog), call->arena, location,
+                                  FIRN_METADATA_BYTES_MAX, &text, &err);
+    if (rc != FIRN_OK || text.len < 2 || text.data[0] != '{') {
+        return false;
+    }
+    json_t *name = json_string(location);
+    const char *quoted = firn_json_text(call->arena, firn_json_own(call->arena, name));
+    const char *head =
+        firn_arena_printf(call->arena, "{\"metadata-location\":%s,\"metadata\":", quoted);
+    static const char tail[] = ",\"config\":{}}";
+    size_t head_len = strlen(head), tail_len = sizeof(tail) - 1;
+    char *body = firn_arena_alloc(call->arena, head_len + text.len + tail_len);
+    memcpy(body, head, head_len);
+    memcpy(body + head_len, text.data, text.len);
+    memcpy(body + head_len + text.len, tail, tail_len);
+    firn_reply_header(call, "ETag", etag(call, location, false));
+    firn_reply_header(call, "Content-Type", "application/json");
+    call->response->status = 200;
+    call->response->body = firn_bytes_of((const uint8_t *)body, head_len + text.len + tail_len);
+    return true;
+}
+
 firn_rc firn_reply_table_at(firn_call *call, const char *ref, const char *location, firn_err *err)
 {
     firn_metadata *metadata;
     FIRN_TRY(firn_catalog_metadata_at(call->catalog, call->arena, location, &metadata, err));
+    bool shared = is_shared(call, ref, metadata->table_uuid, location);
+    if (!shared && !wants_refs_only(call) && reply_file(call, location)) {
+        return FIRN_OK;
+    }
     return firn_reply_table(call, ref, location, metadata, err);
 }
