@@ -1,6 +1,6 @@
 /* What the client of a remote catalog reads of its server: configurations, tables and views, errors, and what the tables say
  * of a commit whose outcome is unknown. */
-#include "remote.h"
+#include "remote/remote.h"
 
 #include "net/http.h"
 

@@ -1,6 +1,6 @@
 /* The catalog object, its sessions on the database, and reading: namespaces, entries, tables, views. */
 #include "internal.h"
-#include "remote.h"
+#include "remote/remote.h"
 
 #include "base/io.h"
 #include "base/time.h"

@@ -1,7 +1,7 @@
 /* What the catalog's files share: the catalog object, sessions on its database, and the store's vocabulary.
  *
  * Layers, top down: catalog.c, commit.c, retry.c, refs.c, merge.c, runs.c (semantics) -> stage.c (changes in the
- * making) -> store.c, history.c (SQL of refs, entries, commits) -> db.h (a database) -> backend_sqlite.c.
+ * making) -> store.c, history.c (SQL of refs, entries, commits) -> db/ (a database: SQLite, PostgreSQL).
  */
 #ifndef CATALOG_INTERNAL_H
 #define CATALOG_INTERNAL_H
@@ -9,7 +9,7 @@
 #include "catalog/catalog.h"
 
 #include "base/map.h"
-#include "db.h"
+#include "db/db.h"
 
 #include <pthread.h>
 

@@ -3,9 +3,9 @@
 
 #include "base/time.h"
 #include "catalog/idempotency.h"
+#include "db/schema.h"
 #include "internal.h"
 #include "postgres_proxy.h"
-#include "schema.h"
 
 #include <fcntl.h>
 #include <sys/statvfs.h>

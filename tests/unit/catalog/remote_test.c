@@ -4,7 +4,7 @@
 #include "../net/scripted_server.h"
 #include "base/io.h"
 #include "catalog/runs.h"
-#include "remote.h"
+#include "remote/remote.h"
 
 #include <ftw.h>
 

@@ -4,12 +4,12 @@
  *   request -> 2xx                 done
  *           -> 4xx                 known failure
  *           -> not sent            known failure, IO
- *           -> 5xx, answer lost    unknown: remote_settle.c looks at what is there now
+ *           -> 5xx, answer lost    unknown: settle.c looks at what is there now
  *
  * With an idempotency key (if the server takes them) a request is sent again until it is answered.
  * Fault points: "catalog.commit.before" (nothing is sent), "catalog.commit.after" (the answer is lost).
  */
-#include "remote.h"
+#include "remote/remote.h"
 
 #include "base/uuid.h"
 #include "iceberg/update.h"

@@ -3,7 +3,7 @@
  * A table's metadata comes with the answer. It is kept in the catalog's metadata cache under its location, and the tag that
  * the server gave it beside, so that loading it again costs a 304 while nothing has changed.
  */
-#include "remote.h"
+#include "remote/remote.h"
 
 #include "base/vec.h"
 #include "net/http.h"

@@ -1,14 +1,14 @@
 /* One connection to PostgreSQL for the catalog: statements go out in a pipeline, answers are read with a deadline.
  *
  * pg_wire.c owns the connection and all waiting for the network; pg_open.c opens it and brings the schema up to date;
- * backend_pg.c makes transactions and locks of it, behind db.h.
+ * pg.c makes transactions and locks of it, behind db.h.
  *
  * Threads: as firn_db, one at a time.
  */
 #ifndef CATALOG_PG_H
 #define CATALOG_PG_H
 
-#include "db.h"
+#include "db/db.h"
 
 #include "base/map.h"
 #include "base/vec.h"

@@ -2,9 +2,9 @@
  *
  * The REST protocol itself knows none: a plain catalog has one state, which is "main" here. Nessie and firn select a ref by
  * the URI, <uri>/<ref>, so any ref that exists there can be read and written. Making, deleting and merging them goes to
- * firn's management API (remote_firn.c); with Nessie it is done with Nessie's own tools.
+ * firn's management API (firn.c); with Nessie it is done with Nessie's own tools.
  */
-#include "remote.h"
+#include "remote/remote.h"
 
 #include "net/http.h"
 

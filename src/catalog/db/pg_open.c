@@ -6,11 +6,11 @@
  *
  * What libpq takes from elsewhere (~/.pgpass, PGPASSWORD, sslmode, service files) it takes here, too.
  */
-#include "pg.h"
+#include "db/pg.h"
 
 #include "base/time.h"
 #include "base/uuid.h"
-#include "schema.h"
+#include "db/schema.h"
 
 #include <poll.h>
 #include <stdio.h>

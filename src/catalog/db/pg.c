@@ -14,7 +14,7 @@
  *  5. A connection that was lost before COMMIT was sent is a known failure, BUSY. One that is found dead when a transaction
  *     begins is replaced, and nobody notices.
  */
-#include "pg.h"
+#include "db/pg.h"
 
 #include "base/time.h"
 

@@ -2,7 +2,7 @@
  * local functions give. Nothing here trusts the shape of an answer: what is missing is empty, and an answer that is none is
  * CORRUPT.
  */
-#include "remote.h"
+#include "remote/remote.h"
 
 #include "base/time.h"
 #include "base/uuid.h"

@@ -4,9 +4,9 @@
  * of "uri" moves all later calls there. Each further ref has a configuration of its own, from <uri>/<ref>.
  *
  * Errors go by error.type, then by status. 5xx to a call that changes something is not an error here but a question: see
- * remote_settle.c.
+ * settle.c.
  */
-#include "remote.h"
+#include "remote/remote.h"
 
 #include "base/vec.h"
 #include "net/http.h"

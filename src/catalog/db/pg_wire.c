@@ -8,7 +8,7 @@
  *  3. A statement's name is in db->statements exactly when the server has it prepared.
  *  4. No message holds the password of the URI.
  */
-#include "pg.h"
+#include "db/pg.h"
 
 #include "base/time.h"
 

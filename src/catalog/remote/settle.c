@@ -4,7 +4,7 @@
  * may still be at it. Only when the state has moved on in a way that rules the request out (its requirements fail now, and
  * nothing of it is in the history since) is it known never to come. All else stays unknown, and then files stay.
  */
-#include "remote.h"
+#include "remote/remote.h"
 
 #include "base/time.h"
 #include "iceberg/update.h"

@@ -13,14 +13,14 @@
  * Advisory locks are byte ranges of "<path>.lock" held through open file descriptions, which the kernel drops with their
  * holder, whether thread or process.
  */
-#include "db.h"
+#include "db/db.h"
 
 #include "base/io.h"
 #include "base/map.h"
 #include "base/time.h"
 #include "base/uuid.h"
 #include "base/vec.h"
-#include "schema.h"
+#include "db/schema.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -1,11 +1,11 @@
 /* A catalog that somebody else serves over the Iceberg REST protocol (open-api/rest-catalog-open-api.yaml).
  *
- * remote.c        the server: configuration, calls, errors
- * remote_read.c   namespaces, lists, tables, views
- * remote_commit.c changes as requests
- * remote_settle.c what became of a request whose answer says nothing
- * remote_refs.c   branches, where the server has them
- * remote_firn.c   the management API of another firn
+ * remote.c  the server: configuration, calls, errors
+ * read.c    namespaces, lists, tables, views
+ * commit.c  changes as requests
+ * settle.c  what became of a request whose answer says nothing
+ * refs.c    branches, where the server has them
+ * firn.c    the management API of another firn
  *
  * Threads: any, as the catalog.
  */
@@ -151,7 +151,7 @@ char *firn_remote_path(const firn_remote_config *config, firn_arena *arena, firn
 json_t *firn_remote_ns_json(firn_arena *arena, const char *ns);      /* new reference */
 json_t *firn_remote_ident_json(firn_arena *arena, firn_ident ident); /* new reference */
 
-/* ---- reading (remote_read.c) ------------------------------------------------------------------ */
+/* ---- reading (read.c) ------------------------------------------------------------------ */
 
 firn_rc firn_remote_namespace_list(firn_catalog *catalog, firn_arena *arena, const char *ref,
                                    const char *parent, bool recursive, char ***out, size_t *n,
@@ -197,7 +197,7 @@ firn_outcome firn_remote_settle(firn_catalog *catalog, const char *ref, const fi
 firn_outcome firn_remote_judge(const firn_metadata *now, const json_t *requirements,
                                const json_t *updates);
 
-/* ---- refs (remote_refs.c) --------------------------------------------------------------------- */
+/* ---- refs (refs.c) --------------------------------------------------------------------- */
 
 firn_rc firn_remote_ref_list(firn_catalog *catalog, firn_arena *arena, firn_ref **out, size_t *n,
                              firn_err *err) FIRN_MUST_USE;
@@ -228,7 +228,7 @@ firn_rc firn_remote_cherry_pick(firn_catalog *catalog, firn_arena *arena,
                                 const firn_merge_options *options, firn_pick_result *out,
                                 firn_err *err) FIRN_MUST_USE;
 
-/* The management API of another firn (remote_firn.c). *root is NULL for any other server; asked for once. */
+/* The management API of another firn (firn.c). *root is NULL for any other server; asked for once. */
 firn_rc firn_remote_api_root(firn_catalog *catalog, firn_arena *arena, const char **root,
                              firn_err *err) FIRN_MUST_USE;
 firn_rc firn_remote_api_refs(firn_catalog *catalog, firn_arena *arena, const char *root,
