@@ -54,7 +54,7 @@ class Load:
     def __init__(self, server):
         self.server = server
 
-    def __call__(self, command, namespace, **options):
+    def __call__(self, command, namespace, strict=True, **options):
         args = [os.path.join(BUILD, "bench", "rest_load"), command, "--uri", self.server.uri, "--namespace", namespace]
         if self.server.warehouse and isinstance(self.server, servers.NessieServer):
             args += ["--warehouse", self.server.warehouse, "--alias", self.server.alias]
@@ -64,7 +64,7 @@ class Load:
         if done.returncode != 0:
             raise servers.ServerError(f"{self.server.name}: {' '.join(args)}\n{done.stderr}\n{self.server.log_end()}")
         result = json.loads(done.stdout)
-        if result.get("unknown") or result.get("failed"):
+        if strict and (result.get("unknown") or result.get("failed")):
             raise servers.ServerError(f"{self.server.name}: {' '.join(args)}\n{done.stdout}\n{self.server.log_end()}")
         return result
 
@@ -110,7 +110,7 @@ def measure(server):
         time.sleep(1)
         figures["idle_mb"] = server.memory_mb()
         load("create", "warm", tables=1)  # a first round that is not counted: a JVM compiles, caches fill
-        load("append", "warm", writers=8, appends=10, retries=20)
+        load("append", "warm", strict=False, writers=8, appends=10, retries=20)
 
         load("create", "one", tables=1)
         got = load("append", "one", appends=APPENDS)
@@ -122,9 +122,10 @@ def measure(server):
 
         for key, retries in (("contended", 0), ("retried", 4)):
             load("create", key, tables=1)
-            got = load("append", key, writers=32, appends=max(APPENDS // 10, 1), retries=retries)
+            # A 5xx, which leaves it open whether the append is there, is no success either.
+            got = load("append", key, strict=False, writers=32, appends=max(APPENDS // 10, 1), retries=retries)
             figures[key] = got["per_second"]
-            figures[key + "_success"] = 100.0 * got["done"] / (got["done"] + got["refused"])
+            figures[key + "_success"] = 100.0 * got["done"] / (32 * max(APPENDS // 10, 1))
 
         make_large(server, load)
         for key, namespace in (("small", "warm"), ("large", "large")):
