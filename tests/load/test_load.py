@@ -195,6 +195,12 @@ def nothing_lost_nothing_twice(server, tables, log):
     return said
 
 
+def wait_for_lines(log, n, thread):
+    """Until the log has n lines (answers to appends), or the load is over."""
+    while thread.is_alive() and len(log.read_text().splitlines()) < n:
+        time.sleep(0.005)
+
+
 def append_in_background(server, log, **options):
     result = {}
 
@@ -216,7 +222,7 @@ def test_kill_9_under_load(tmp_path, cluster, rows, backend):
         thread, result = append_in_background(server, log, tables=2, writers=8, appends=APPENDS, data=rows)
         kills = 0
         while thread.is_alive() and kills < 8:
-            time.sleep(0.3)
+            wait_for_lines(log, (kills + 1) * 8 * APPENDS // 10, thread)  # a tenth of the load further
             if thread.is_alive():
                 server.kill()
                 server.start()
