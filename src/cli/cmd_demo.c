@@ -100,6 +100,7 @@ static void print_next(const firn_cli *cli, const char *dir)
         {"sql", "explore (try: \\d, select * from gold.daily_sales limit 5;)"},
         {"ref log", "what was committed, when, by which run"},
         {"status", "what the lake holds"},
+        {"serve", "the Iceberg REST catalog for Spark, PyIceberg and others"},
     };
     dir += firn_starts_with(dir, "./") ? 2 : 0;
     fputs("\nNext:\n", stdout);
