@@ -70,6 +70,21 @@ void firn_buf_putc(firn_buf *buf, uint8_t byte)
     firn_buf_append(buf, &byte, 1);
 }
 
+void firn_buf_put_i64(firn_buf *buf, int64_t value)
+{
+    char digits[24];
+    size_t at = sizeof(digits);
+    uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    do {
+        digits[--at] = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest > 0);
+    if (value < 0) {
+        digits[--at] = '-';
+    }
+    firn_buf_append(buf, digits + at, sizeof(digits) - at);
+}
+
 void firn_buf_printf(firn_buf *buf, const char *fmt, ...)
 {
     va_list args;

@@ -46,21 +46,6 @@ static void write_string(firn_buf *out, const char *text, size_t len)
     firn_buf_putc(out, '"');
 }
 
-static void write_integer(firn_buf *out, json_int_t value)
-{
-    char digits[24];
-    size_t at = sizeof(digits);
-    uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
-    do {
-        digits[--at] = (char)('0' + rest % 10);
-        rest /= 10;
-    } while (rest > 0);
-    if (value < 0) {
-        digits[--at] = '-';
-    }
-    firn_buf_append(out, digits + at, sizeof(digits) - at);
-}
-
 static void write_object(firn_buf *out, const json_t *json)
 {
     json_t *object = (json_t *)json; /* iterators are not declared const, but change nothing */
@@ -103,7 +88,7 @@ static void write_value(firn_buf *out, const json_t *json)
     case JSON_OBJECT: write_object(out, json); break;
     case JSON_ARRAY: write_array(out, json); break;
     case JSON_STRING: write_string(out, json_string_value(json), json_string_length(json)); break;
-    case JSON_INTEGER: write_integer(out, json_integer_value(json)); break;
+    case JSON_INTEGER: firn_buf_put_i64(out, json_integer_value(json)); break;
     case JSON_REAL: write_real(out, json); break;
     case JSON_TRUE: firn_buf_puts(out, "true"); break;
     case JSON_FALSE: firn_buf_puts(out, "false"); break;

@@ -61,6 +61,20 @@ void firn_carry_start_round(firn_carry *carry, firn_db *db)
     }
 }
 
+const char *firn_carry_conflicts_text(const firn_carry *carry)
+{
+    if (carry->conflicts.len == 0) {
+        return NULL;
+    }
+    const firn_merge_conflict *first = &carry->conflicts.items[0];
+    const char *more = carry->conflicts.len > 1 ? firn_arena_printf(carry->arena, " (and %zu more)",
+                                                                    carry->conflicts.len - 1)
+                                                : "";
+    const char *key = first->ident.name[0] ? firn_ident_text(carry->arena, first->ident)
+                                           : firn_ns_text(carry->arena, first->ident.ns);
+    return firn_arena_printf(carry->arena, "%s: %s%s", key, first->cause, more);
+}
+
 firn_rc firn_carry_expect(const firn_point *at, const char *expected, firn_err *err)
 {
     if (expected && !firn_streq(expected, at->commit_id)) {

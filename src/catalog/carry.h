@@ -47,6 +47,8 @@ firn_rc firn_carry_expect(const firn_point *at, const char *expected, firn_err *
 /* Which of the changes (each from a state to a state of the source) to make, and as what. */
 firn_rc firn_carry_compare(firn_carry *carry, const firn_delta *changes, size_t n,
                            firn_carry_set *out, firn_err *err) FIRN_MUST_USE;
+/* "bronze.orders: changed on both ... (and 2 more)" of the round; NULL: no conflicts. */
+const char *firn_carry_conflicts_text(const firn_carry *carry);
 /* Whether the round has to end for firn_carry_prepare before anything is applied. */
 bool firn_carry_must_prepare(const firn_carry *carry);
 /* Make the commit in the transaction; what does not hold together becomes conflicts. */

@@ -31,19 +31,13 @@ static void report(merge *m, firn_merge_result *out)
 static firn_rc refuse_conflicts(merge *m, firn_err *err)
 {
     firn_carry *carry = &m->carry;
-    if (carry->conflicts.len == 0) {
+    const char *conflicts = firn_carry_conflicts_text(carry);
+    if (!conflicts) {
         return FIRN_OK;
     }
-    const firn_merge_conflict *first = &carry->conflicts.items[0];
-    const char *more = carry->conflicts.len > 1 ? firn_arena_printf(carry->arena, " (and %zu more)",
-                                                                    carry->conflicts.len - 1)
-                                                : "";
-    const char *key = first->ident.name[0] ? firn_ident_text(carry->arena, first->ident)
-                                           : firn_ns_text(carry->arena, first->ident.ns);
     FIRN_FAIL(err, FIRN_E_VALIDATION,
-              "cannot merge %s into %s: %s: %s%s; nothing was merged, see `firn ref diff %s %s`",
-              m->from.text, carry->into.text, key, first->cause, more, carry->into.text,
-              m->from.text);
+              "cannot merge %s into %s: %s; nothing was merged, see `firn ref diff %s %s`",
+              m->from.text, carry->into.text, conflicts, carry->into.text, m->from.text);
 }
 
 static firn_rc merge_locked(merge *m, firn_commit_row *row, firn_merge_result *out, firn_err *err)

@@ -37,17 +37,12 @@ static firn_rc refuse_conflicts(pick *p, firn_pick_result *out, firn_err *err)
     firn_carry *carry = &p->carry;
     out->conflicts = carry->conflicts.items;
     out->n_conflicts = carry->conflicts.len;
-    if (carry->conflicts.len == 0) {
+    const char *conflicts = firn_carry_conflicts_text(carry);
+    if (!conflicts) {
         return FIRN_OK;
     }
-    const firn_merge_conflict *first = &carry->conflicts.items[0];
-    const char *more = carry->conflicts.len > 1 ? firn_arena_printf(carry->arena, " (and %zu more)",
-                                                                    carry->conflicts.len - 1)
-                                                : "";
-    const char *key = first->ident.name[0] ? firn_ident_text(carry->arena, first->ident)
-                                           : firn_ns_text(carry->arena, first->ident.ns);
-    FIRN_FAIL(err, FIRN_E_VALIDATION, "cannot pick %s into %s: %s: %s%s; nothing was picked",
-              carry->from_text, carry->into.text, key, first->cause, more);
+    FIRN_FAIL(err, FIRN_E_VALIDATION, "cannot pick %s into %s: %s; nothing was picked",
+              carry->from_text, carry->into.text, conflicts);
 }
 
 /* Keys are checked against all commits at once: one may name what only the last of them touches. */

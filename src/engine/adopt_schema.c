@@ -344,19 +344,6 @@ typedef struct comparison {
     FIRN_VEC(const char *) told;
 } comparison;
 
-static const firn_name_mapping_field *mapped(const firn_name_mapping_field *fields, size_t n,
-                                             const char *name)
-{
-    for (size_t i = 0; i < n; i++) {
-        for (size_t k = 0; k < fields[i].n_names; k++) {
-            if (firn_streq(fields[i].names[k], name)) {
-                return &fields[i];
-            }
-        }
-    }
-    return NULL;
-}
-
 static const firn_field *field_by_id(const firn_type *type, int32_t id)
 {
     for (size_t i = 0; i < type->n_fields; i++) {
@@ -423,7 +410,8 @@ static firn_rc compare(comparison *c, const firn_adopt_column *columns, const fi
                                : column->name;
         const firn_name_mapping_field *known = NULL;
         for (size_t k = 0; k < column->names.len; k++) {
-            const firn_name_mapping_field *own = mapped(mapping, n_mapping, column->names.items[k]);
+            const firn_name_mapping_field *own =
+                firn_name_mapping_find(mapping, n_mapping, column->names.items[k]);
             known = k == 0 || own == known ? own : NULL;
         }
         const firn_field *field = known != NULL ? field_by_id(type, known->field_id) : NULL;

@@ -28,19 +28,6 @@ typedef struct leaf_walk {
     size_t n;
 } leaf_walk;
 
-static const firn_name_mapping_field *mapped(const firn_name_mapping_field *fields, size_t n,
-                                             const char *name)
-{
-    for (size_t i = 0; i < n; i++) {
-        for (size_t k = 0; k < fields[i].n_names; k++) {
-            if (firn_streq(fields[i].names[k], name)) {
-                return &fields[i];
-            }
-        }
-    }
-    return NULL;
-}
-
 /* A file with ids of its own is read by them, so they must be the table's. */
 static firn_rc check_id(const leaf_walk *walk, const firn_footer_column *column, const char *path,
                         int32_t field_id, firn_err *err)
@@ -88,7 +75,7 @@ static firn_rc walk_leaves(leaf_walk *walk, const firn_footer_column *column, bo
                                                         : view.children[i]->name;
         FIRN_TRY(walk_leaves(walk, view.children[i], view.kind == FIRN_TYPE_LIST,
                              firn_arena_printf(walk->m->arena, "%s.%s", path, role),
-                             mapped(field->fields, field->n_fields, role), err));
+                             firn_name_mapping_find(field->fields, field->n_fields, role), err));
     }
     return FIRN_OK;
 }
@@ -100,8 +87,9 @@ static firn_rc leaf_fields(const maker *m, const firn_adopt_file *file, int32_t 
     leaf_walk walk = {.m = m, .file = file};
     walk.field_ids = FIRN_NEW_N(m->arena, int32_t, file->n_leaves);
     for (size_t i = 0; i < root->n_children; i++) {
-        FIRN_TRY(walk_leaves(&walk, &root->children[i], false, root->children[i].name,
-                             mapped(m->mapping, m->n_mapping, root->children[i].name), err));
+        FIRN_TRY(walk_leaves(
+            &walk, &root->children[i], false, root->children[i].name,
+            firn_name_mapping_find(m->mapping, m->n_mapping, root->children[i].name), err));
     }
     *out = walk.field_ids;
     return FIRN_OK;

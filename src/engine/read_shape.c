@@ -57,18 +57,6 @@ typedef struct mapping {
     bool use; /* the file has no ids of its own */
 } mapping;
 
-static const firn_name_mapping_field *mapped(mapping map, const char *name)
-{
-    for (size_t i = 0; i < map.n; i++) {
-        for (size_t k = 0; k < map.fields[i].n_names; k++) {
-            if (firn_streq(map.fields[i].names[k], name)) {
-                return &map.fields[i];
-            }
-        }
-    }
-    return NULL;
-}
-
 /* `role` is the name that the mapping knows the column by: its own, or element, key, value. */
 static void to_node(firn_arena *arena, const firn_footer_column *column, const char *role,
                     mapping map, bool in_list, node *out);
@@ -96,7 +84,7 @@ static void to_node(firn_arena *arena, const firn_footer_column *column, const c
     *out = (node){.kind = FIRN_TYPE_UNKNOWN, .name = column->name, .id = column->field_id};
     mapping below = {.use = map.use};
     if (map.use) {
-        const firn_name_mapping_field *field = mapped(map, role);
+        const firn_name_mapping_field *field = firn_name_mapping_find(map.fields, map.n, role);
         out->id = field != NULL ? field->field_id : -1;
         below.fields = field != NULL ? field->fields : NULL;
         below.n = field != NULL ? field->n_fields : 0;

@@ -83,6 +83,19 @@ json_t *firn_name_mapping_of_type(const firn_type *type)
     return list;
 }
 
+const firn_name_mapping_field *firn_name_mapping_find(const firn_name_mapping_field *fields,
+                                                      size_t n, const char *name)
+{
+    for (size_t i = 0; i < n; i++) {
+        for (size_t k = 0; k < fields[i].n_names; k++) {
+            if (firn_streq(fields[i].names[k], name)) {
+                return &fields[i];
+            }
+        }
+    }
+    return NULL;
+}
+
 char *firn_name_mapping_of_schema(firn_arena *arena, const firn_schema *schema)
 {
     json_t *json = firn_json_own(arena, firn_name_mapping_of_type(&schema->root));

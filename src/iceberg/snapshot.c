@@ -200,18 +200,15 @@ static json_t *snapshot_json(firn_commit *commit, const char *manifest_list, int
 void firn_snapshot_point_ref(json_t *updates, const firn_metadata *base, const char *name,
                              int64_t snapshot_id)
 {
-    firn_update_set_ref(updates, name, snapshot_id, false);
-    const firn_snapshot_ref *ref = firn_metadata_ref(base, name);
-    if (!ref)
-        return;
-    json_t *update = json_array_get(updates, json_array_size(updates) - 1);
-    if (ref->min_snapshots_to_keep >= 0) /* the update replaces the ref: its retention stays */
-        json_object_set_new(update, "min-snapshots-to-keep",
-                            json_integer(ref->min_snapshots_to_keep));
-    if (ref->max_snapshot_age_ms >= 0)
-        json_object_set_new(update, "max-snapshot-age-ms", json_integer(ref->max_snapshot_age_ms));
-    if (ref->max_ref_age_ms >= 0)
-        json_object_set_new(update, "max-ref-age-ms", json_integer(ref->max_ref_age_ms));
+    const firn_snapshot_ref *there = firn_metadata_ref(base, name);
+    firn_snapshot_ref ref = {
+        .min_snapshots_to_keep = -1, .max_snapshot_age_ms = -1, .max_ref_age_ms = -1};
+    if (there) /* the update replaces the ref: its retention stays */
+        ref = *there;
+    ref.name = name;
+    ref.snapshot_id = snapshot_id;
+    ref.is_tag = false;
+    firn_update_put_ref(updates, &ref);
 }
 
 firn_rc firn_commit_write_list(firn_commit *commit, const char **location, int64_t *next_row_id,

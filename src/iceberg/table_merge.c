@@ -329,19 +329,6 @@ static bool same_ref(const firn_snapshot_ref *a, const firn_snapshot_ref *b)
            a->max_ref_age_ms == b->max_ref_age_ms;
 }
 
-static void set_ref(firn_table_merger *m, const firn_snapshot_ref *ref)
-{
-    firn_update_set_ref(m->updates, ref->name, ref->snapshot_id, ref->is_tag);
-    json_t *update = json_array_get(m->updates, json_array_size(m->updates) - 1);
-    if (ref->min_snapshots_to_keep >= 0)
-        json_object_set_new(update, "min-snapshots-to-keep",
-                            json_integer(ref->min_snapshots_to_keep));
-    if (ref->max_snapshot_age_ms >= 0)
-        json_object_set_new(update, "max-snapshot-age-ms", json_integer(ref->max_snapshot_age_ms));
-    if (ref->max_ref_age_ms >= 0)
-        json_object_set_new(update, "max-ref-age-ms", json_integer(ref->max_ref_age_ms));
-}
-
 static void merge_ref(firn_table_merger *m, const char *name)
 {
     const firn_snapshot_ref *was = firn_metadata_ref(m->base, name);
@@ -360,7 +347,7 @@ static void merge_ref(firn_table_merger *m, const char *name)
             m, "the table's own %s \"%s\" is at snapshot %lld, which only %s has", kind, name,
             (long long)now->snapshot_id, them(m));
     } else {
-        set_ref(m, now);
+        firn_update_put_ref(m->updates, now);
     }
 }
 
@@ -377,7 +364,7 @@ static void merge_main(firn_table_merger *m)
     if (same_ref(&before, &after) || same_ref(&ours, &after))
         return;
     if (same_ref(&before, &ours))
-        set_ref(m, &after);
+        firn_update_put_ref(m->updates, &after);
     else
         firn_table_merge_conflict(
             m, "both %s and %s changed how many snapshots the table's own branch main keeps", us(m),

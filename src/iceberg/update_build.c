@@ -54,6 +54,19 @@ void firn_update_set_ref(json_t *updates, const char *name, int64_t snapshot_id,
     json_object_set_new(update, "type", json_string(is_tag ? "tag" : "branch"));
 }
 
+void firn_update_put_ref(json_t *updates, const firn_snapshot_ref *ref)
+{
+    firn_update_set_ref(updates, ref->name, ref->snapshot_id, ref->is_tag);
+    json_t *update = json_array_get(updates, json_array_size(updates) - 1);
+    if (ref->min_snapshots_to_keep >= 0)
+        json_object_set_new(update, "min-snapshots-to-keep",
+                            json_integer(ref->min_snapshots_to_keep));
+    if (ref->max_snapshot_age_ms >= 0)
+        json_object_set_new(update, "max-snapshot-age-ms", json_integer(ref->max_snapshot_age_ms));
+    if (ref->max_ref_age_ms >= 0)
+        json_object_set_new(update, "max-ref-age-ms", json_integer(ref->max_ref_age_ms));
+}
+
 void firn_update_remove_ref(json_t *updates, const char *name)
 {
     json_object_set_new(append_action(updates, "remove-snapshot-ref"), "ref-name",

@@ -94,28 +94,13 @@ static void put_text(firn_buf *buf, const char *text)
     firn_buf_append(buf, text, strlen(text));
 }
 
-static void put_int(firn_buf *buf, int64_t value)
-{
-    char digits[24];
-    size_t at = sizeof(digits);
-    uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
-    do {
-        digits[--at] = (char)('0' + rest % 10);
-        rest /= 10;
-    } while (rest > 0);
-    if (value < 0) {
-        digits[--at] = '-';
-    }
-    firn_buf_append(buf, digits + at, sizeof(digits) - at);
-}
-
 static void put_cents(firn_buf *buf, int64_t cents)
 {
     if (cents < 0) {
         firn_buf_putc(buf, '-');
         cents = -cents;
     }
-    put_int(buf, cents / 100);
+    firn_buf_put_i64(buf, cents / 100);
     char fraction[3] = {'.', (char)('0' + cents / 10 % 10), (char)('0' + cents % 10)};
     firn_buf_append(buf, fraction, sizeof(fraction));
 }
@@ -176,13 +161,13 @@ static void put_customer(firn_buf *buf, const firn_ecommerce_options *options, i
     const char *first = PICK(&rng, first_names);
     const char *last = PICK(&rng, last_names);
     const place *home = &places[firn_rng_below(&rng, COUNT(places))];
-    put_int(buf, id);
+    firn_buf_put_i64(buf, id);
     firn_buf_putc(buf, ',');
     if (!chance(&rng, DIRT_EMAIL)) {
         put_ascii_lower(buf, first);
         firn_buf_putc(buf, '.');
         put_ascii_lower(buf, last);
-        put_int(buf, id);
+        firn_buf_put_i64(buf, id);
         put_text(buf, "@example.com");
     }
     firn_buf_putc(buf, ',');
@@ -204,20 +189,20 @@ static void put_product(firn_buf *buf, const firn_ecommerce_options *options, in
     firn_rng rng = row_rng(options->seed, STREAM_PRODUCT, id);
     const category *kind = product_category(id);
     int64_t price_cents = product_price_cents(&rng, id);
-    put_int(buf, id);
+    firn_buf_put_i64(buf, id);
     firn_buf_putc(buf, ',');
     put_text(buf, PICK(&rng, adjectives));
     firn_buf_putc(buf, ' ');
     put_text(buf, PICK(&rng, kind->nouns));
     firn_buf_putc(buf, ' ');
-    put_int(buf, id);
+    firn_buf_put_i64(buf, id);
     firn_buf_putc(buf, ',');
     put_text(buf, kind->name);
     firn_buf_putc(buf, ',');
     put_cents(buf, price_cents);
     firn_buf_putc(buf, ',');
     if (!chance(&rng, DIRT_STOCK)) {
-        put_int(buf, (int64_t)firn_rng_below(&rng, 500));
+        firn_buf_put_i64(buf, (int64_t)firn_rng_below(&rng, 500));
     }
     firn_buf_putc(buf, '\n');
 }
@@ -271,19 +256,19 @@ static void put_order(firn_buf *buf, const firn_ecommerce_options *options,
     if (chance(&rng, DIRT_QUANTITY)) {
         quantity = firn_rng_below(&rng, 2) == 0 ? -quantity : 0;
     }
-    put_int(buf, id);
+    firn_buf_put_i64(buf, id);
     firn_buf_putc(buf, ',');
     if (chance(&rng, DIRT_UNKNOWN_CUSTOMER)) {
-        put_int(buf, 900000000 + customer);
+        firn_buf_put_i64(buf, 900000000 + customer);
     } else if (!chance(&rng, DIRT_NO_CUSTOMER)) {
-        put_int(buf, customer);
+        firn_buf_put_i64(buf, customer);
     }
     firn_buf_putc(buf, ',');
-    put_int(buf, product);
+    firn_buf_put_i64(buf, product);
     firn_buf_putc(buf, ',');
     put_date(buf, order_day(&rng, options->end_date));
     firn_buf_putc(buf, ',');
-    put_int(buf, quantity);
+    firn_buf_put_i64(buf, quantity);
     firn_buf_putc(buf, ',');
     put_cents(buf, total_cents);
     firn_buf_putc(buf, ',');

@@ -554,7 +554,7 @@ firn_rc firn_remote_default_location(firn_catalog *catalog, firn_arena *arena, f
     json_t *body = firn_json_own(
         arena, json_pack("{s:s, s:{s:s, s:i, s:[{s:i, s:s, s:b, s:s}]}, s:b}", "name", ident.name,
                          "schema", "type", "struct", "schema-id", 0, "fields", "id", 1, "name",
-                         "placeholder", "required", 0, "type", "int", "stage-create", 1));
+                         "any", "required", 0, "type", "int", "stage-create", 1));
     const firn_remote_call call = {
         .method = "POST",
         .path = firn_arena_printf(arena, "namespaces/%s/tables",

@@ -25,6 +25,7 @@ uint8_t *firn_buf_reserve(firn_buf *buf, size_t more);
 void firn_buf_append(firn_buf *buf, const void *data, size_t len);
 void firn_buf_puts(firn_buf *buf, const char *text);
 void firn_buf_putc(firn_buf *buf, uint8_t byte);
+void firn_buf_put_i64(firn_buf *buf, int64_t value); /* decimal, several times as fast as printf */
 void firn_buf_printf(firn_buf *buf, const char *fmt, ...) FIRN_PRINTF(2, 3);
 /* NUL-terminated view of the content (the NUL is not counted in len). */
 const char *firn_buf_cstr(firn_buf *buf);

@@ -117,6 +117,9 @@ struct firn_name_mapping_field {
 firn_rc firn_name_mapping_parse(firn_arena *arena, const char *json_text,
                                 firn_name_mapping_field **fields, size_t *n,
                                 firn_err *err) FIRN_MUST_USE;
+/* The field that goes by the name; NULL: none. */
+const firn_name_mapping_field *firn_name_mapping_find(const firn_name_mapping_field *fields,
+                                                      size_t n, const char *name);
 char *firn_name_mapping_of_schema(firn_arena *arena, const firn_schema *schema); /* JSON text */
 
 #endif

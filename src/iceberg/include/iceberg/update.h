@@ -114,6 +114,8 @@ void firn_update_set_properties(json_t *updates, const json_t *properties);
 void firn_update_remove_properties(json_t *updates, const char *const *keys, size_t n);
 void firn_update_add_snapshot(json_t *updates, const json_t *snapshot);
 void firn_update_set_ref(json_t *updates, const char *name, int64_t snapshot_id, bool is_tag);
+/* The same with the retention that `ref` has. */
+void firn_update_put_ref(json_t *updates, const firn_snapshot_ref *ref);
 void firn_update_remove_ref(json_t *updates, const char *name);
 void firn_update_remove_snapshots(json_t *updates, const int64_t *ids, size_t n);
 void firn_update_upgrade_format(json_t *updates, int format_version);
