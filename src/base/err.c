@@ -86,7 +86,7 @@ static void append_message(char out[FIRN_ERR_MESSAGE_BYTES], const char *text)
 static void fill(firn_err *err, const char *file, int line, firn_rc code)
 {
     err->code = code;
-    err->retriable = code == FIRN_E_CONFLICT || code == FIRN_E_BUSY;
+    err->retriable = code == FIRN_E_CONFLICT || code == FIRN_E_BUSY || code == FIRN_E_UNAVAILABLE;
     err->outcome_unknown = code == FIRN_E_UNKNOWN_OUTCOME;
     err->file = file;
     err->line = line;

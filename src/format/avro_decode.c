@@ -435,11 +435,12 @@ static bool decode(decoding *d, const firn_plan *plan, firn_avro_column *column)
 
 /* ---- public ---- */
 
+static const size_t BATCH_BYTES_DEFAULT = (size_t)2 << 30;
+
 firn_rc firn_avro_decoder_new(firn_arena *arena, const firn_avro_schema *writer,
                               const firn_avro_schema *reader, const firn_avro_decoder_opts *opts,
                               firn_avro_decoder **out, firn_err *err)
 {
-    static const size_t batch_bytes_default = (size_t)2 << 30;
     firn_avro_decoder_opts given = opts ? *opts : (firn_avro_decoder_opts){0};
     if (!reader)
         reader = writer;
@@ -449,9 +450,24 @@ firn_rc firn_avro_decoder_new(firn_arena *arena, const firn_avro_schema *writer,
     }
     firn_avro_decoder *decoder = FIRN_NEW(arena, firn_avro_decoder);
     decoder->unchecked_utf8 = given.unchecked_utf8;
-    decoder->batch_bytes_max = given.batch_bytes_max ? given.batch_bytes_max : batch_bytes_default;
+    decoder->batch_bytes_max = given.batch_bytes_max ? given.batch_bytes_max : BATCH_BYTES_DEFAULT;
     FIRN_TRY(firn_avro_shape_make(arena, reader, &decoder->shape, err));
     FIRN_TRY(firn_plan_make(arena, writer, reader, given.by_field_id, &decoder->plan, err));
+    *out = decoder;
+    return FIRN_OK;
+}
+
+firn_rc firn_avro_decoder_new_shape(firn_arena *arena, const firn_avro_schema *schema,
+                                    const firn_avro_decoder_opts *opts, firn_avro_decoder **out,
+                                    firn_err *err)
+{
+    firn_avro_decoder_opts given = opts ? *opts : (firn_avro_decoder_opts){0};
+    if (schema->kind != FIRN_AVRO_RECORD)
+        FIRN_FAIL(err, FIRN_E_TYPE, "columns need a record; the schema is %s", schema->name);
+    firn_avro_decoder *decoder = FIRN_NEW(arena, firn_avro_decoder);
+    decoder->unchecked_utf8 = given.unchecked_utf8;
+    decoder->batch_bytes_max = given.batch_bytes_max ? given.batch_bytes_max : BATCH_BYTES_DEFAULT;
+    FIRN_TRY(firn_avro_shape_make(arena, schema, &decoder->shape, err));
     *out = decoder;
     return FIRN_OK;
 }

@@ -41,8 +41,11 @@
     X(READ_ONLY, "25006", 403, "ForbiddenException")                                               \
     X(PERMISSION, "42501", 403, "ForbiddenException")                                              \
     X(BUSY, "55P03", 503, "ServiceUnavailableException") /* a lock or service is held; retry */    \
-    X(LIMIT, "54000", 400, "BadRequestException")        /* larger than a stated bound */          \
-    X(MEMORY, "53200", 500, "ServiceFailureException")   /* the engine's limit is reached */       \
+    X(UNAVAILABLE, "08001", 503,                                                                   \
+      "ServiceUnavailableException")                    /* a peer is out of reach; retry */        \
+    X(OFFSET_GONE, "F0001", 409, "BadRequestException") /* a topic does not have that offset */    \
+    X(LIMIT, "54000", 400, "BadRequestException")       /* larger than a stated bound */           \
+    X(MEMORY, "53200", 500, "ServiceFailureException")  /* the engine's limit is reached */        \
     X(CANCELLED, "57014", 499, "ServiceFailureException")                                          \
     /* neither success nor failure */                                                              \
     X(UNKNOWN_OUTCOME, "08007", 500, "CommitStateUnknownException")                                \
@@ -70,7 +73,7 @@ typedef struct firn_err {
 #define FIRN_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 
 /* Fill `err` (if not NULL) and return `code`. Keeps `retriable` and `outcome_unknown` at what the code
- * implies: CONFLICT and BUSY are retriable, UNKNOWN_OUTCOME is outcome_unknown. Use FIRN_FAIL. */
+ * implies: CONFLICT, BUSY and UNAVAILABLE are retriable, UNKNOWN_OUTCOME is outcome_unknown. Use FIRN_FAIL. */
 firn_rc firn_err_set(firn_err *err, const char *file, int line, firn_rc code, const char *fmt, ...)
     FIRN_PRINTF(5, 6);
 

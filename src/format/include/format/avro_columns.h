@@ -93,6 +93,12 @@ firn_rc firn_avro_decoder_new(firn_arena *arena, const firn_avro_schema *writer,
                               const firn_avro_schema *reader, const firn_avro_decoder_opts *opts,
                               firn_avro_decoder **out, firn_err *err) FIRN_MUST_USE;
 
+/* Columns of a record schema for decoders of other formats (format/json_columns.h, format/protobuf.h), which fill batches row by row:
+ * firn_avro_decoder_decode must not be called with it. Every wire format is held in these columns. */
+firn_rc firn_avro_decoder_new_shape(firn_arena *arena, const firn_avro_schema *schema,
+                                    const firn_avro_decoder_opts *opts, firn_avro_decoder **out,
+                                    firn_err *err) FIRN_MUST_USE;
+
 /* Heap; must be freed before the decoder's arena. Many batches may share a decoder. */
 firn_avro_batch *firn_avro_batch_new(const firn_avro_decoder *decoder);
 void firn_avro_batch_free(firn_avro_batch *batch);  /* NULL is fine */

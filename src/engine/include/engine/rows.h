@@ -1,0 +1,88 @@
+/* Rows from outside: Arrow batches (C Data Interface) into data files of lake tables, for ingestion.
+ *
+ * Nothing here commits. What is written is a firn_rows_written, which the caller puts into a snapshot of its own making, beside
+ * whatever else must change in the same commit, or discards. Batches are borrowed: they are neither changed nor released, and may be
+ * read several times.
+ *
+ * Inside `sql` the rows are the relation `batch` (all given batches, united by name); lake tables may be joined, as of the session's
+ * ref. A session belongs to one thread; several sessions of one engine may write at once.
+ *
+ * Errors: TYPE and CHECK_FAILED are the rows' fault (halve the batch to find the row); NO_COLUMN, SYNTAX the statement's or the
+ * table's; NO_SPACE, IO and MEMORY are nobody's.
+ */
+#ifndef ENGINE_ROWS_H
+#define ENGINE_ROWS_H
+
+#include "engine/engine.h"
+#include "format/arrow.h"
+#include "iceberg/snapshot.h"
+
+/* Rows [from, from + count) of an array of this schema (both "+s"). */
+typedef struct firn_rows {
+    const struct ArrowSchema *schema;
+    const struct ArrowArray *array;
+    int64_t from, count;
+} firn_rows;
+
+/* Arrow's types as Iceberg's, with ids from 1 in Iceberg's order of assignment. format_version 3 gives timestamp_ns; in version 2
+ * nanoseconds become microseconds. Unsigned 64-bit is decimal(20, 0). Optional columns are those that Arrow calls nullable.
+ * UNSUPPORTED names the column. */
+firn_rc firn_rows_schema(firn_arena *arena, const struct ArrowSchema *arrow, int format_version,
+                         firn_schema **out, firn_err *err) FIRN_MUST_USE;
+/* The columns that `sql` gives from these rows (NULL: the rows themselves), as those of a new table. */
+firn_rc firn_rows_describe(firn_session *session, firn_arena *arena, const firn_rows *rows,
+                           size_t n_rows, const char *sql, int format_version, firn_schema **out,
+                           firn_err *err) FIRN_MUST_USE;
+
+typedef struct firn_rows_written {
+    FIRN_VEC(firn_data_file) files; /* data and delete files; texts live in the call's arena */
+    int64_t rows;                   /* in the data files */
+} firn_rows_written;
+/* Delete the files: they are not wanted. */
+void firn_rows_discard(firn_session *session, const firn_rows_written *written);
+
+typedef struct firn_rows_write {
+    const firn_rows *rows;
+    size_t n_rows;
+    const char
+        *sql; /* a SELECT over `batch`; NULL: all columns. Its columns meet the table's by name. */
+    const firn_metadata *metadata; /* of the table: schema, default spec, sort order, properties */
+    const char *table_text;
+    bool
+        ignore_unknown; /* columns that the table does not have are left out instead of NO_COLUMN */
+} firn_rows_write;
+/* Durable data files. Columns that the rows do not have get their write default or NULL. */
+firn_rc firn_rows_to_files(firn_session *session, firn_arena *arena, const firn_rows_write *write,
+                           firn_rows_written *out, firn_err *err) FIRN_MUST_USE;
+
+/* Any query over `batch`: a small result as text; cells[row][column], NULL for SQL null. */
+firn_rc firn_rows_query(firn_session *session, firn_arena *arena, const firn_rows *rows,
+                        size_t n_rows, const char *sql, const char *const *const **cells,
+                        size_t *n_cells, size_t *n_columns, firn_err *err) FIRN_MUST_USE;
+
+/* ---- upserts ------------------------------------------------------------------------------------------ */
+
+/* The rows are changes by key: of each key the last one counts (order_by); it deletes the key's row, and unless delete_if is true
+ * becomes its new one. Position delete files on format version 2, deletion vectors on 3. */
+typedef struct firn_rows_upsert {
+    firn_rows_write write;
+    const char *const *key; /* columns of the table and of the statement's result */
+    size_t n_key;
+    const char
+        *order_by; /* SQL over the statement's columns and those of `batch`: later is greater */
+    const char *delete_if;   /* SQL boolean over the same; NULL: nothing is deleted */
+    const char *truncate_if; /* Debezium: a change at which all earlier rows go; NULL: none */
+} firn_rows_upsert;
+
+typedef struct firn_upserted {
+    firn_rows_written written;
+    /* What the commit must carry: operation, files that newer ones replace, and the validation that nobody changed the same files
+     * meanwhile. `added` is written.files. On VALIDATION or CONFLICT discard and call again against the table as it is then. */
+    firn_snapshot_change change;
+    int64_t inserted, updated, deleted;
+} firn_upserted;
+firn_rc firn_rows_upsert_files(firn_session *session, firn_arena *arena,
+                               const firn_rows_upsert *upsert, firn_upserted *out,
+                               firn_err *err) FIRN_MUST_USE;
+
+#endif
