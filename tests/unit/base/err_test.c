@@ -44,7 +44,8 @@ static void code_implies_the_flags(void **state)
     for (int code = FIRN_E_INVALID; code < FIRN_RC_COUNT; code++) {
         firn_err err = {0};
         assert_int_equal(fail_with(&err, (firn_rc)code), code);
-        assert_int_equal(err.retriable, code == FIRN_E_CONFLICT || code == FIRN_E_BUSY);
+        assert_int_equal(err.retriable, code == FIRN_E_CONFLICT || code == FIRN_E_BUSY ||
+                                            code == FIRN_E_UNAVAILABLE);
         assert_int_equal(err.outcome_unknown, code == FIRN_E_UNKNOWN_OUTCOME);
     }
 }

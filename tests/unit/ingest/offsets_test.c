@@ -10,8 +10,7 @@
 static firn_metadata *table_with(firn_arena *arena, const char *value)
 {
     firn_metadata *metadata = FIRN_NEW(arena, firn_metadata);
-    metadata->json =
-        firn_json_own(arena, json_pack("{s:{s:s}}", "properties", "firn.offsets.orders", value));
+    metadata->properties = firn_json_own(arena, json_pack("{s:s}", "firn.offsets.orders", value));
     return metadata;
 }
 
