@@ -161,7 +161,7 @@ static void add_split(firn_arena *arena, firn_adopt_file *file, size_t cap, cons
 }
 
 /* Rows [from, to) are one file's. */
-static firn_rc read_stats(firn_adopter *a, firn_adopt_file *file, const firn_rows *rows,
+static firn_rc read_stats(firn_adopter *a, firn_adopt_file *file, const firn_duck_cells *rows,
                           size_t from, size_t to, firn_err *err)
 {
     size_t n = count_leaves(&file->footer->root), found = 0;
@@ -201,7 +201,7 @@ static firn_rc read_batch(firn_adopter *a, firn_adopt_file *files, size_t n, fir
     const char **paths = FIRN_NEW_N(scratch, const char *, n);
     const firn_footer **footers = FIRN_NEW_N(scratch, const firn_footer *, n);
     firn_map *by_path = firn_map_new(scratch);
-    firn_rows rows;
+    firn_duck_cells rows;
     for (size_t i = 0; i < n; i++) {
         paths[i] = files[i].path;
         firn_map_put(by_path, paths[i], &files[i]);

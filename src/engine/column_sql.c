@@ -132,7 +132,7 @@ firn_rc firn_default_value(firn_session *session, firn_arena *arena, const firn_
                            json_t **out, firn_err *err)
 {
     const char *duck_type = NULL;
-    firn_rows rows = {0};
+    firn_duck_cells rows = {0};
     firn_value value;
     firn_err inner = {0};
     const firn_type *type = column->field.type;

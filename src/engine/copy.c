@@ -29,7 +29,7 @@ static firn_rc refuse_streams(const firn_parser *at_file, firn_err *err)
     return FIRN_OK;
 }
 
-static int64_t count_of(const firn_rows *rows)
+static int64_t count_of(const firn_duck_cells *rows)
 {
     int64_t n = 0;
     bool counted = rows->n_rows == 1 && rows->n_columns == 1 && rows->cells[0][0] != NULL;
@@ -55,7 +55,7 @@ static firn_rc copy_to(copy_job *job, const char *query, firn_result **out, firn
             return firn_session_rows(job->session, sql, NULL, "COPY", out, err);
         }
     }
-    firn_rows rows = {0};
+    firn_duck_cells rows = {0};
     FIRN_TRY(firn_duck_rows(job->session, arena, sql, &rows, err));
     int64_t n = count_of(&rows);
     *out = firn_result_command(firn_arena_printf(arena, "COPY %" PRId64, n), n, "%s copied",

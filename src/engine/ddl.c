@@ -155,7 +155,7 @@ firn_rc firn_is_temporary(firn_session *session, firn_arena *arena, const char *
                           firn_err *err)
 {
     const char *quoted = firn_sql_quote(arena, name);
-    firn_rows rows = {0};
+    firn_duck_cells rows = {0};
     const char *sql = firn_arena_printf(
         arena,
         "SELECT 1 FROM duckdb_tables() WHERE temporary AND lower(table_name) = lower(%s) UNION ALL "

@@ -81,7 +81,7 @@ static firn_rc write_positions(delete_job *job, size_t i, const firn_data_file *
                                firn_err *err)
 {
     firn_arena *arena = job->change->arena;
-    firn_rows rows = {0};
+    firn_duck_cells rows = {0};
     int64_t count = 0, size = 0;
     const char *location = firn_location_join(
         arena, job->data, firn_arena_printf(arena, "%s-%05zu-deletes.parquet", job->id, i));

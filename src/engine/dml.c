@@ -113,7 +113,7 @@ firn_rc firn_dml_temporary(firn_session *session, const char *sql, const char *t
                            const char *done, firn_result **out, firn_err *err)
 {
     FIRN_AUTO_ARENA firn_arena *arena = firn_arena_new();
-    firn_rows rows = {0};
+    firn_duck_cells rows = {0};
     int64_t n = 0;
     FIRN_TRY(firn_duck_rows(session, arena, sql, &rows, err));
     if (rows.n_rows == 1 && rows.n_columns == 1 && rows.cells[0][0] != NULL &&

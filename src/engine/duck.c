@@ -349,7 +349,7 @@ static const char *cell_text(firn_arena *arena, firn_buf *scratch, const firn_du
     return firn_arena_strndup(arena, firn_buf_cstr(scratch), scratch->len);
 }
 
-static void collect(firn_arena *arena, duckdb_result *result, firn_rows *out)
+static void collect(firn_arena *arena, duckdb_result *result, firn_duck_cells *out)
 {
     size_t n = duckdb_column_count(result);
     const char **names = FIRN_NEW_N(arena, const char *, n);
@@ -374,11 +374,12 @@ static void collect(firn_arena *arena, duckdb_result *result, firn_rows *out)
         }
         duckdb_destroy_data_chunk(&chunk);
     }
-    *out = (firn_rows){.n_rows = rows.len, .n_columns = n, .names = names, .cells = rows.items};
+    *out =
+        (firn_duck_cells){.n_rows = rows.len, .n_columns = n, .names = names, .cells = rows.items};
 }
 
-firn_rc firn_duck_rows(firn_session *session, firn_arena *arena, const char *sql, firn_rows *out,
-                       firn_err *err)
+firn_rc firn_duck_rows(firn_session *session, firn_arena *arena, const char *sql,
+                       firn_duck_cells *out, firn_err *err)
 {
     duckdb_result result;
     FIRN_TRY(firn_duck_query(session, sql, &result, err));

@@ -20,13 +20,13 @@ firn_rc firn_duck_execf(firn_session *session, firn_err *err, const char *fmt, .
     FIRN_PRINTF(3, 4);
 
 /* Run and materialise as text, as CAST(x AS VARCHAR) prints it. For small results (file lists, statistics, settings). */
-typedef struct firn_rows {
+typedef struct firn_duck_cells {
     size_t n_rows, n_columns;
     const char *const *names;        /* [n_columns] */
     const char *const *const *cells; /* [row][column]; NULL: SQL null */
-} firn_rows;
-firn_rc firn_duck_rows(firn_session *session, firn_arena *arena, const char *sql, firn_rows *out,
-                       firn_err *err) FIRN_MUST_USE;
+} firn_duck_cells;
+firn_rc firn_duck_rows(firn_session *session, firn_arena *arena, const char *sql,
+                       firn_duck_cells *out, firn_err *err) FIRN_MUST_USE;
 
 /* Run and hand the raw result over (materialised, or streaming: fetch with duckdb_fetch_chunk and look at duckdb_result_error
  * when it ends). On success the caller destroys *out (duckdb_destroy_result); on failure there is nothing to destroy. */

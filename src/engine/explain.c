@@ -168,7 +168,7 @@ static firn_rc run(explain *e, const char *head, const char *query, firn_err *er
 {
     firn_read_plan plan;
     FIRN_TRY(firn_read_rewrite(e->session, e->arena, query, &plan, err));
-    firn_rows rows;
+    firn_duck_cells rows;
     FIRN_TRY(firn_duck_rows(e->session, e->arena,
                             firn_arena_printf(e->arena, "%s %s", head, plan.sql), &rows, err));
     static const char *const NAMES[] = {"explain"};

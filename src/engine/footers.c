@@ -59,7 +59,7 @@ enum {
 
 typedef struct reader {
     firn_arena *arena;
-    const firn_rows *rows;
+    const firn_duck_cells *rows;
     size_t at;
     const char *file;
     firn_buf key;
@@ -117,7 +117,7 @@ static firn_rc read_column(reader *r, firn_footer_column *out, int depth, firn_e
 }
 
 /* Trees of all files in `rows`, put into the cache under the paths that DuckDB names. @locks cache->lock held */
-static firn_rc read_trees(firn_footer_cache *cache, const firn_rows *rows, firn_err *err)
+static firn_rc read_trees(firn_footer_cache *cache, const firn_duck_cells *rows, firn_err *err)
 {
     reader r = {.arena = cache->arena, .rows = rows};
     firn_rc rc = FIRN_OK;
@@ -151,7 +151,7 @@ static firn_rc load(firn_session *session, firn_arena *arena, const char *const 
 {
     FIRN_AUTO_BUF firn_buf list = {0};
     firn_read_file_list(arena, &list, paths, n);
-    firn_rows rows;
+    firn_duck_cells rows;
     FIRN_TRY(firn_duck_rows(
         session, arena, firn_arena_printf(arena, SCHEMA_QUERY, firn_buf_cstr(&list)), &rows, err));
     firn_footer_cache *cache = session->engine->footers;

@@ -283,7 +283,7 @@ static firn_rc add_unmatched(merge_job *job, firn_err *err)
 
 static firn_rc number(merge_job *job, const char *sql, int64_t *out, firn_err *err)
 {
-    firn_rows rows = {0};
+    firn_duck_cells rows = {0};
     FIRN_TRY(firn_duck_rows(job->merge->session, job->arena, sql, &rows, err));
     if (rows.n_rows != 1 || rows.cells[0][0] == NULL || !firn_parse_i64(rows.cells[0][0], out)) {
         FIRN_FAIL(err, FIRN_E_INTERNAL, "a count gave no number: %s", sql);

@@ -59,7 +59,7 @@ static firn_rc put_keys(prune_job *job, const firn_field *field, const firn_duck
                         firn_err *err)
 {
     const char *type = NULL;
-    firn_rows rows = {0};
+    firn_duck_cells rows = {0};
     FIRN_TRY(firn_type_to_duck(job->arena, field->type, field->name, &type, err));
     bool comparable =
         has_plain_order(type) && has_plain_order(column->type) &&

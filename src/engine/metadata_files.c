@@ -492,7 +492,7 @@ static firn_rc add_delete_file(context *c, const firn_data_file *file, firn_err 
         &sql,
         ", hive_partitioning = false, schema = MAP {2147483546: {name: 'p', type: 'VARCHAR', default_value: NULL}, "
         "2147483545: {name: 'n', type: 'BIGINT', default_value: NULL}})");
-    firn_rows rows;
+    firn_duck_cells rows;
     FIRN_TRY(firn_duck_rows(c->session, c->arena, firn_buf_cstr(&sql), &rows, err));
     for (size_t i = 0; i < rows.n_rows; i++) {
         int64_t position = 0;

@@ -129,7 +129,7 @@ static firn_rc make_planner(firn_session *session, firn_err *err)
 static firn_rc follow_settings(firn_session *session, firn_err *err)
 {
     FIRN_AUTO_ARENA firn_arena *arena = firn_arena_new();
-    firn_rows rows;
+    firn_duck_cells rows;
     FIRN_TRY(firn_duck_rows(
         session, arena,
         "SELECT name, value FROM duckdb_settings() WHERE name IN ('TimeZone', 'Calendar', "

@@ -91,7 +91,7 @@ static firn_rc evaluate(firn_session *session, firn_arena *arena, const json_t *
     json_array_set(json_object_get(select, "select_list"), 0, (json_t *)expr);
     char *sql;
     FIRN_TRY(firn_duck_unparse(session, arena, select, &sql, err));
-    firn_rows rows;
+    firn_duck_cells rows;
     FIRN_TRY(firn_duck_rows(
         session, arena,
         firn_arena_printf(arena,

@@ -98,7 +98,7 @@ firn_rc firn_rowlevel_with(firn_rowlevel *change, const firn_tasks *tasks, const
 firn_rc firn_rowlevel_files(firn_rowlevel *change, const char *sql, firn_tasks *found,
                             int64_t **counts, firn_err *err)
 {
-    firn_rows rows = {0};
+    firn_duck_cells rows = {0};
     FIRN_TRY(firn_duck_rows(change->session, change->arena, sql, &rows, err));
     firn_map *by_path = firn_map_new(change->arena);
     for (size_t i = 0; i < change->tasks.len; i++) {
@@ -133,7 +133,7 @@ firn_rc firn_rowlevel_live_rows(firn_rowlevel *change, const firn_tasks *tasks, 
         return FIRN_OK;
     }
     const char *with = NULL;
-    firn_rows rows = {0};
+    firn_duck_cells rows = {0};
     int64_t n = 0;
     FIRN_TRY(firn_rowlevel_with(change, &with_deletes, &with, err));
     const char *sql =

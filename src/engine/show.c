@@ -312,7 +312,7 @@ static firn_rc misspelt(show *what, const char *name, firn_err *err)
 /* SHOW x: a table to describe, or one of DuckDB's settings. */
 static firn_rc show_name(show *what, const char *sql, firn_result **out, firn_err *err)
 {
-    firn_rows rows = {0};
+    firn_duck_cells rows = {0};
     const char *name = NULL;
     firn_parser here = *what->parser;
     FIRN_TRY(firn_parse_name(&here, &name, err));

@@ -327,7 +327,7 @@ static int check_lineage(lake_fixture *f, firn_arena *arena, const char *name,
 {
     firn_err err = {0};
     char *sql = NULL;
-    firn_rows rows;
+    firn_duck_cells rows;
     firn_read_options options = {.metadata = metadata, .with_row_lineage = true, .with_file = true};
     firn_rc rc = firn_read_sql(f->session, arena, &options, &sql, NULL, &err);
     if (rc == FIRN_OK) {
