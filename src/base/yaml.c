@@ -479,6 +479,12 @@ firn_rc firn_yaml_parse(firn_arena *arena, firn_bytes text, const char *filename
     return parse(arena, text, filename, false, out, err);
 }
 
+firn_rc firn_yaml_parse_raw(firn_arena *arena, firn_bytes text, const char *filename,
+                            firn_yaml *out, firn_err *err)
+{
+    return parse(arena, text, filename, true, out, err);
+}
+
 firn_rc firn_yaml_load_raw(firn_arena *arena, const char *path, firn_yaml *out, firn_err *err)
 {
     firn_bytes text;

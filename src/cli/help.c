@@ -2,6 +2,7 @@
 #include "cli.h"
 
 #include "base/vec.h"
+#include "ingest/feed.h"
 
 /* "--lake DIR", "-n, --limit N". */
 static char *option_text(firn_arena *arena, const firn_option *option)
@@ -258,6 +259,8 @@ firn_rc firn_cmd_help(firn_cli *cli, firn_err *err)
         markdown_reference(stdout);
     } else if (firn_cli_switch(cli, "config")) {
         fputs(firn_config_reference(cli->arena), stdout);
+    } else if (firn_cli_switch(cli, "feeds")) {
+        fputs(firn_feed_reference(cli->arena), stdout);
     } else if (firn_cli_switch(cli, "completion")) {
         completion_bash(stdout);
     } else if (cli->args.len > 0) {

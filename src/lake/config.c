@@ -5,6 +5,8 @@
  */
 #include "lake/config.h"
 
+#include "base/time.h"
+
 #include <inttypes.h>
 #include <limits.h>
 
@@ -95,6 +97,8 @@ static const key_row KEYS[] = {
      "zstd|snappy|gzip|lz4|uncompressed", false, "Parquet compression of new tables."},
     {"pipelines", KEY_PATH, AT(pipelines), "pipelines", 0, 0, NULL, false,
      "Folder that holds one folder per pipeline."},
+    {"feeds", KEY_PATH, AT(feeds), "feeds", 0, 0, NULL, false,
+     "Folder that holds one YAML file per feed."},
     {"serve.http", KEY_TEXT, AT(serve_http), "127.0.0.1:8181", 0, 0, NULL, false,
      "Where `firn serve` listens: host:port. Without serve.auth only a loopback address is taken."},
     {"serve.tls_cert", KEY_PATH, AT(serve_tls_cert), NULL, 0, 0, NULL, false,
@@ -127,51 +131,6 @@ static const key_row KEYS[] = {
 enum { N_KEYS = sizeof(KEYS) / sizeof(KEYS[0]) };
 
 /* ---- values ---------------------------------------------------------------------------------------- */
-
-typedef struct unit {
-    const char *name;
-    int64_t factor;
-} unit;
-
-static const unit BYTE_UNITS[] = {{"", 1},
-                                  {"b", 1},
-                                  {"kb", 1000},
-                                  {"mb", 1000000},
-                                  {"gb", 1000000000},
-                                  {"tb", 1000000000000},
-                                  {"kib", 1 << 10},
-                                  {"mib", 1 << 20},
-                                  {"gib", 1 << 30},
-                                  {"tib", INT64_C(1) << 40},
-                                  {NULL, 0}};
-static const unit TIME_UNITS[] = {{"ms", 1},      {"s", 1000},    {"m", 60000},
-                                  {"min", 60000}, {"h", 3600000}, {NULL, 0}};
-
-/* "1.5 GiB" by the units; false for junk, negatives and overflow. Nothing is nothing in every unit. */
-static bool parse_quantity(firn_arena *arena, const char *text, const unit *units, int64_t *out)
-{
-    size_t digits = strspn(text, "0123456789.");
-    double number = 0;
-    if (digits == 0 || !firn_parse_f64(firn_arena_strndup(arena, text, digits), &number)) {
-        return false;
-    }
-    const char *suffix = firn_str_trim(arena, text + digits);
-    if (number == 0 && suffix[0] == '\0') {
-        *out = 0;
-        return true;
-    }
-    for (; units->name != NULL; units++) {
-        if (firn_strcaseeq(units->name, suffix)) {
-            double value = number * (double)units->factor;
-            if (value >= 9.2e18) {
-                return false;
-            }
-            *out = (int64_t)value;
-            return true;
-        }
-    }
-    return false;
-}
 
 static bool is_choice(const char *choices, const char *value)
 {
@@ -220,10 +179,10 @@ static firn_rc parse_number(const parse_ctx *ctx, const key_row *row, const char
     if (row->kind == KEY_INT) {
         ok = firn_parse_i64(text, &value);
     } else if (row->kind == KEY_BYTES) {
-        ok = parse_quantity(ctx->arena, text, BYTE_UNITS, &value);
+        ok = firn_parse_size(text, &value);
         shape = "a size such as 512MB or 2GiB";
     } else {
-        ok = parse_quantity(ctx->arena, text, TIME_UNITS, &value);
+        ok = firn_parse_duration(text, &value);
         shape = "a duration such as 500ms, 30s or 5m";
     }
     if (!ok) {

@@ -23,6 +23,12 @@ static void the_configuration_reference_is_current(void **state)
     compare(*state, "docs/reference/config.md", "firn help --config");
 }
 
+static void the_reference_of_feeds_is_current(void **state)
+{
+    run_ok((testing *)*state, "help", "--feeds");
+    compare(*state, "docs/reference/feeds.md", "firn help --feeds");
+}
+
 /* bash takes the script, and offers commands, their second words and options. */
 static void completion_completes(void **state)
 {
@@ -51,6 +57,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_command_reference_is_current, testing_setup,
                                         testing_teardown),
         cmocka_unit_test_setup_teardown(the_configuration_reference_is_current, testing_setup,
+                                        testing_teardown),
+        cmocka_unit_test_setup_teardown(the_reference_of_feeds_is_current, testing_setup,
                                         testing_teardown),
         cmocka_unit_test_setup_teardown(completion_completes, testing_setup, testing_teardown),
     };

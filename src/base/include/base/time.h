@@ -40,6 +40,11 @@ bool firn_parse_timestamp_ns(const char *text, int64_t *out_ns, bool *has_zone);
 bool firn_parse_date(const char *text, int32_t *out_days);
 bool firn_parse_time(const char *text, int64_t *out_us_of_day);
 
+/* As people write them in configuration: "500ms", "30s", "5m", "1.5 h"; "512MB", "2GiB", "4096". The whole text or false; 0 needs no
+ * unit. */
+bool firn_parse_duration(const char *text, int64_t *out_ms);
+bool firn_parse_size(const char *text, int64_t *out_bytes);
+
 /* "0.27 s", "3 min 20 s", "850 µs": for people. */
 char *firn_format_duration(firn_arena *arena, int64_t us);
 char *firn_format_bytes(firn_arena *arena, int64_t bytes); /* "12.4 MB" */

@@ -25,6 +25,8 @@ firn_rc firn_yaml_parse(firn_arena *arena, firn_bytes text, const char *filename
 firn_rc firn_yaml_load(firn_arena *arena, const char *path, firn_yaml *out,
                        firn_err *err) FIRN_MUST_USE;
 /* `${...}` is left as it stands: for files whose variables are not the environment's. */
+firn_rc firn_yaml_parse_raw(firn_arena *arena, firn_bytes text, const char *filename,
+                            firn_yaml *out, firn_err *err) FIRN_MUST_USE;
 firn_rc firn_yaml_load_raw(firn_arena *arena, const char *path, firn_yaml *out,
                            firn_err *err) FIRN_MUST_USE;
 /* 1-based line where `node` starts (pointer identity), 0 if unknown. Singletons such as json_true() have none:

@@ -3,7 +3,7 @@
  *   source: shop                     # a connection of firn.yaml's `sources`
  *   topics: [orders, "^shop[.].*"]   # names, or patterns that start with ^
  *   format: auto                     # avro json_schema protobuf json avro_raw protobuf_raw string bytes auto
- *   key_format: auto                 # the same, or none
+ *   key_format: none                 # the same, or none
  *   schema: "id bigint, ts timestamptz"   # json without a registry: declared columns; absent: inferred
  *   table: bronze.orders             # "${topic}" in it: one table per topic
  *   ref: main                        # branch it is written to
@@ -73,5 +73,13 @@ firn_rc firn_feed_load(firn_lake *lake, firn_arena *arena, const char *name, fir
                        firn_err *err) FIRN_MUST_USE; /* NOT_FOUND with the nearest name */
 firn_rc firn_feed_list(firn_lake *lake, firn_arena *arena, firn_feed **out, size_t *n,
                        firn_err *err) FIRN_MUST_USE;
+/* Every key with its value as text (NULL: not set), in the order of the reference. */
+typedef struct firn_feed_setting {
+    const char *key, *value;
+} firn_feed_setting;
+void firn_feed_settings(firn_arena *arena, const firn_feed *feed, firn_feed_setting **out,
+                        size_t *n);
+/* The reference page docs/reference/feeds.md. */
+char *firn_feed_reference(firn_arena *arena);
 
 #endif

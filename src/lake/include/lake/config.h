@@ -36,6 +36,7 @@ typedef struct firn_config {
     int64_t format_version;       /* write.format_version: default of new tables, 2 or 3 */
     const char *compression;      /* write.compression */
     const char *pipelines;        /* pipelines: folder */
+    const char *feeds;            /* feeds: folder */
     const char *serve_http;       /* serve.http: host:port */
     const char *serve_tls_cert;   /* serve.tls_cert: path; NULL: none */
     const char *serve_tls_key;
