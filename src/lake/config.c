@@ -3,7 +3,7 @@
  *
  * Invariant: every row's default parses by the row's own kind and bounds (config_test checks it).
  */
-#include "lake/config.h"
+#include "config_private.h"
 
 #include "base/time.h"
 
@@ -21,6 +21,7 @@ typedef enum key_kind {
     /* list of mappings whose members are exactly `choices`, all text; kept as an array of structs of as many texts in that
      * order, followed by its length. May hold secrets: messages never show values. */
     KEY_RECORDS,
+    KEY_SOURCES, /* list of connections: config_sources.c */
 } key_kind;
 
 typedef struct key_row {
@@ -99,6 +100,9 @@ static const key_row KEYS[] = {
      "Folder that holds one folder per pipeline."},
     {"feeds", KEY_PATH, AT(feeds), "feeds", 0, 0, NULL, false,
      "Folder that holds one YAML file per feed."},
+    {"sources", KEY_SOURCES, AT(sources), NULL, 0, 0, NULL, false,
+     "Connections that rows come from: [{name: shop, kafka: \"broker:9092\", registry: "
+     "\"http://registry:8081\"}]. docs/reference/config.md lists all their members."},
     {"serve.http", KEY_TEXT, AT(serve_http), "127.0.0.1:8181", 0, 0, NULL, false,
      "Where `firn serve` listens: host:port. Without serve.auth only a loopback address is taken."},
     {"serve.tls_cert", KEY_PATH, AT(serve_tls_cert), NULL, 0, 0, NULL, false,
@@ -157,7 +161,7 @@ static firn_rc bad_value(const parse_ctx *ctx, const key_row *row, int line, con
 }
 
 /* A scalar as the text that the row's kind reads; NULL for lists and mappings. */
-static const char *scalar_text(firn_arena *arena, const json_t *node)
+const char *firn_config_scalar(firn_arena *arena, const json_t *node)
 {
     switch (json_typeof(node)) {
     case JSON_STRING: return json_string_value(node);
@@ -221,7 +225,7 @@ static firn_rc parse_record(const parse_ctx *ctx, const key_row *row, const json
     bool ok = json_object_size(item) == n_names;
     for (size_t i = 0; i < n_names; i++) {
         const json_t *node = json_object_get(item, names[i]);
-        const char *text = node != NULL ? scalar_text(ctx->arena, node) : NULL;
+        const char *text = node != NULL ? firn_config_scalar(ctx->arena, node) : NULL;
         out[i] = firn_arena_strdup(ctx->arena, text);
         ok = ok && text != NULL && text[0] != '\0';
     }
@@ -262,7 +266,10 @@ static firn_rc parse_value(const parse_ctx *ctx, const key_row *row, const json_
     if (row->kind == KEY_RECORDS) {
         return parse_records(ctx, row, node, line, err);
     }
-    const char *text = scalar_text(ctx->arena, node);
+    if (row->kind == KEY_SOURCES) {
+        return firn_config_sources(ctx->arena, ctx->yaml, node, line, ctx->out, err);
+    }
+    const char *text = firn_config_scalar(ctx->arena, node);
     if (text == NULL) {
         FIRN_FAIL(err, FIRN_E_CONFIG, "%s:%d: %s must be a single value, not a list or a mapping",
                   ctx->yaml->filename, line, row->path);
@@ -444,10 +451,10 @@ char *firn_config_template(firn_arena *arena, const firn_config_choices *choices
                                                                  : NULL;
         bool live = chosen != NULL ||
                     (row->live && (row->offset != AT(catalog) || choices->catalog_uri == NULL));
-        const char *value = chosen != NULL             ? yaml_text(arena, chosen)
-                            : row->kind == KEY_RECORDS ? "[]"
-                            : row->def != NULL         ? row->def
-                                                       : "";
+        const char *value = chosen != NULL ? yaml_text(arena, chosen)
+                            : row->kind == KEY_RECORDS || row->kind == KEY_SOURCES ? "[]"
+                            : row->def != NULL                                     ? row->def
+                                                                                   : "";
         firn_buf_printf(&out, "%s%s%s:%s%s\n", indent, live ? "" : "# ",
                         dot != NULL ? dot + 1 : row->path, value[0] != '\0' ? " " : "", value);
     }
@@ -467,6 +474,7 @@ static const char *kind_text(firn_arena *arena, const key_row *row)
     case KEY_RECORDS:
         return firn_arena_printf(arena, "list of `{%s}`",
                                  firn_str_replace(arena, row->choices, "|", ", "));
+    case KEY_SOURCES: return "list of [connections](#sources)";
     default: return "text";
     }
 }
@@ -489,5 +497,6 @@ char *firn_config_reference(firn_arena *arena)
                         row->def != NULL ? "`" : "", row->def != NULL ? row->def : "none",
                         row->def != NULL ? "`" : "", row->help);
     }
+    firn_config_sources_reference(&out);
     return firn_arena_strdup(arena, firn_buf_cstr(&out));
 }

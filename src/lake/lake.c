@@ -2,6 +2,7 @@
  * of a half-made one goes through the same steps again.
  */
 #include "lake/lake.h"
+#include "config_private.h"
 
 #include "base/io.h"
 
@@ -85,7 +86,9 @@ static firn_rc read_config(firn_lake *lake, firn_err *err)
                   lake->root, CONFIG_NAME, lake->root);
     }
     FIRN_TRY(rc);
-    return firn_config_parse(lake->arena, text, path, &lake->config, err);
+    FIRN_TRY(firn_config_parse(lake->arena, text, path, &lake->config, err));
+    firn_config_sources_resolve(&lake->config, path_under, lake->arena, lake->root);
+    return FIRN_OK;
 }
 
 static firn_lake *lake_new(const char *root)

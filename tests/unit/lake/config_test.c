@@ -99,6 +99,75 @@ static void server_keys_and_their_secrets(void **state)
     assert_null(strstr(err.message, "s3cret"));
 }
 
+static void sources_are_connections(void **state)
+{
+    (void)state;
+    FIRN_AUTO_ARENA firn_arena *arena = firn_arena_new();
+    setenv("FIRN_TEST_PW", "hunter2", 1);
+    firn_config config =
+        parse(arena, "sources:\n"
+                     "  - name: shop\n    kafka: b1:9092,b2:9092\n    security: SASL_SSL\n"
+                     "    mechanism: scram-sha-512\n    username: ann\n"
+                     "    password: \"${FIRN_TEST_PW}\"\n    ca_file: ca.pem\n"
+                     "    properties: {fetch.min.bytes: 10, debug: cgrp}\n"
+                     "    registry: \"http://r:8081\"\n    registry_context: \":.x:\"\n"
+                     "  - {name: other, kafka: c:9092, oauth_url: \"https://id/token\"}\n");
+    unsetenv("FIRN_TEST_PW");
+    assert_int_equal(config.n_sources, 2);
+    const firn_source_config *shop;
+    assert_int_equal(firn_source_config_find(&config, "shop", &shop, NULL), FIRN_OK);
+    assert_int_equal(shop->kind, FIRN_SOURCE_KAFKA);
+    assert_string_equal(shop->kafka, "b1:9092,b2:9092");
+    assert_string_equal(shop->security, "sasl_ssl");
+    assert_string_equal(shop->mechanism, "SCRAM-SHA-512");
+    assert_string_equal(shop->password, "hunter2");
+    assert_string_equal(shop->ca_file, "ca.pem");
+    assert_int_equal(json_integer_value(json_object_get(shop->properties, "fetch.min.bytes")), 10);
+    assert_string_equal(shop->registry_context, ":.x:");
+    assert_null(shop->cert_file);
+    const firn_source_config *other;
+    assert_int_equal(firn_source_config_find(&config, "other", &other, NULL), FIRN_OK);
+    assert_string_equal(other->oauth_url, "https://id/token");
+    firn_err err = {0};
+    assert_int_equal(firn_source_config_find(&config, "shopp", &other, &err), FIRN_E_CONFIG);
+    assert_non_null(strstr(err.message, "Did you mean \"shop\"?"));
+    assert_int_equal(firn_source_config_find(&config, "zebra", &other, &err), FIRN_E_CONFIG);
+    assert_non_null(strstr(err.message, "it has shop, other"));
+    assert_int_equal(firn_source_config_find(&config, NULL, &other, &err), FIRN_E_CONFIG);
+    assert_non_null(strstr(err.message, "say which one"));
+    config = parse(arena, "sources: [{name: only, kafka: \"c:9092\"}]\n");
+    assert_int_equal(firn_source_config_find(&config, NULL, &other, NULL), FIRN_OK);
+    assert_string_equal(other->name, "only");
+    config = parse(arena, "");
+    assert_int_equal(firn_source_config_find(&config, "shop", &other, &err), FIRN_E_CONFIG);
+    assert_non_null(strstr(err.message, "firn.yaml has no sources"));
+}
+
+static void wrong_sources_are_refused(void **state)
+{
+    (void)state;
+    refuses("sources: {name: a}\n", "must be a list");
+    refuses("sources: [a]\n", "must be a mapping");
+    refuses("sources:\n  - {kafka: \"a:1\"}\n", "firn.yaml:2: a source needs a name");
+    refuses("sources:\n  - {name: a}\n", "does not say where it is");
+    refuses("sources:\n  - name: a\n    kafka: \"a:1\"\n    pasword: hunter2\n",
+            "firn.yaml:4: a source has no member \"pasword\". Did you mean \"password\"?");
+    refuses("sources:\n  - {name: a, kafka: \"a:1\"}\n  - {name: a, kafka: \"b:1\"}\n",
+            "firn.yaml:3: there is a source \"a\" already, on line 2");
+    refuses("sources: [{name: a, kafka: [b, c]}]\n", "must be a non-empty text");
+    refuses("sources: [{name: a, kafka: b, registry: \"r:8081\"}]\n", "must start with http://");
+    refuses("sources: [{name: a, kafka: b, properties: x}]\n", "must be a mapping");
+    refuses("sources: [{name: a, kafka: b, properties: {x: [1]}}]\n", "must be a single value");
+    FIRN_AUTO_ARENA firn_arena *arena = firn_arena_new();
+    firn_config config;
+    firn_err err = {0};
+    const char *text = "sources: [{name: a, kafka: b, mechanism: hunter2}]\n";
+    assert_int_equal(firn_config_parse(arena, firn_bytes_str(text), "firn.yaml", &config, &err),
+                     FIRN_E_CONFIG);
+    assert_null(strstr(err.message, "hunter2"));
+    assert_non_null(strstr(err.message, "PLAIN, SCRAM-SHA-256"));
+}
+
 static void aliases_are_pairs(void **state)
 {
     (void)state;
@@ -216,6 +285,8 @@ int main(void)
         cmocka_unit_test(empty_file_is_all_defaults),
         cmocka_unit_test(values_have_units),
         cmocka_unit_test(server_keys_and_their_secrets),
+        cmocka_unit_test(sources_are_connections),
+        cmocka_unit_test(wrong_sources_are_refused),
         cmocka_unit_test(aliases_are_pairs),
         cmocka_unit_test(environment_is_read),
         cmocka_unit_test(mistakes_are_named_with_line_and_nearest_key),

@@ -8,6 +8,7 @@
 
 #include "base/yaml.h"
 #include "catalog/catalog.h"
+#include "lake/sources.h"
 #include "storage/storage.h"
 
 /* Members in the order of the key's fields (config.c). */
@@ -37,8 +38,10 @@ typedef struct firn_config {
     const char *compression;      /* write.compression */
     const char *pipelines;        /* pipelines: folder */
     const char *feeds;            /* feeds: folder */
-    const char *serve_http;       /* serve.http: host:port */
-    const char *serve_tls_cert;   /* serve.tls_cert: path; NULL: none */
+    firn_source_config *sources;  /* sources: lake/sources.h */
+    size_t n_sources;
+    const char *serve_http;     /* serve.http: host:port */
+    const char *serve_tls_cert; /* serve.tls_cert: path; NULL: none */
     const char *serve_tls_key;
     const char *serve_auth;          /* serve.auth: none, token */
     firn_config_token *serve_tokens; /* serve.tokens */
