@@ -158,3 +158,27 @@ def rest_spark(spark, served):
         if warehouse:
             spark.conf.set(f"spark.sql.catalog.{name}.warehouse", warehouse)
     return spark
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory):
+    """A broker for the whole run, with a client in `client`: each test has topics of its own. Its secure listeners are on, too."""
+    from servers.kafka_client import KafkaClient
+
+    with servers.KafkaBroker(tmp_path_factory.mktemp("kafka"), secure=True) as broker:
+        broker.client = KafkaClient(broker)
+        yield broker
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory):
+    """A schema registry for the whole run: each test has subjects of its own."""
+    with servers.SchemaRegistry(tmp_path_factory.mktemp("registry")) as server:
+        yield server
+
+
+@pytest.fixture
+def topic(kafka, request):
+    """A topic of one partition, named after the test."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", request.node.name).strip("-")[:200]
+    return kafka.client.create(name)

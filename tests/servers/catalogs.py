@@ -1,138 +1,16 @@
-"""The servers that tests and benchmarks of the REST catalog talk to: firn's, and those it is compared with.
-
-Each is a context manager with `uri` (the base of /v1), `warehouse`, `pid` and `ready_s`, the seconds from its start to its
-first answer. All listen on a free port of 127.0.0.1. Only the standard library is used: the benchmarks run under any Python 3.
-"""
+"""The servers that tests and benchmarks of the REST catalog talk to: firn's, and those it is compared with."""
 import contextlib
 import glob
 import json
 import os
 import re
 import shutil
-import signal
-import socket
 import subprocess
 import tempfile
-import time
-import urllib.error
-import urllib.request
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-REPO = os.path.dirname(HERE)
-DEPS = os.path.join(REPO, ".deps")
+from .base import DEPS, REPO, Server, ServerError, free_port, java
+
 RCK_JARS = os.path.join(DEPS, "jars", "rck")
-
-
-class ServerError(AssertionError):
-    pass
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-def java():
-    machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(os.uname().machine, os.uname().machine)
-    for home in (f"/usr/lib/jvm/java-17-openjdk-{machine}", os.environ.get("JAVA_HOME", "")):
-        if os.path.exists(os.path.join(home, "bin", "java")):
-            return os.path.join(home, "bin", "java")
-    return "java"
-
-
-def get(url, timeout=10):
-    with urllib.request.urlopen(url, timeout=timeout) as reply:
-        return reply.status, reply.read()
-
-
-class Server:
-    """A process that answers GET `uri` + `probe` once it is up. Subclasses give command() and the environment."""
-
-    name = ""
-    probe = "/v1/config"
-    start_timeout_s = 120
-
-    def __init__(self, folder):
-        self.folder = str(folder)
-        os.makedirs(self.folder, exist_ok=True)
-        self.log = os.path.join(self.folder, "server.log")
-        self.process = None
-        self.uri = None
-        self.warehouse = None
-        self.ready_s = None
-
-    def command(self):
-        raise NotImplementedError
-
-    def environment(self):
-        return {}
-
-    def start(self):
-        started = time.monotonic()
-        with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder, env={**os.environ, **self.environment()})
-        try:
-            self.wait_until_it_answers(started)
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def wait_until_it_answers(self, started):
-        while True:
-            if self.process.poll() is not None:
-                raise ServerError(f"{self.name} ended with {self.process.returncode} before it answered\n{self.log_end()}")
-            with contextlib.suppress(OSError, urllib.error.URLError, ValueError):
-                self.find_uri()
-                if self.uri and get(self.uri + self.probe)[0] == 200:
-                    self.ready_s = time.monotonic() - started
-                    return
-            if time.monotonic() - started > self.start_timeout_s:
-                raise ServerError(f"{self.name} did not answer within {self.start_timeout_s} s\n{self.log_end()}")
-            time.sleep(0.005)
-
-    def find_uri(self):
-        """Overridden where the server chooses its port."""
-
-    def log_end(self, lines=40):
-        with open(self.log, errors="replace") as log:
-            return "".join(log.readlines()[-lines:])
-
-    @property
-    def pid(self):
-        return self.process.pid
-
-    def memory_mb(self):
-        """Resident memory of the process, in MB (10^6 bytes)."""
-        with open(f"/proc/{self.pid}/status") as status:
-            return int(re.search(r"VmRSS:\s+(\d+) kB", status.read())[1]) * 1024 / 1e6
-
-    def stop(self, timeout_s=30):
-        """Ends the server as a service manager would; returns its exit code."""
-        if self.process is None:
-            return None
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            try:
-                self.process.wait(timeout_s)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
-        code, self.process = self.process.returncode, None
-        return code
-
-    def kill(self):
-        """kill -9."""
-        self.process.kill()
-        self.process.wait()
-        self.process = None
-
-    def __enter__(self):
-        return self.start()
-
-    def __exit__(self, *_):
-        self.stop()
 
 
 def firn_binary():
