@@ -340,26 +340,31 @@ static void clear_bits(uint8_t *bits, int64_t from, int64_t to)
         memset(bits + (from >> 3), 0, (size_t)((to - from + 7) / 8));
 }
 
-static int64_t count_zero_bits(const uint8_t *bits, int64_t rows)
+/* How many of the bits `from` up to `to` are 0. */
+static int64_t count_zero_bits(const uint8_t *bits, int64_t from, int64_t to)
 {
-    int64_t ones = 0;
-    for (int64_t i = 0; i < (rows + 7) / 8; i++) /* past `rows` all bits are 0 */
-        ones += __builtin_popcount(bits[i]);
-    return rows - ones;
+    int64_t zeros = 0;
+    for (; from < to && (from & 7) != 0; from++)
+        zeros += !(bits[from >> 3] >> (from & 7) & 1);
+    for (; to - from >= 8; from += 8)
+        zeros += 8 - __builtin_popcount(bits[from >> 3]);
+    for (; from < to; from++)
+        zeros += !(bits[from >> 3] >> (from & 7) & 1);
+    return zeros;
 }
 
 void firn_avro_column_truncate(firn_avro_column *column, int64_t length)
 {
     if (column->length > length) {
-        if (column->validity)
+        if (column->validity) {
+            column->null_count -= count_zero_bits(column->validity, length, column->length);
             clear_bits(column->validity, length, column->length);
+        }
         if (has_bitmap_data(column))
             clear_bits(column->data, length, column->length);
         column->length = length;
         if (column->type == FIRN_AVRO_COL_NULL)
             column->null_count = length;
-        else if (column->validity)
-            column->null_count = count_zero_bits(column->validity, length);
     }
     /* A row that failed half-way may have put rows into children without being one itself. */
     bool is_struct = column->type == FIRN_AVRO_COL_STRUCT;

@@ -15,8 +15,9 @@
  *   record, array, map                object, array, object
  *   union with null                   null, or absent in an object: null. Without null in the union: TYPE names the path
  *
- * Members that the schema does not have are passed over, and counted; with `unknown` they are told. Names are compared as bytes, and
- * case-insensitively when no member fits exactly. Of a repeated member the last one counts. Depth is at most FIRN_AVRO_DEPTH_MAX.
+ * Members that the schema does not have are passed over, and counted. Names are compared as bytes; a member that fits no column exactly
+ * but one when the case of ASCII letters is left aside fills that one, unless it was given already. Of a repeated member (or key of a
+ * map) the last one counts. Depth is at most FIRN_AVRO_DEPTH_MAX.
  *
  * Also here: what schema fits documents that came without one.
  */
@@ -27,7 +28,8 @@
 
 typedef struct firn_json_decoder firn_json_decoder;
 
-/* Immutable once made. `schema` is a record and outlives the decoder. */
+/* Immutable once made: any number of threads, each with a batch of its own. `schema` is a record and outlives the decoder. UNSUPPORTED
+ * where JSON cannot fill a column: a union of several types, a map whose keys are no strings, a decimal of more than 38 digits. */
 firn_rc firn_json_decoder_new(firn_arena *arena, const firn_avro_schema *schema,
                               const firn_avro_decoder_opts *opts, firn_json_decoder **out,
                               firn_err *err) FIRN_MUST_USE;

@@ -1,0 +1,65 @@
+/* What json_columns.c knows of a schema before the first document: one node per column. Private to json_*.c. */
+#ifndef FIRN_FORMAT_JSON_PLAN_H
+#define FIRN_FORMAT_JSON_PLAN_H
+
+#include "avro_batch.h"
+
+typedef enum firn_json_op {
+    FIRN_JSON_NOTHING,
+    FIRN_JSON_BOOL,
+    FIRN_JSON_INT32,
+    FIRN_JSON_INT64,
+    FIRN_JSON_FLOAT,
+    FIRN_JSON_DOUBLE,
+    FIRN_JSON_TEXT,
+    FIRN_JSON_BYTES,
+    FIRN_JSON_FIXED,
+    FIRN_JSON_UUID, /* fixed(16) */
+    FIRN_JSON_DECIMAL,
+    FIRN_JSON_DATE,
+    FIRN_JSON_TIME,
+    FIRN_JSON_TIMESTAMP,
+    FIRN_JSON_RECORD,
+    FIRN_JSON_LIST,
+    FIRN_JSON_MAP,
+} firn_json_op;
+
+typedef struct firn_json_member firn_json_member;
+
+typedef struct firn_json_node {
+    firn_json_op op;
+    bool nullable;
+    bool local;         /* TIMESTAMP: without offset */
+    int64_t per_second; /* TIME, TIMESTAMP: the unit */
+    const firn_avro_schema *schema;
+
+    const firn_json_member
+        *members; /* RECORD: as many as the column has children, in their order */
+    uint32_t member_count;
+    uint32_t *slots; /* hash of the folded name -> member + 1, 0: free */
+    uint32_t slot_mask;
+    /* Which member came behind which one lately: [0] comes first, [i + 1] behind member i. Only ever a guess: read and written
+     * without order by whoever decodes. */
+    uint32_t *behind;
+
+    const struct firn_json_node *item; /* LIST: elements, MAP: values */
+} firn_json_node;
+
+struct firn_json_member {
+    /* The name and its closing quote as two words, and which of their bits count: what most names are compared by. */
+    uint64_t word[2], mask[2];
+    const char *name;
+    uint32_t len;
+    bool quick; /* the words say it all: at most 15 bytes, none of which JSON would escape */
+    firn_json_node node;
+};
+
+/* Build the node for a column and what is below it. UNSUPPORTED: a union of several types, a map whose keys are no strings, a decimal
+ * beyond 38 digits. */
+firn_rc firn_json_plan(firn_arena *arena, const firn_avro_column *column, firn_json_node *out,
+                       firn_err *err) FIRN_MUST_USE;
+
+/* The member of that name, or of that name but for the case of ASCII letters; *exact tells which. NULL: none. */
+const firn_json_member *firn_json_find(const firn_json_node *node, firn_bytes name, bool *exact);
+
+#endif

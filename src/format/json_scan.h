@@ -1,0 +1,130 @@
+/* JSON text (RFC 8259) token by token, strictly. Private to json_*.c.
+ *
+ * A scanner function takes where it stands and gives back where it stopped, or NULL with the fault filled. Nothing is read at or past
+ * `end`, nothing is allocated. "Raw" is a string's text as it stands between its quotes, escapes and all.
+ */
+#ifndef FIRN_FORMAT_JSON_SCAN_H
+#define FIRN_FORMAT_JSON_SCAN_H
+
+#include "base/err.h"
+#include "base/str.h"
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+typedef struct firn_json_scan {
+    const uint8_t *start, *end;
+    firn_rc rc; /* the first failure: CORRUPT, or LIMIT for depth */
+    const uint8_t *where;
+    const char *why;
+} firn_json_scan;
+
+/* Notes the failure; NULL, so that it can be returned. */
+const uint8_t *firn_json_fail(firn_json_scan *scan, const uint8_t *where, firn_rc rc,
+                              const char *why);
+/* The same, for the character at `p` that should not be there, or the end. */
+const uint8_t *firn_json_unexpected(firn_json_scan *scan, const uint8_t *p, const char *why);
+
+static inline const uint8_t *firn_json_space(const uint8_t *p, const uint8_t *end)
+{
+    while (p < end && *p <= ' ' && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t'))
+        p++;
+    return p;
+}
+
+/* ---- blocks of a string's bytes ---- */
+
+/* Of the first FIRN_JSON_BLOCK bytes: which ones end plain text (quote, backslash, control characters) and which are not ASCII. Both
+ * are masks in which byte i has the bit i * FIRN_JSON_BLOCK_BITS and perhaps the ones behind it. */
+#ifdef __SSE2__
+enum { FIRN_JSON_BLOCK = 16, FIRN_JSON_BLOCK_BITS = 1 };
+
+static inline uint64_t firn_json_block(const uint8_t *p, uint8_t *copy, uint64_t *high)
+{
+    __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)p);
+    if (copy)
+        _mm_storeu_si128((__m128i *)(void *)copy, bytes);
+    __m128i quote = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"'));
+    __m128i backslash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'));
+    __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1F)), bytes);
+    *high = (uint32_t)_mm_movemask_epi8(bytes);
+    return (uint32_t)_mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quote, backslash), control));
+}
+#else
+enum { FIRN_JSON_BLOCK = 8, FIRN_JSON_BLOCK_BITS = 8 };
+
+/* The high bit of each byte of `word` that is zero, exactly. */
+static inline uint64_t firn_json_zero_bytes(uint64_t word)
+{
+    const uint64_t low7 = 0x7F7F7F7F7F7F7F7F;
+    return ~(((word & low7) + low7) | word | low7);
+}
+
+static inline uint64_t firn_json_block(const uint8_t *p, uint8_t *copy, uint64_t *high)
+{
+    const uint64_t ones = 0x0101010101010101;
+    uint64_t bytes;
+    memcpy(&bytes, p, sizeof bytes);
+    if (copy)
+        memcpy(copy, &bytes, sizeof bytes);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    bytes = __builtin_bswap64(bytes);
+#endif
+    uint64_t quote = firn_json_zero_bytes(bytes ^ ones * '"');
+    uint64_t backslash = firn_json_zero_bytes(bytes ^ ones * '\\');
+    uint64_t control = firn_json_zero_bytes(bytes & ones * 0xE0);
+    *high = (bytes & ones * 0x80) >> 7;
+    return (quote | backslash | control) >> 7;
+}
+#endif
+
+static inline bool firn_json_is_plain(uint8_t byte)
+{
+    return byte >= 0x20 && byte != '"' && byte != '\\';
+}
+
+/* ---- strings ---- */
+
+typedef struct firn_json_raw {
+    firn_bytes text;
+    bool escaped; /* holds a backslash */
+    bool ascii;
+} firn_json_raw;
+
+/* `p` is behind the opening quote, the result behind the closing one. Escapes and UTF-8 are checked. */
+const uint8_t *firn_json_string(firn_json_scan *scan, const uint8_t *p,
+                                firn_json_raw *out) FIRN_MUST_USE;
+/* The text that a checked raw one stands for, into `out`, which has room for as many bytes; gives their number. `out` may be where
+ * the raw text is. */
+size_t firn_json_unescape(firn_bytes raw, uint8_t *out);
+
+/* ---- numbers ---- */
+
+typedef struct firn_json_number {
+    firn_bytes text;
+    bool negative;
+    bool whole;        /* neither fraction nor exponent */
+    bool cut;          /* more digits than `mantissa` holds, or an exponent beyond int32_t */
+    uint64_t mantissa; /* value = mantissa * 10^exponent, without sign, unless cut */
+    int32_t exponent;
+} firn_json_number;
+
+const uint8_t *firn_json_number_scan(firn_json_scan *scan, const uint8_t *p,
+                                     firn_json_number *out) FIRN_MUST_USE;
+/* The nearest double; false when beyond the largest. */
+bool firn_json_number_double(const firn_json_number *number, double *out);
+/* The value if it is a whole number of 64 bits. */
+bool firn_json_number_i64(const firn_json_number *number, int64_t *out);
+/* number * 10^scale, if that is whole and has at most `precision` (38) digits. `text` is a JSON number. */
+bool firn_json_decimal(firn_bytes text, int precision, int scale, __int128 *out);
+
+/* ---- anything ---- */
+
+/* Past one value of any kind, checked; `depth` levels of nesting are allowed. */
+const uint8_t *firn_json_skip(firn_json_scan *scan, const uint8_t *p, int depth) FIRN_MUST_USE;
+/* `p` is at the first letter of true, false or null. */
+const uint8_t *firn_json_literal(firn_json_scan *scan, const uint8_t *p,
+                                 const char *word) FIRN_MUST_USE;
+
+#endif
