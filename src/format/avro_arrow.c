@@ -98,7 +98,7 @@ static void put_pair(firn_buf *buf, const char *key, const char *value)
 static char *make_metadata(const firn_avro_column *column)
 {
     bool has_id = column->field_id >= 0;
-    bool is_uuid = column->type == FIRN_AVRO_COL_FIXED && column->schema->logical == FIRN_AVRO_UUID;
+    bool is_uuid = column->schema && column->schema->logical == FIRN_AVRO_UUID;
     if (!has_id && !is_uuid)
         return NULL;
 
@@ -109,9 +109,11 @@ static char *make_metadata(const firn_avro_column *column)
         snprintf(id, sizeof id, "%d", column->field_id);
         put_pair(&buf, "PARQUET:field_id", id);
     }
-    if (is_uuid)
+    if (is_uuid && column->type == FIRN_AVRO_COL_FIXED)
         put_pair(&buf, "ARROW:extension:name", "arrow.uuid");
-    return (char *)buf.data; /* malloc's, as release_schema frees it */
+    else if (is_uuid)
+        put_pair(&buf, "firn.logical", "uuid"); /* Arrow's own type wants 16 bytes */
+    return (char *)buf.data;                    /* malloc's, as release_schema frees it */
 }
 
 static void export_schema(const firn_avro_column *column, struct ArrowSchema *out)

@@ -56,6 +56,23 @@ static firn_rc shape_record(shaper *s, const firn_avro_schema *schema, firn_avro
     return FIRN_OK;
 }
 
+static const char *last_part(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    return dot ? dot + 1 : name;
+}
+
+/* The branch's own name, unless it is the tag's or, as the last part of a full name, another branch's too. */
+static const char *branch_name(shaper *s, const firn_avro_schema *schema, size_t branch,
+                               size_t position)
+{
+    const char *name = last_part(schema->branches[branch]->name);
+    bool taken = firn_streq(name, "tag");
+    for (size_t i = 0; !taken && i < schema->branch_count; i++)
+        taken = i != branch && firn_streq(name, last_part(schema->branches[i]->name));
+    return taken ? firn_arena_printf(s->arena, "field%zu", position) : name;
+}
+
 static firn_rc shape_union(shaper *s, const firn_avro_schema *schema, firn_avro_column *out)
 {
     out->type = FIRN_AVRO_COL_STRUCT;
@@ -77,7 +94,7 @@ static firn_rc shape_union(shaper *s, const firn_avro_schema *schema, firn_avro_
         if (schema->branches[i]->kind == FIRN_AVRO_NULL)
             continue;
         firn_avro_column *child = &out->children[at];
-        const char *name = firn_arena_printf(s->arena, "field%zu", at - 1);
+        const char *name = branch_name(s, schema, i, at - 1);
         FIRN_TRY(shape_field(s, name, -1, schema->branches[i], child));
         child->nullable = true;
         at++;
@@ -415,6 +432,51 @@ void firn_avro_batch_free(firn_avro_batch *batch)
 void firn_avro_batch_clear(firn_avro_batch *batch)
 {
     firn_avro_column_truncate(&batch->root, 0);
+}
+
+size_t firn_avro_batch_bytes(const firn_avro_batch *batch)
+{
+    return batch->bytes;
+}
+
+void firn_avro_batch_truncate(firn_avro_batch *batch, int64_t rows)
+{
+    assert(rows <= batch->root.length);
+    firn_avro_column_truncate(&batch->root, rows);
+}
+
+firn_rc firn_avro_batch_add_filler(firn_avro_batch *batch, firn_err *err)
+{
+    if (!firn_avro_column_reserve(batch, &batch->root, 1))
+        FIRN_FAIL(err, FIRN_E_LIMIT, "the batch would exceed its memory bound or 2^31 - 1 rows");
+    firn_avro_column_append_null(&batch->root);
+    return FIRN_OK;
+}
+
+/* `column` was not nullable: all rows but these are valid. Its buffers go to Arrow next, so this bitmap is not accounted for. */
+static void set_nulls(firn_avro_column *column, const int64_t *rows, size_t n)
+{
+    if (column->validity || column->type == FIRN_AVRO_COL_NULL || n == 0)
+        return;
+    assert(rows[n - 1] < column->length);
+    size_t bytes = (size_t)bitmap_bytes(column->length);
+    column->validity = firn_malloc(bytes);
+    memset(column->validity, 0xFF, bytes);
+    clear_bits(column->validity, column->length, (int64_t)bytes * 8);
+    for (size_t i = 0; i < n; i++)
+        column->validity[rows[i] >> 3] &= (uint8_t) ~(1u << (rows[i] & 7));
+    column->null_count = (int64_t)n;
+}
+
+void firn_avro_batch_set_null_fields(firn_avro_batch *batch, const int64_t *rows, size_t n)
+{
+    for (size_t i = 0; i < batch->root.child_count; i++)
+        set_nulls(&batch->root.children[i], rows, n);
+}
+
+void firn_avro_batch_set_null_rows(firn_avro_batch *batch, const int64_t *rows, size_t n)
+{
+    set_nulls(&batch->root, rows, n);
 }
 
 const firn_avro_column *firn_avro_batch_root(const firn_avro_batch *batch)

@@ -7,6 +7,9 @@
 #include "avro_batch.h"
 #include "format/avro_codec.h"
 
+#include <assert.h>
+#include <stdio.h>
+
 typedef struct decoding {
     firn_avro_cursor cursor;
     firn_avro_batch *batch;
@@ -513,7 +516,23 @@ firn_rc firn_avro_decoder_decode(const firn_avro_decoder *decoder, firn_bytes da
 
     long long record = (long long)(root->length - rows_before);
     firn_avro_column_truncate(root, rows_before);
-    FIRN_FAIL(err, d.rc, "Avro record %lld of %lld: %s%s%s%s: %s", record, (long long)record_count,
-              d.field ? "field \"" : "", d.field ? d.field : "", d.field ? "\" of type " : "",
-              d.where->writer->name, d.why);
+    char which[64] = "";
+    if (record_count > 1)
+        snprintf(which, sizeof which, " %lld of %lld", record, (long long)record_count);
+    FIRN_FAIL(err, d.rc, "Avro record%s: %s%s%s%s: %s", which, d.field ? "field \"" : "",
+              d.field ? d.field : "", d.field ? "\" of type " : "", d.where->writer->name, d.why);
+}
+
+firn_rc firn_avro_batch_add_value(firn_avro_batch *batch, firn_bytes value, firn_err *err)
+{
+    firn_avro_column *root = &batch->root;
+    assert(root->child_count == 1 && (root->children[0].type == FIRN_AVRO_COL_STRING ||
+                                      root->children[0].type == FIRN_AVRO_COL_BYTES));
+    decoding d = {.batch = batch, .unchecked_utf8 = batch->decoder->unchecked_utf8};
+    bool fine = firn_avro_column_reserve(batch, root, 1) || no_room(&d, NULL);
+    fine = fine && append_raw(&d, NULL, &root->children[0], value);
+    if (!fine)
+        FIRN_FAIL(err, d.rc, "%s", d.why);
+    root->length++;
+    return FIRN_OK;
 }

@@ -506,21 +506,20 @@ static firn_rc parse_type(parser *p, const json_t *json, const char *space, firn
 
 /* ---- public ---- */
 
-firn_rc firn_avro_schema_from_json(firn_arena *arena, json_t *json, const char *what,
-                                   const firn_avro_schema **out, firn_err *err)
+static firn_rc parse_document(parser *p, json_t *json, const char *what,
+                              const firn_avro_schema **out)
 {
-    parser p = {.arena = arena, .names = firn_map_new(arena), .err = err};
-    firn_json_own(arena, json_incref(json));
+    firn_json_own(p->arena, json_incref(json));
     firn_avro_schema *schema;
-    firn_rc rc = parse_type(&p, json, "", &schema);
+    firn_rc rc = parse_type(p, json, "", &schema);
     if (rc != FIRN_OK)
-        return firn_err_wrap(err, rc, "%s: not a usable Avro schema", what);
+        return firn_err_wrap(p->err, rc, "%s: not a usable Avro schema", what);
     *out = schema;
     return FIRN_OK;
 }
 
-firn_rc firn_avro_schema_parse(firn_arena *arena, firn_bytes text, const char *what,
-                               const firn_avro_schema **out, firn_err *err)
+static firn_rc read_document(firn_arena *arena, firn_bytes text, const char *what, json_t **out,
+                             firn_err *err)
 {
     if (text.len > FIRN_AVRO_SCHEMA_BYTES_MAX) {
         FIRN_FAIL(err, FIRN_E_LIMIT, "%s: an Avro schema of %zu bytes; the most is %d", what,
@@ -531,14 +530,65 @@ firn_rc firn_avro_schema_parse(firn_arena *arena, firn_bytes text, const char *w
     if (text.len > 0 && text.len <= 8) {
         char *bare = firn_arena_strndup(arena, (const char *)text.data, text.len);
         if (primitive_from_name(bare, &kind)) {
-            json_t *name = firn_json_own(arena, json_string(bare));
-            return firn_avro_schema_from_json(arena, name, what, out, err);
+            *out = firn_json_own(arena, json_string(bare));
+            return FIRN_OK;
         }
     }
+    return firn_json_parse(arena, text, what, out, err);
+}
 
-    json_t *json;
-    FIRN_TRY(firn_json_parse(arena, text, what, &json, err));
-    return firn_avro_schema_from_json(arena, json, what, out, err);
+firn_rc firn_avro_schema_from_json(firn_arena *arena, json_t *json, const char *what,
+                                   const firn_avro_schema **out, firn_err *err)
+{
+    parser p = {.arena = arena, .names = firn_map_new(arena), .err = err};
+    return parse_document(&p, json, what, out);
+}
+
+firn_rc firn_avro_schema_parse_all(firn_arena *arena, const firn_bytes *texts, size_t n,
+                                   const char *what, const firn_avro_schema **out, firn_err *err)
+{
+    assert(n > 0);
+    parser p = {.arena = arena, .names = firn_map_new(arena), .err = err};
+    for (size_t i = 0; i < n; i++) {
+        json_t *json;
+        FIRN_TRY(read_document(arena, texts[i], what, &json, err));
+        FIRN_TRY(parse_document(&p, json, what, out));
+    }
+    return FIRN_OK;
+}
+
+firn_rc firn_avro_schema_parse(firn_arena *arena, firn_bytes text, const char *what,
+                               const firn_avro_schema **out, firn_err *err)
+{
+    return firn_avro_schema_parse_all(arena, &text, 1, what, out, err);
+}
+
+const firn_avro_schema *firn_avro_schema_wrap(firn_arena *arena, const firn_avro_schema *type,
+                                              const char *field)
+{
+    json_t *field_json =
+        json_pack("{s:s, s:O}", "name", field, "type", (json_t *)(uintptr_t)type->json);
+    json_t *json = json_pack("{s:s, s:s, s:[o]}", "type", "record", "name", "firn_wrapped",
+                             "fields", field_json);
+    firn_json_own(arena, json);
+    firn_avro_field *fields = FIRN_NEW(arena, firn_avro_field);
+    *fields = (firn_avro_field){
+        .name = firn_arena_strdup(arena, field), .type = type, .field_id = -1, .json = field_json};
+    firn_avro_schema *record = FIRN_NEW(arena, firn_avro_schema);
+    *record = (firn_avro_schema){
+        .kind = FIRN_AVRO_RECORD,
+        .name = "firn_wrapped",
+        .fields = fields,
+        .field_count = 1,
+        .default_symbol = -1,
+        .adjust_to_utc = -1,
+        .element_id = -1,
+        .key_id = -1,
+        .value_id = -1,
+        .encoded_size_min = type->encoded_size_min,
+        .json = json,
+    };
+    return record;
 }
 
 const firn_avro_field *firn_avro_schema_field(const firn_avro_schema *record, const char *name)

@@ -11,6 +11,7 @@
 #include "net/http.h"
 #include "sigv4.h"
 
+#include <openssl/evp.h>
 #include <stdlib.h>
 
 enum { EXPIRES_IN_DEFAULT_S = 3600, EXPIRES_IN_MAX_S = 365 * 24 * 3600, MARGIN_S = 60 };
@@ -23,6 +24,9 @@ firn_rc firn_http_auth_check(const firn_http_auth *auth, firn_err *err)
     switch (auth->kind) {
     case FIRN_HTTP_AUTH_NONE: break;
     case FIRN_HTTP_AUTH_BEARER: missing = auth->token ? NULL : "a token"; break;
+    case FIRN_HTTP_AUTH_BASIC:
+        missing = !auth->username ? "a user name" : !auth->password ? "a password" : NULL;
+        break;
     case FIRN_HTTP_AUTH_OAUTH2:
         missing = !auth->token_url       ? "the token endpoint's URL"
                   : !auth->client_secret ? "the client's secret"
@@ -204,6 +208,16 @@ static firn_http_header bearer(firn_arena *arena, const char *token)
     return (firn_http_header){"Authorization", firn_arena_printf(arena, "Bearer %s", token)};
 }
 
+/* RFC 7617 */
+static firn_http_header basic(firn_arena *arena, const firn_http_auth *auth)
+{
+    const char *pair = firn_arena_printf(arena, "%s:%s", auth->username, auth->password);
+    size_t len = strlen(pair);
+    char *text = firn_arena_alloc(arena, (len + 2) / 3 * 4 + 1);
+    EVP_EncodeBlock((unsigned char *)text, (const unsigned char *)pair, (int)len);
+    return (firn_http_header){"Authorization", firn_arena_printf(arena, "Basic %s", text)};
+}
+
 firn_rc firn_http_auth_headers(firn_http_client *client, firn_arena *arena,
                                const firn_http_call *call, firn_http_header headers[4], size_t *n,
                                uint64_t *version, firn_err *err)
@@ -215,6 +229,7 @@ firn_rc firn_http_auth_headers(firn_http_client *client, firn_arena *arena,
     switch (auth->kind) {
     case FIRN_HTTP_AUTH_NONE: break;
     case FIRN_HTTP_AUTH_BEARER: headers[(*n)++] = bearer(arena, auth->token); break;
+    case FIRN_HTTP_AUTH_BASIC: headers[(*n)++] = basic(arena, auth); break;
     case FIRN_HTTP_AUTH_OAUTH2:
         FIRN_TRY(token_of(client, arena, &token, version, err));
         headers[(*n)++] = bearer(arena, token);
@@ -238,8 +253,8 @@ char *firn_http_redact(const firn_http_client *client, firn_arena *arena, const 
     pthread_mutex_lock(lock);
     const char *fetched_token = firn_arena_strdup(arena, client->token);
     pthread_mutex_unlock(lock);
-    const char *secrets[] = {auth->token, auth->client_secret, auth->secret_key,
-                             auth->session_token, fetched_token};
+    const char *secrets[] = {auth->token,      auth->password,      auth->client_secret,
+                             auth->secret_key, auth->session_token, fetched_token};
     char *out = firn_arena_strdup(arena, text);
     for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++) {
         if (secrets[i] && strlen(secrets[i]) >= WORTH_HIDING_BYTES) {

@@ -43,6 +43,8 @@ static firn_http_auth copy_auth(firn_arena *arena, const firn_http_auth *auth)
     return (firn_http_auth){
         .kind = auth->kind,
         .token = firn_arena_strdup(arena, auth->token),
+        .username = firn_arena_strdup(arena, auth->username),
+        .password = firn_arena_strdup(arena, auth->password),
         .token_url = firn_arena_strdup(arena, auth->token_url),
         .client_id = firn_arena_strdup(arena, auth->client_id),
         .client_secret = firn_arena_strdup(arena, auth->client_secret),
@@ -74,6 +76,8 @@ firn_rc firn_http_client_new(const firn_http_options *options, firn_http_client 
         .response_bytes_max =
             options->response_bytes_max > 0 ? options->response_bytes_max : RESPONSE_BYTES_MAX,
         .ca_file = firn_arena_strdup(client->arena, options->ca_file),
+        .cert_file = firn_arena_strdup(client->arena, options->cert_file),
+        .key_file = firn_arena_strdup(client->arena, options->key_file),
         .user_agent = firn_arena_strdup(client->arena, options->user_agent ? options->user_agent
                                                                            : "firn/" FIRN_VERSION),
         .retries_max = or_default(options->retries_max, RETRIES_MAX),
@@ -250,6 +254,12 @@ static void set_up(CURL *handle, const firn_http_client *client, const firn_http
     curl_easy_setopt(handle, CURLOPT_USERAGENT, o->user_agent);
     if (o->ca_file) {
         curl_easy_setopt(handle, CURLOPT_CAINFO, o->ca_file);
+    }
+    if (o->cert_file) {
+        curl_easy_setopt(handle, CURLOPT_SSLCERT, o->cert_file);
+    }
+    if (o->key_file) {
+        curl_easy_setopt(handle, CURLOPT_SSLKEY, o->key_file);
     }
     curl_easy_setopt(handle, CURLOPT_HTTPHEADER, headers);
     curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, on_body);

@@ -222,7 +222,7 @@ static void general_unions_are_tagged_structs(void **state)
     assert_true(c->is_union && c->nullable);
     assert_int_equal(c->child_count, 3);
     assert_string_equal(c->children[0].name, "tag");
-    assert_string_equal(c->children[2].name, "field1");
+    assert_string_equal(c->children[2].name, "string");
     assert_int_equal(firn_avro_column_i32(&c->children[0], 0), 0);
     assert_int_equal(firn_avro_column_i32(&c->children[1], 0), 1);
     assert_false(firn_avro_column_valid(&c->children[2], 0));

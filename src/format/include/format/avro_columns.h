@@ -24,9 +24,11 @@
  *   record                               STRUCT         one child a field, same length
  *   array                                LIST           offsets into child 0
  *   map, array with logicalType map      MAP            offsets into child 0, a STRUCT of key and value
- *   other unions                         STRUCT         children: tag (INT32), field0, field1...: the non-null
- *                                                       branches in order, of which row's tag names one, the others
- *                                                       being null (the shape Iceberg, Hive and Trino use)
+ *   other unions                         STRUCT         children: tag (INT32), then the non-null branches in order,
+ *                                                       of which row's tag names one, the others being null (the shape
+ *                                                       Iceberg, Hive and Trino use). Their names are the branches':
+ *                                                       "string", "Order" (its last part); "field0", "field1"... where
+ *                                                       those are not distinct
  *
  * A larger decimal stays FIXED or BYTES, big-endian as in Avro; a decimal that does not fit 16 bytes is CORRUPT.
  * A recursive reader schema has no columns: UNSUPPORTED (decode values instead).
@@ -62,8 +64,8 @@ typedef struct firn_avro_column {
     bool is_union; /* STRUCT that stands for a general union */
     int32_t
         field_id; /* field-id, element-id, key-id or value-id of the reader's schema; -1: none */
-    const char *
-        name; /* field name; "element", "entries", "key", "value", "tag", "field0" where Avro has none */
+    const char
+        *name; /* field name; "element", "entries", "key", "value", "tag" where Avro has none */
     const firn_avro_schema
         *schema;    /* reader's type, the null branch taken off; NULL for tag and map keys */
     int64_t length; /* rows */
@@ -101,8 +103,21 @@ firn_rc firn_avro_decoder_new_shape(firn_arena *arena, const firn_avro_schema *s
 
 /* Heap; must be freed before the decoder's arena. Many batches may share a decoder. */
 firn_avro_batch *firn_avro_batch_new(const firn_avro_decoder *decoder);
-void firn_avro_batch_free(firn_avro_batch *batch);  /* NULL is fine */
-void firn_avro_batch_clear(firn_avro_batch *batch); /* no rows, memory kept */
+void firn_avro_batch_free(firn_avro_batch *batch);          /* NULL is fine */
+void firn_avro_batch_clear(firn_avro_batch *batch);         /* no rows, memory kept */
+size_t firn_avro_batch_bytes(const firn_avro_batch *batch); /* memory that it takes */
+
+/* Rows by hand, beside what a decoder appends. LIMIT leaves the batch as it was. */
+void firn_avro_batch_truncate(firn_avro_batch *batch, int64_t rows); /* take back all but `rows` */
+/* A row without values: null where the column can be, else a zero or an empty range. */
+firn_rc firn_avro_batch_add_filler(firn_avro_batch *batch, firn_err *err) FIRN_MUST_USE;
+/* A row of a record whose one field is a string or bytes. CORRUPT: no UTF-8 (of a string). */
+firn_rc firn_avro_batch_add_value(firn_avro_batch *batch, firn_bytes value,
+                                  firn_err *err) FIRN_MUST_USE;
+/* Make these rows (ascending) null before they are handed out, whatever the schema says of the column: of every field of
+ * the record, or of the record itself. */
+void firn_avro_batch_set_null_fields(firn_avro_batch *batch, const int64_t *rows, size_t n);
+void firn_avro_batch_set_null_rows(firn_avro_batch *batch, const int64_t *rows, size_t n);
 
 /* Append exactly `record_count` records that fill `data` exactly. On failure the batch is as it was before the
  * call, and the message says which record of the call failed: CORRUPT for malformed bytes, TYPE for a union
@@ -164,8 +179,8 @@ static inline firn_bytes firn_avro_column_bytes(const firn_avro_column *column, 
 /* ---- Arrow ---- */
 
 /* Describe the batches of `decoder`: a struct ("+s"). Field ids travel as metadata "PARQUET:field_id", dates and
- * times as Arrow's own types, uuid as w:16 with metadata "ARROW:extension:name" = "arrow.uuid". timestamp-* is
- * UTC unless adjust-to-utc is false. The caller releases it. */
+ * times as Arrow's own types, uuid of 16 bytes as w:16 with metadata "ARROW:extension:name" = "arrow.uuid", uuid of
+ * text as u with metadata "firn.logical" = "uuid". timestamp-* is UTC unless adjust-to-utc is false. The caller releases it. */
 void firn_avro_decoder_arrow_schema(const firn_avro_decoder *decoder, struct ArrowSchema *out);
 
 /* Move the rows out as an Arrow array, without copying; the batch is left empty and may be used again. The

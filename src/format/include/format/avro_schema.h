@@ -107,6 +107,16 @@ firn_rc firn_avro_schema_parse(firn_arena *arena, firn_bytes text, const char *w
 firn_rc firn_avro_schema_from_json(firn_arena *arena, json_t *json, const char *what,
                                    const firn_avro_schema **out, firn_err *err) FIRN_MUST_USE;
 
+/* Several documents, of which later ones use the names that earlier ones define (a registry's references); the last one's
+ * tree. */
+firn_rc firn_avro_schema_parse_all(firn_arena *arena, const firn_bytes *texts, size_t n,
+                                   const char *what, const firn_avro_schema **out,
+                                   firn_err *err) FIRN_MUST_USE;
+
+/* A record whose one field is of that type, as which its data can be decoded: both have the same encoding. */
+const firn_avro_schema *firn_avro_schema_wrap(firn_arena *arena, const firn_avro_schema *type,
+                                              const char *field);
+
 /* A record's field by name or by Iceberg field id, or NULL. */
 const firn_avro_field *firn_avro_schema_field(const firn_avro_schema *record, const char *name);
 const firn_avro_field *firn_avro_schema_field_by_id(const firn_avro_schema *record,

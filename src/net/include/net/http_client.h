@@ -29,6 +29,7 @@ typedef struct firn_http_client firn_http_client;
 typedef enum firn_http_auth_kind {
     FIRN_HTTP_AUTH_NONE,
     FIRN_HTTP_AUTH_BEARER, /* token */
+    FIRN_HTTP_AUTH_BASIC,  /* username, password */
     FIRN_HTTP_AUTH_OAUTH2, /* client credentials: token_url, client_id (nullable), client_secret, scope (nullable) */
     FIRN_HTTP_AUTH_SIGV4, /* region, service, access_key, secret_key, session_token (nullable) */
 } firn_http_auth_kind;
@@ -36,6 +37,7 @@ typedef enum firn_http_auth_kind {
 typedef struct firn_http_auth {
     firn_http_auth_kind kind;
     const char *token;
+    const char *username, *password;
     const char *token_url, *client_id, *client_secret, *scope;
     const char *region, *service, *access_key, *secret_key, *session_token;
 } firn_http_auth;
@@ -45,14 +47,15 @@ typedef struct firn_http_header {
 } firn_http_header;
 
 typedef struct firn_http_options {
-    int connect_timeout_ms;    /* 0: 10 s */
-    int total_timeout_ms;      /* of one attempt; 0: 60 s */
-    size_t response_bytes_max; /* after decompression; 0: 256 MiB */
-    const char *ca_file;       /* nullable: the system's */
-    const char *user_agent;    /* nullable: "firn/<version>" */
-    int retries_max;           /* 0: 4; below 0: none */
-    int retry_wait_ms_min;     /* 0: 100 ms, doubled each time */
-    int retry_wait_ms_max;     /* 0: 20 s */
+    int connect_timeout_ms;           /* 0: 10 s */
+    int total_timeout_ms;             /* of one attempt; 0: 60 s */
+    size_t response_bytes_max;        /* after decompression; 0: 256 MiB */
+    const char *ca_file;              /* nullable: the system's */
+    const char *cert_file, *key_file; /* of the client, PEM; nullable */
+    const char *user_agent;           /* nullable: "firn/<version>" */
+    int retries_max;                  /* 0: 4; below 0: none */
+    int retry_wait_ms_min;            /* 0: 100 ms, doubled each time */
+    int retry_wait_ms_max;            /* 0: 20 s */
     firn_http_auth auth;
 } firn_http_options;
 

@@ -45,17 +45,25 @@ bool firn_payload_parse(const char *name, firn_payload *out);
 
 typedef struct firn_payload_options {
     firn_payload payload;
-    const char *
-        schema; /* declared: Avro JSON (avro_raw), JSON Schema or "id bigint, ts timestamptz" (json), .proto text; nullable */
+    /* declared: Avro JSON (avro_raw), JSON Schema or columns as in SQL, "id bigint, ts timestamptz" (json), .proto text; nullable */
+    const char *schema;
     const char *message; /* protobuf_raw: full name of the message type */
+    /* json without a schema: columns that there are already, written as in SQL. Inference adds to them and changes none. */
+    const char *known;
 } firn_payload_options;
+
+/* Headers of a message: firn_kafka_headers, or its double for messages that do not come from a broker. */
+typedef firn_rc (*firn_headers_fn)(const firn_kafka_message *message, firn_arena *arena,
+                                   firn_kafka_header **out, size_t *n, firn_err *err);
 
 typedef struct firn_decoder_options {
     firn_registry *registry; /* nullable */
     firn_payload_options value, key;
     bool with_metadata;     /* _kafka */
-    bool with_tombstones;   /* null values become rows; else they are counted and passed over */
-    size_t chunk_bytes_max; /* 0: 256 MiB */
+    bool with_tombstones;   /* null values become rows; else they are passed over */
+    size_t chunk_bytes_max; /* 0: 256 MiB; at most 1 GiB */
+    firn_headers_fn
+        headers; /* NULL: firn_kafka_headers. Not called for messages without a handle */
 } firn_decoder_options;
 
 typedef struct firn_decoder firn_decoder;

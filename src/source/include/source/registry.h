@@ -1,8 +1,15 @@
-/* A Schema Registry (Confluent's protocol; Apicurio and Karapace speak it, too): schemas by id, by guid and by subject.
+/* A Schema Registry (Confluent's protocol; Apicurio, Karapace and Redpanda speak it, too): schemas by id, by guid and by subject.
  *
- * Schemas are immutable, so what was fetched once is kept for the client's life; failures are not kept, but a registry that does not
- * answer is asked again only after a pause that grows. Threads: any.
- * Errors: NOT_FOUND (no such id or subject), UNAUTHORIZED, UNAVAILABLE (retriable), CORRUPT, LIMIT.
+ *   GET /schemas/ids/{id}?subject=      GET /subjects/{subject}/versions/latest
+ *   GET /schemas/guids/{guid}           GET /subjects/{subject}/versions/{version}?deleted=true   what a schema refers to
+ *
+ * Schemas are immutable, so what was fetched once is kept for the client's life. That an id is unknown is kept for a second, so
+ * that a stream of such messages does not become a stream of requests. A registry that does not answer is asked again only after a
+ * pause that grows to half a minute; until then calls fail at once.
+ *
+ * Threads: any; no lock is held while the registry is asked.
+ * Errors: NOT_FOUND (the registry says that it has no such id or subject), UNAVAILABLE (retriable), PERMISSION (401, 403),
+ * CONFIG (the URL is none, or what answers there is no registry), CORRUPT (a schema's references make no sense), LIMIT.
  */
 #ifndef SOURCE_REGISTRY_H
 #define SOURCE_REGISTRY_H
@@ -15,9 +22,10 @@ typedef struct firn_registry_options {
     const char *url;                 /* "https://host:8081"; several, by comma, are tried in turn */
     const char *username, *password; /* basic auth: API key and secret; nullable */
     const char *token;               /* bearer; nullable */
-    const char *context;             /* ":.sales:"; nullable */
+    const char *context;             /* ":.sales:", or "sales" for short; nullable */
     const char *ca_file, *cert_file, *key_file;
-    int timeout_ms; /* 0: 10 s */
+    int timeout_ms;   /* 0: 10 s */
+    int pause_ms_max; /* 0: 30 s */
 } firn_registry_options;
 
 typedef struct firn_registry firn_registry;
@@ -25,11 +33,17 @@ firn_rc firn_registry_new(const firn_registry_options *options, firn_registry **
                           firn_err *err) FIRN_MUST_USE;
 void firn_registry_free(firn_registry *registry);
 
+enum {
+    FIRN_REGISTRY_ANSWER_BYTES_MAX = 16 << 20,
+    FIRN_REGISTRY_REFERENCES_MAX = 1000, /* of one schema, with those of its references */
+};
+
 typedef enum firn_schema_kind {
     FIRN_SCHEMA_AVRO,
     FIRN_SCHEMA_JSON,
     FIRN_SCHEMA_PROTOBUF
 } firn_schema_kind;
+const char *firn_schema_kind_name(firn_schema_kind kind); /* "JSON Schema" */
 
 typedef struct firn_registered {
     firn_schema_kind kind;

@@ -1,0 +1,237 @@
+/* Chunks: rows of one pair of schemas, filled message by message, handed out as Arrow.
+ *
+ * A row is in all batches of its chunk or in none. Null values and keys are filler rows whose numbers are kept; the bitmaps are made
+ * when the chunk is taken, so that rows without nulls pay nothing for columns that their schema calls required.
+ */
+#include "decode_private.h"
+
+#include <stdlib.h>
+
+static void push_row(row_list *list, int64_t row)
+{
+    enum { CAP_MIN = 16 };
+    if (list->n == list->cap) {
+        list->cap = list->cap > 0 ? 2 * list->cap : CAP_MIN;
+        list->rows = firn_realloc(list->rows, firn_mul_size(list->cap, sizeof *list->rows));
+    }
+    list->rows[list->n++] = row;
+}
+
+/* ---- finding and filling ---------------------------------------------------------------------- */
+
+static size_t batch_bytes(const firn_avro_batch *batch)
+{
+    return batch ? firn_avro_batch_bytes(batch) : 0;
+}
+
+static size_t chunk_bytes(const chunk *c)
+{
+    return batch_bytes(c->value_rows) + batch_bytes(c->key_rows) + batch_bytes(c->kafka_rows);
+}
+
+static chunk *chunk_of(firn_decoder *decoder, codec *value, codec *key)
+{
+    chunk **list = value ? &value->chunks : &decoder->without_value;
+    for (chunk *c = *list; c; c = c->next) {
+        if (c->key == key)
+            return c;
+    }
+    chunk *c = FIRN_NEW(decoder->arena, chunk);
+    c->value = value;
+    c->key = key;
+    c->value_rows = value ? firn_avro_batch_new(value->shape) : NULL;
+    c->key_rows = key ? firn_avro_batch_new(key->shape) : NULL;
+    c->kafka_rows = decoder->kafka ? firn_avro_batch_new(decoder->kafka) : NULL;
+    c->next = *list;
+    *list = c;
+    firn_vec_push(decoder->arena, &decoder->chunks, c);
+    return c;
+}
+
+static firn_rc add_payload(const codec *c, firn_bytes data, firn_avro_batch *batch, firn_err *err)
+{
+    return data.data ? firn_codec_decode(c, data, batch, err)
+                     : firn_avro_batch_add_filler(batch, err);
+}
+
+static firn_rc add_row(firn_decoder *decoder, chunk *c, const chunk_row *row, firn_err *err)
+{
+    if (c->kafka_rows) {
+        FIRN_TRY(firn_kafka_column_add(decoder->kafka, row->message, row->headers, row->n_headers,
+                                       &decoder->kafka_row, c->kafka_rows, err));
+    }
+    if (c->key) {
+        firn_rc rc = add_payload(c->key, row->key_data, c->key_rows, err);
+        if (rc != FIRN_OK)
+            return firn_err_wrap(err, rc, "key");
+    }
+    return c->value ? add_payload(c->value, row->value_data, c->value_rows, err) : FIRN_OK;
+}
+
+static void take_back(chunk *c)
+{
+    if (c->kafka_rows)
+        firn_avro_batch_truncate(c->kafka_rows, c->rows);
+    if (c->key_rows)
+        firn_avro_batch_truncate(c->key_rows, c->rows);
+}
+
+firn_rc firn_chunk_add(firn_decoder *decoder, const chunk_row *row, firn_err *err)
+{
+    /* A broken codec has no shape to make a chunk of. */
+    if (row->key && row->key->kind == CODEC_BROKEN)
+        return firn_codec_decode(row->key, row->key_data, NULL, err);
+    if (row->value && row->value->kind == CODEC_BROKEN)
+        return firn_codec_decode(row->value, row->value_data, NULL, err);
+
+    chunk *c = chunk_of(decoder, row->value, row->key);
+    size_t before = chunk_bytes(c);
+    firn_rc rc = add_row(decoder, c, row, err);
+    decoder->bytes += chunk_bytes(c) - before; /* batches only grow */
+    if (rc != FIRN_OK) {
+        take_back(c);
+        decoder->full = rc == FIRN_E_LIMIT && c->rows > 0;
+        return rc;
+    }
+    if (!row->message->value.data)
+        push_row(&c->tombstones, c->rows);
+    if (c->key && !row->key_data.data)
+        push_row(&c->null_keys, c->rows);
+    c->rows++;
+    decoder->rows++;
+    return FIRN_OK;
+}
+
+void firn_chunk_free(chunk *c)
+{
+    firn_avro_batch_free(c->value_rows);
+    firn_avro_batch_free(c->key_rows);
+    firn_avro_batch_free(c->kafka_rows);
+    free(c->tombstones.rows);
+    free(c->null_keys.rows);
+}
+
+/* ---- Arrow ------------------------------------------------------------------------------------ */
+
+/* A struct of our own, into which columns of several batches are moved. */
+typedef struct root_private {
+    const void *buffers[1]; /* no validity: all rows are there */
+} root_private;
+
+static void release_root_schema(struct ArrowSchema *schema)
+{
+    for (int64_t i = 0; i < schema->n_children; i++) {
+        if (schema->children[i]->release)
+            schema->children[i]->release(schema->children[i]);
+        free(schema->children[i]);
+    }
+    free(schema->children);
+    schema->release = NULL;
+}
+
+static void release_root_array(struct ArrowArray *array)
+{
+    for (int64_t i = 0; i < array->n_children; i++) {
+        if (array->children[i]->release)
+            array->children[i]->release(array->children[i]);
+        free(array->children[i]);
+    }
+    free(array->children);
+    free(array->private_data);
+    array->release = NULL;
+}
+
+static void init_root(firn_chunk *out, int64_t rows, size_t columns_max)
+{
+    root_private *private = firn_calloc(1, sizeof *private);
+    out->schema = (struct ArrowSchema){
+        .format = "+s",
+        .name = "",
+        .children = firn_calloc(columns_max + 1, sizeof(struct ArrowSchema *)),
+        .release = release_root_schema,
+    };
+    out->array = (struct ArrowArray){
+        .length = rows,
+        .n_buffers = 1,
+        .buffers = private->buffers,
+        .children = firn_calloc(columns_max + 1, sizeof(struct ArrowArray *)),
+        .release = release_root_array,
+        .private_data = private,
+    };
+}
+
+/* Moves a column in. `name` NULL: its own. */
+static void add_column(firn_chunk *out, struct ArrowSchema *schema, struct ArrowArray *array,
+                       const char *name, bool nullable)
+{
+    struct ArrowSchema *its_schema = firn_malloc(sizeof *its_schema);
+    struct ArrowArray *its_array = firn_malloc(sizeof *its_array);
+    *its_schema = *schema;
+    *its_array = *array;
+    schema->release = NULL;
+    array->release = NULL;
+    if (name)
+        its_schema->name = name;
+    if (nullable)
+        its_schema->flags |= ARROW_FLAG_NULLABLE;
+    out->schema.children[out->schema.n_children++] = its_schema;
+    out->array.children[out->array.n_children++] = its_array;
+}
+
+static size_t column_count(const firn_avro_batch *batch)
+{
+    return batch ? firn_avro_batch_root(batch)->child_count : 0;
+}
+
+/* The batch as Arrow: either the struct as one column, or its fields as columns. */
+static void add_batch(firn_chunk *out, const firn_avro_decoder *shape, firn_avro_batch *batch,
+                      const char *name, bool fields, bool nullable)
+{
+    struct ArrowSchema schema;
+    struct ArrowArray array;
+    firn_avro_decoder_arrow_schema(shape, &schema);
+    firn_avro_batch_arrow_array(batch, &array);
+    if (!fields) {
+        add_column(out, &schema, &array, name, nullable);
+        return;
+    }
+    for (int64_t i = 0; i < schema.n_children; i++)
+        add_column(out, schema.children[i], array.children[i], name, nullable);
+    schema.release(&schema);
+    array.release(&array);
+}
+
+static void add_key(firn_chunk *out, chunk *c)
+{
+    if (c->key->is_value)
+        firn_avro_batch_set_null_fields(c->key_rows, c->null_keys.rows, c->null_keys.n);
+    else
+        firn_avro_batch_set_null_rows(c->key_rows, c->null_keys.rows, c->null_keys.n);
+    add_batch(out, c->key->shape, c->key_rows, "_key", c->key->is_value, true);
+}
+
+void firn_chunk_export(firn_decoder *decoder, chunk *c, firn_chunk *out)
+{
+    *out = (firn_chunk){
+        .rows = c->rows,
+        .bytes = chunk_bytes(c),
+        .subject = c->value && c->value->subject ? firn_strdup(c->value->subject) : NULL,
+        .schema_is_new = !c->was_taken,
+    };
+    init_root(out, c->rows, column_count(c->value_rows) + 2);
+    if (c->value) {
+        firn_avro_batch_set_null_fields(c->value_rows, c->tombstones.rows, c->tombstones.n);
+        add_batch(out, c->value->shape, c->value_rows, NULL, true,
+                  decoder->options.with_tombstones);
+    }
+    if (c->key)
+        add_key(out, c);
+    if (c->kafka_rows)
+        add_batch(out, decoder->kafka, c->kafka_rows, "_kafka", false, true);
+
+    decoder->bytes -= out->bytes;
+    decoder->rows -= c->rows;
+    c->rows = 0;
+    c->tombstones.n = c->null_keys.n = 0;
+    c->was_taken = true;
+}
