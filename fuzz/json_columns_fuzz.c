@@ -2,7 +2,7 @@
  * json_columns_fuzz.c - JSON documents into columns. The first byte picks the schema, the rest is the document.
  *
  * Besides not crashing: a document that fails leaves the batch as it was, one that succeeds does so again, and jansson agrees on what
- * is JSON.
+ * is JSON. A schema inferred from the document takes the document.
  */
 #include "base/arena.h"
 #include "format/avro.h"
@@ -59,6 +59,24 @@ static bool is_json(firn_bytes text, bool *unsure)
     return json != NULL;
 }
 
+static void infer(firn_arena *arena, firn_bytes text)
+{
+    firn_err err;
+    bool changed;
+    firn_json_decoder *decoder;
+    firn_avro_decoder_opts opts = {.batch_bytes_max = BATCH_BYTES_MAX};
+    firn_json_inference *inference = firn_json_inference_new(arena);
+    if (firn_json_inference_add(inference, text, &changed, &err) != FIRN_OK || !changed)
+        return;
+    require(firn_json_inference_add(inference, text, &changed, &err) == FIRN_OK && !changed);
+    const firn_avro_schema *schema = firn_json_inference_schema(inference);
+    require(firn_json_decoder_new(arena, schema, &opts, &decoder, &err) == FIRN_OK);
+    FIRN_AUTO_AVRO_BATCH firn_avro_batch *batch =
+        firn_avro_batch_new(firn_json_decoder_shape(decoder));
+    firn_rc rc = firn_json_decoder_decode(decoder, text, batch, NULL, &err);
+    require(rc == FIRN_OK || rc == FIRN_E_LIMIT);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < 2)
@@ -89,6 +107,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     bool json = is_json(text, &unsure);
     require(first != FIRN_OK || json || unsure);
     require(first != FIRN_E_CORRUPT || !json);
+
+    infer(arena, text);
 
     struct ArrowArray array;
     firn_avro_batch_arrow_array(batch, &array);

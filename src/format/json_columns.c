@@ -367,27 +367,62 @@ static bool is_number(firn_bytes text)
     return text.len > 0 && firn_json_number_scan(&scan, text.data, &number) == scan.end;
 }
 
+/* The number that Kafka Connect writes as its two's complement. */
+static bool decimal_of_base64(firn_bytes text, int precision, __int128 *out)
+{
+    enum { TEXT_BYTES_MAX = 24 }; /* 16 bytes and their padding */
+    uint8_t bytes[TEXT_BYTES_MAX];
+    size_t len;
+    if (text.len > TEXT_BYTES_MAX || !firn_text_base64(text, bytes, &len) || len == 0 || len > 16)
+        return false;
+    unsigned __int128 bits = bytes[0] & 0x80 ? ~(unsigned __int128)0 : 0, limit = 1;
+    for (size_t i = 0; i < len; i++)
+        bits = bits << 8 | bytes[i];
+    for (int i = 0; i < precision; i++)
+        limit *= 10;
+    *out = (__int128)bits;
+    return *out<(__int128)limit && * out> - (__int128)limit;
+}
+
+/* A number in quotes: its digits, or its bytes. */
+static const uint8_t *quoted_decimal(decoding *d, const uint8_t *p, const firn_json_node *node,
+                                     __int128 *out)
+{
+    firn_bytes text;
+    const firn_avro_schema *type = node->schema;
+    const uint8_t *behind = take_string(d, p, &text);
+    if (!behind)
+        return NULL;
+    if (node->base64) {
+        if (!decimal_of_base64(text, type->precision, out))
+            return misfit(d, p, node, "a number, or its bytes as base64, was expected");
+        return behind;
+    }
+    if (!is_number(text))
+        return misfit(d, p, node, "a number was expected");
+    if (!firn_json_decimal(text, type->precision, type->scale, out))
+        return misfit(d, p, node, "the number has more digits than the column");
+    return behind;
+}
+
 static const uint8_t *decimal(decoding *d, const uint8_t *p, const firn_json_node *node,
                               firn_avro_column *column)
 {
-    firn_bytes digits;
+    __int128 value = 0;
     firn_json_number number;
     const uint8_t *behind;
     if (p < d->scan.end && *p == '"') {
-        behind = take_string(d, p, &digits);
-        if (behind && !is_number(digits))
-            return misfit(d, p, node, "a number was expected");
+        behind = quoted_decimal(d, p, node, &value);
     } else if (p < d->scan.end && !is_number_start(*p)) {
         return wrong_kind(d, p, node, "a number, or one in quotes, was expected");
     } else {
         behind = firn_json_number_scan(&d->scan, p, &number);
-        digits = number.text;
+        if (behind &&
+            !firn_json_decimal(number.text, node->schema->precision, node->schema->scale, &value))
+            return misfit(d, p, node, "the number has more digits than the column");
     }
     if (!behind)
         return NULL;
-    __int128 value;
-    if (!firn_json_decimal(digits, node->schema->precision, node->schema->scale, &value))
-        return misfit(d, p, node, "the number has more digits than the column");
     unsigned __int128 bits = (unsigned __int128)value;
     int64_t row = column->length++;
     uint8_t *out = column->data + row * 16;

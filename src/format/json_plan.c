@@ -168,7 +168,10 @@ firn_rc firn_json_plan(firn_arena *arena, const firn_avro_column *column, firn_j
     case FIRN_AVRO_COL_STRING: out->op = FIRN_JSON_TEXT; break;
     case FIRN_AVRO_COL_BYTES:
     case FIRN_AVRO_COL_FIXED: return plan_bytes(column, out, err);
-    case FIRN_AVRO_COL_DECIMAL128: out->op = FIRN_JSON_DECIMAL; break;
+    case FIRN_AVRO_COL_DECIMAL128:
+        out->op = FIRN_JSON_DECIMAL;
+        out->base64 = json_is_true(json_object_get(column->schema->json, "firn.base64"));
+        break;
     case FIRN_AVRO_COL_LIST:
         out->op = FIRN_JSON_LIST;
         return plan_items(arena, &column->children[0], out, err);

@@ -30,6 +30,7 @@ typedef struct firn_json_node {
     firn_json_op op;
     bool nullable;
     bool local;         /* TIMESTAMP: without offset */
+    bool base64;        /* DECIMAL: a text is the number's bytes, big-endian, in base64 */
     int64_t per_second; /* TIME, TIMESTAMP: the unit */
     const firn_avro_schema *schema;
 

@@ -100,11 +100,6 @@ static bool take_time(firn_bytes *text, int64_t per_second, int64_t *out)
     return true;
 }
 
-bool firn_text_time(firn_bytes text, int64_t per_second, int64_t *out)
-{
-    return take_time(&text, per_second, out) && text.len == 0;
-}
-
 /* "Z" or "+hh[[:]mm]", up to 18 hours; all of `text`. */
 static bool whole_zone(firn_bytes text, int *offset_minutes)
 {
@@ -122,6 +117,14 @@ static bool whole_zone(firn_bytes text, int *offset_minutes)
     }
     *offset_minutes = (*p == '-' ? -1 : 1) * (hours * 60 + minutes);
     return hours * 60 + minutes <= 18 * 60;
+}
+
+bool firn_text_time(firn_bytes text, int64_t per_second, int64_t *out)
+{
+    int offset_minutes = 0;
+    if (!take_time(&text, per_second, out))
+        return false;
+    return text.len == 0 || (whole_zone(text, &offset_minutes) && offset_minutes == 0);
 }
 
 bool firn_text_timestamp(firn_bytes text, int64_t per_second, int64_t *out, bool *has_zone)

@@ -7,7 +7,7 @@
 #include "base/str.h"
 
 bool firn_text_date(firn_bytes text, int32_t *out_days);
-/* hh:mm[:ss[.fraction]] in units of 1/per_second; digits beyond the unit are cut off. */
+/* hh:mm[:ss[.fraction]] in units of 1/per_second; digits beyond the unit are cut off. Behind it may stand an offset of nothing ("Z"). */
 bool firn_text_time(firn_bytes text, int64_t per_second, int64_t *out);
 /* A date, or a date, 'T' or blank, and a time, with or without an offset ("Z", "+02:00", "+0200", "+02"), which is applied. */
 bool firn_text_timestamp(firn_bytes text, int64_t per_second, int64_t *out, bool *has_zone);

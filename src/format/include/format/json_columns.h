@@ -6,10 +6,11 @@
  *   float, double                     any number; "NaN", "Infinity", "-Infinity"
  *   string, enum                      a string; any other value as its JSON text (so a column may hold JSON)
  *   bytes, fixed                      base64 (with or without padding, URL alphabet too)
- *   decimal                           a number or a string of digits, exactly; more digits than fit: TYPE
+ *   decimal                           a number or a string of digits, exactly; more digits than fit: TYPE. With "firn.base64": true in its
+ *                                     declaration a string is the unscaled number's bytes, as Kafka Connect writes them
  *   uuid                              its text form
  *   date                              "2026-11-28", or days as a number
- *   time-*                            "12:34:56.789", or a number in the type's unit
+ *   time-*                            "12:34:56.789", also with Z, or a number in the type's unit
  *   timestamp-*                       ISO 8601 with offset or Z (without: UTC), a blank for the T too; or a number in the type's unit
  *   local-timestamp-*                 the same without offset
  *   record, array, map                object, array, object
@@ -45,7 +46,9 @@ firn_rc firn_json_decoder_decode(const firn_json_decoder *decoder, firn_bytes te
 typedef struct firn_json_inference firn_json_inference; /* grows in its arena */
 firn_json_inference *firn_json_inference_new(firn_arena *arena);
 /* Widen by one document; *changed when the schema is another one now. All columns are nullable. Whole numbers are long, others double,
- * whole numbers beyond 64 bits decimal(38,0); ISO 8601 texts with an offset timestamp-micros, dates date; mixed kinds become string. */
+ * whole numbers beyond 64 bits decimal(38,0); ISO 8601 texts with an offset timestamp-micros, dates date; mixed kinds become string. A
+ * member that was only ever null, [] or {} is no column yet. Names that differ in the case of ASCII letters are one column. An object with
+ * more than 1,000 members is a string. On failure (CORRUPT, TYPE: no object; LIMIT) nothing is learned from the document. */
 firn_rc firn_json_inference_add(firn_json_inference *inference, firn_bytes text, bool *changed,
                                 firn_err *err) FIRN_MUST_USE;
 /* The schema so far, in the inference's arena; NULL when no member was seen. */
@@ -54,7 +57,8 @@ const firn_avro_schema *firn_json_inference_schema(firn_json_inference *inferenc
 /* A JSON Schema (draft 4 to 2020-12) as the record that its documents are: types, format (date, date-time, time, uuid), required,
  * nullable, $ref (local, and into `references` by name), oneOf/anyOf with null, allOf merged, enum, additionalProperties as a map,
  * Confluent's "connect.type" and "title"/"connect.parameters" (decimal, date, time, timestamp). What has no column is a string that
- * holds JSON; a recursive definition too. */
+ * holds JSON; a recursive definition too. UNSUPPORTED: the documents are no objects with properties. NOT_FOUND: a reference that leads
+ * nowhere. */
 typedef struct firn_json_schema_reference {
     const char *name, *text;
 } firn_json_schema_reference;
