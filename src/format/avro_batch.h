@@ -23,7 +23,8 @@ struct firn_avro_decoder {
 struct firn_avro_batch {
     const firn_avro_decoder *decoder;
     firn_avro_column root;
-    size_t bytes; /* in all buffers */
+    size_t bytes;  /* in all buffers */
+    void *scratch; /* heap; of a decoder of another format, for its own use between rows */
 };
 
 /* Build the columns of a reader's record in the arena. */

@@ -426,6 +426,7 @@ void firn_avro_batch_free(firn_avro_batch *batch)
     if (!batch)
         return;
     free_column(&batch->root);
+    free(batch->scratch);
     free(batch);
 }
 

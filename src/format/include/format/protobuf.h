@@ -7,13 +7,17 @@
  *   int64 sint64 sfixed64             long           uint64 fixed64          decimal(20, 0)
  *   string; bytes; enum               string; bytes; string (its name; a number that has none: the number)
  *   message                           record         repeated, packed or not list           map<k, v>   map (keys as strings)
- *   google.protobuf.Timestamp         timestamp-nanos narrowed to micros     Duration       string ("1.5s", as in JSON)
- *   wrappers (StringValue...)         nullable scalar                        Struct, Value, ListValue, Any: string of JSON
- *   google.type.Date, TimeOfDay       date, time-micros       google.type.Decimal, confluent.type.Decimal: decimal, or string
+ *   google.protobuf.Timestamp         timestamp-micros, cut off        Duration            string ("1.500s", as in JSON)
+ *   wrappers (StringValue...)         nullable scalar                  a message without fields   boolean: true where it is there
+ *   google.type.Date, TimeOfDay       date, time-micros                google.type.Decimal        string
+ *   confluent.type.Decimal            decimal, if the field's confluent.field_meta has precision and scale; else string
+ *   Struct, Value, ListValue, Any, FieldMask: string of JSON, by Protobuf's own mapping. So is a message within itself
  *   oneof                             a nullable column per member
- * Fields with presence (optional, oneof, messages, proto2 without required) are nullable; proto3 scalars without it hold their
- * default. A recursive message is UNSUPPORTED unless the recursion is through a field that is left out. Groups and extensions are passed
- * over. Unknown fields are passed over.
+ *
+ * Columns come in order of declaration. Fields with presence (optional, oneof, messages, proto2 without required) are nullable; absent they
+ * are null, or what proto2's [default] says; proto3 scalars without presence hold their default. A Date of zeros is null. Groups,
+ * extensions and unknown fields are passed over. A known field with another wire type than its own is CORRUPT: the schema is not
+ * the writer's.
  */
 #ifndef FORMAT_PROTOBUF_H
 #define FORMAT_PROTOBUF_H
@@ -27,10 +31,10 @@ typedef struct firn_proto_import {
     const char *name; /* "shop/types.proto" */
     const char *text;
 } firn_proto_import;
-/* SYNTAX with line and column. google/protobuf/, google/type/ and confluent/ imports are built in. */
+/* SYNTAX with line and column; LIMIT. google/protobuf/, google/type/ and confluent/ imports are built in. */
 firn_rc firn_proto_parse(firn_arena *arena, const char *text, const firn_proto_import *imports,
                          size_t n_imports, firn_proto_file **out, firn_err *err) FIRN_MUST_USE;
-/* By full name, or by Confluent's index path ([1, 0]: the first nested type of the second). NOT_FOUND. */
+/* By full name, or by Confluent's index path ([1, 0]: the first nested type of the second; entry types of maps do not count). NOT_FOUND. */
 firn_rc firn_proto_by_name(const firn_proto_file *file, const char *name,
                            const firn_proto_message **out, firn_err *err) FIRN_MUST_USE;
 firn_rc firn_proto_by_index(const firn_proto_file *file, const int32_t *path, size_t n,
