@@ -5,7 +5,10 @@
 
 #include <stdlib.h>
 
-enum { SCRATCH_BYTES_MAX = 1 << 20 };
+enum {
+    SCRATCH_BYTES_MAX = 1 << 20,
+    RETIRED_MAX = 64, /* learned schemas that others have replaced, their rows not yet taken */
+};
 static const size_t CHUNK_BYTES_DEFAULT = (size_t)256 << 20;
 static const size_t CHUNK_BYTES_MAX = (size_t)1 << 30; /* so no column reaches 2^31 bytes */
 
@@ -52,6 +55,10 @@ void firn_decoder_free(firn_decoder *decoder)
         return;
     for (size_t i = 0; i < decoder->chunks.len; i++)
         firn_chunk_free(decoder->chunks.items[i]);
+    decoder->chunks.len = 0;
+    firn_chunks_sweep(decoder);
+    firn_side_deinit(&decoder->value);
+    firn_side_deinit(&decoder->key);
     firn_buf_deinit(&decoder->kafka_row);
     firn_arena_free(decoder->scratch);
     firn_arena_free(decoder->arena);
@@ -106,7 +113,14 @@ static firn_rc add_message(firn_decoder *decoder, const firn_kafka_message *mess
         if (rc != FIRN_OK)
             return firn_err_wrap(err, rc, "key");
     }
-    FIRN_TRY(firn_chunk_add(decoder, &row, err));
+    FIRN_TRY(firn_chunk_add(decoder, &row, false, err));
+    if (decoder->grow) {
+        if (row.value && row.value->learns && row.value_data.data)
+            FIRN_TRY(firn_learn(decoder, &decoder->value, row.value_data, &row.value, err));
+        if (row.key && row.key->learns && row.key_data.data)
+            FIRN_TRY(firn_learn(decoder, &decoder->key, row.key_data, &row.key, err));
+        FIRN_TRY(firn_chunk_add(decoder, &row, true, err));
+    }
     decoder->value_before = row.value;
     decoder->key_before = row.key;
     return FIRN_OK;
@@ -124,6 +138,10 @@ firn_rc firn_decoder_add(firn_decoder *decoder, const firn_kafka_message *messag
     for (*taken = 0; *taken < n; ++*taken) {
         if (decoder->rows > 0 && decoder->bytes >= decoder->options.chunk_bytes_max)
             return chunks_are_full(err);
+        if (decoder->rows > 0 && decoder->retired.len >= RETIRED_MAX)
+            return chunks_are_full(err);
+        decoder->ahead = messages + *taken;
+        decoder->n_ahead = n - *taken;
         decoder->stop = decoder->full = false;
         firn_rc rc = add_message(decoder, &messages[*taken], &why);
         if (firn_arena_used_bytes(decoder->scratch) > SCRATCH_BYTES_MAX)
@@ -147,9 +165,13 @@ void firn_decoder_take(firn_decoder *decoder, firn_chunk **out, size_t *n)
     *n = 0;
     *out = firn_calloc(decoder->chunks.len + 1, sizeof **out);
     for (size_t i = 0; i < decoder->chunks.len; i++) {
-        if (decoder->chunks.items[i]->rows > 0)
-            firn_chunk_export(decoder, decoder->chunks.items[i], &(*out)[(*n)++]);
+        chunk *c = decoder->chunks.items[i];
+        if (c->rows > 0)
+            firn_chunk_export(decoder, c, &(*out)[(*n)++]);
+        else
+            firn_chunk_shrink(decoder, c);
     }
+    firn_chunks_sweep(decoder);
 }
 
 void firn_chunks_free(firn_chunk *chunks, size_t n)

@@ -29,6 +29,20 @@ static size_t chunk_bytes(const chunk *c)
     return batch_bytes(c->value_rows) + batch_bytes(c->key_rows) + batch_bytes(c->kafka_rows);
 }
 
+static void new_batches(const firn_decoder *decoder, chunk *c)
+{
+    c->value_rows = c->value ? firn_avro_batch_new(c->value->shape) : NULL;
+    c->key_rows = c->key ? firn_avro_batch_new(c->key->shape) : NULL;
+    c->kafka_rows = decoder->kafka ? firn_avro_batch_new(decoder->kafka) : NULL;
+}
+
+static void free_batches(chunk *c)
+{
+    firn_avro_batch_free(c->value_rows);
+    firn_avro_batch_free(c->key_rows);
+    firn_avro_batch_free(c->kafka_rows);
+}
+
 static chunk *chunk_of(firn_decoder *decoder, codec *value, codec *key)
 {
     chunk **list = value ? &value->chunks : &decoder->without_value;
@@ -36,22 +50,25 @@ static chunk *chunk_of(firn_decoder *decoder, codec *value, codec *key)
         if (c->key == key)
             return c;
     }
-    chunk *c = FIRN_NEW(decoder->arena, chunk);
+    chunk *c = firn_calloc(1, sizeof *c);
     c->value = value;
     c->key = key;
-    c->value_rows = value ? firn_avro_batch_new(value->shape) : NULL;
-    c->key_rows = key ? firn_avro_batch_new(key->shape) : NULL;
-    c->kafka_rows = decoder->kafka ? firn_avro_batch_new(decoder->kafka) : NULL;
+    new_batches(decoder, c);
     c->next = *list;
     *list = c;
     firn_vec_push(decoder->arena, &decoder->chunks, c);
     return c;
 }
 
-static firn_rc add_payload(const codec *c, firn_bytes data, firn_avro_batch *batch, firn_err *err)
+static firn_rc add_payload(firn_decoder *decoder, codec *c, firn_bytes data, firn_avro_batch *batch,
+                           firn_err *err)
 {
-    return data.data ? firn_codec_decode(c, data, batch, err)
-                     : firn_avro_batch_add_filler(batch, err);
+    if (!data.data)
+        return firn_avro_batch_add_filler(batch, err);
+    int64_t unknown;
+    FIRN_TRY(firn_codec_decode(c, data, batch, &unknown, err));
+    decoder->grow |= unknown > 0 && c->learns;
+    return FIRN_OK;
 }
 
 static firn_rc add_row(firn_decoder *decoder, chunk *c, const chunk_row *row, firn_err *err)
@@ -61,37 +78,46 @@ static firn_rc add_row(firn_decoder *decoder, chunk *c, const chunk_row *row, fi
                                        &decoder->kafka_row, c->kafka_rows, err));
     }
     if (c->key) {
-        firn_rc rc = add_payload(c->key, row->key_data, c->key_rows, err);
+        firn_rc rc = add_payload(decoder, c->key, row->key_data, c->key_rows, err);
         if (rc != FIRN_OK)
             return firn_err_wrap(err, rc, "key");
     }
-    return c->value ? add_payload(c->value, row->value_data, c->value_rows, err) : FIRN_OK;
+    return c->value ? add_payload(decoder, c->value, row->value_data, c->value_rows, err) : FIRN_OK;
 }
 
 static void take_back(chunk *c)
 {
+    if (c->value_rows)
+        firn_avro_batch_truncate(c->value_rows, c->rows);
     if (c->kafka_rows)
         firn_avro_batch_truncate(c->kafka_rows, c->rows);
     if (c->key_rows)
         firn_avro_batch_truncate(c->key_rows, c->rows);
 }
 
-firn_rc firn_chunk_add(firn_decoder *decoder, const chunk_row *row, firn_err *err)
+firn_rc firn_chunk_add(firn_decoder *decoder, const chunk_row *row, bool as_it_is, firn_err *err)
 {
     /* A broken codec has no shape to make a chunk of. */
+    int64_t unknown;
     if (row->key && row->key->kind == CODEC_BROKEN)
-        return firn_codec_decode(row->key, row->key_data, NULL, err);
+        return firn_codec_decode(row->key, row->key_data, NULL, &unknown, err);
     if (row->value && row->value->kind == CODEC_BROKEN)
-        return firn_codec_decode(row->value, row->value_data, NULL, err);
+        return firn_codec_decode(row->value, row->value_data, NULL, &unknown, err);
 
     chunk *c = chunk_of(decoder, row->value, row->key);
     size_t before = chunk_bytes(c);
+    decoder->grow = false;
     firn_rc rc = add_row(decoder, c, row, err);
     decoder->bytes += chunk_bytes(c) - before; /* batches only grow */
     if (rc != FIRN_OK) {
         take_back(c);
         decoder->full = rc == FIRN_E_LIMIT && c->rows > 0;
         return rc;
+    }
+    decoder->grow &= !as_it_is;
+    if (decoder->grow) {
+        take_back(c);
+        return FIRN_OK;
     }
     if (!row->message->value.data)
         push_row(&c->tombstones, c->rows);
@@ -102,13 +128,75 @@ firn_rc firn_chunk_add(firn_decoder *decoder, const chunk_row *row, firn_err *er
     return FIRN_OK;
 }
 
+void firn_chunk_shrink(firn_decoder *decoder, chunk *c)
+{
+    size_t bytes = chunk_bytes(c);
+    if (bytes == 0)
+        return;
+    decoder->bytes -= bytes;
+    free_batches(c);
+    new_batches(decoder, c);
+}
+
 void firn_chunk_free(chunk *c)
 {
-    firn_avro_batch_free(c->value_rows);
-    firn_avro_batch_free(c->key_rows);
-    firn_avro_batch_free(c->kafka_rows);
+    free_batches(c);
     free(c->tombstones.rows);
     free(c->null_keys.rows);
+    free(c);
+}
+
+/* ---- what learned codecs leave behind ---------------------------------------------------------- */
+
+static bool is_over(const chunk *c)
+{
+    bool retired = (c->value && c->value->retired) || (c->key && c->key->retired);
+    return retired && c->rows == 0;
+}
+
+static void unlink_chunk(firn_decoder *decoder, chunk *c)
+{
+    chunk **at = c->value ? &c->value->chunks : &decoder->without_value;
+    while (*at != c)
+        at = &(*at)->next;
+    *at = c->next;
+}
+
+static bool is_used(const firn_decoder *decoder, const codec *c)
+{
+    for (size_t i = 0; i < decoder->chunks.len; i++) {
+        if (decoder->chunks.items[i]->value == c || decoder->chunks.items[i]->key == c)
+            return true;
+    }
+    return false;
+}
+
+void firn_chunks_sweep(firn_decoder *decoder)
+{
+    if (decoder->retired.len == 0)
+        return;
+    size_t kept = 0;
+    for (size_t i = 0; i < decoder->chunks.len; i++) {
+        chunk *c = decoder->chunks.items[i];
+        if (!is_over(c)) {
+            decoder->chunks.items[kept++] = c;
+            continue;
+        }
+        unlink_chunk(decoder, c);
+        firn_chunk_free(c);
+    }
+    decoder->chunks.len = kept;
+    kept = 0;
+    for (size_t i = 0; i < decoder->retired.len; i++) {
+        codec *c = decoder->retired.items[i];
+        if (is_used(decoder, c)) {
+            decoder->retired.items[kept++] = c;
+            continue;
+        }
+        firn_arena_free(c->arena);
+        free(c);
+    }
+    decoder->retired.len = kept;
 }
 
 /* ---- Arrow ------------------------------------------------------------------------------------ */

@@ -1,5 +1,6 @@
 /* From a payload to the codec that decodes it: by the feed's format, by the frame, by the registry. */
 #include "base/uuid.h"
+#include "columns.h"
 #include "decode_private.h"
 
 /* ---- set-up ----------------------------------------------------------------------------------- */
@@ -22,6 +23,41 @@ static firn_rc declared_avro(firn_decoder *decoder, const firn_payload_options *
     return FIRN_OK;
 }
 
+static firn_rc declared_json(firn_decoder *decoder, const firn_payload_options *options,
+                             codec **out, firn_err *err)
+{
+    const char *text = options->schema + strspn(options->schema, " \t\r\n");
+    if (*text == '{') {
+        *out = firn_codec_json_schema(decoder, text, NULL, 0, NULL);
+    } else {
+        const firn_avro_schema *schema;
+        firn_rc rc = firn_columns_parse(decoder->arena, text, &schema, err);
+        if (rc != FIRN_OK)
+            return firn_err_wrap(err, rc, "schema");
+        *out = firn_codec_json(decoder, schema, NULL);
+    }
+    if ((*out)->kind == CODEC_BROKEN)
+        FIRN_FAIL(err, FIRN_E_CONFIG, "%s", (*out)->why.message);
+    return FIRN_OK;
+}
+
+static firn_rc declared_protobuf(firn_decoder *decoder, const firn_payload_options *options,
+                                 codec **out, firn_err *err)
+{
+    static const int32_t first[] = {0};
+    firn_proto_file *file;
+    const firn_proto_message *message;
+    if (!options->schema)
+        FIRN_FAIL(err, FIRN_E_CONFIG, "the format protobuf_raw needs the text of a .proto file");
+    FIRN_TRY(firn_proto_parse(decoder->arena, options->schema, NULL, 0, &file, err));
+    FIRN_TRY(options->message ? firn_proto_by_name(file, options->message, &message, err)
+                              : firn_proto_by_index(file, first, 1, &message, err));
+    *out = firn_codec_protobuf(decoder, message, NULL);
+    if ((*out)->kind == CODEC_BROKEN)
+        FIRN_FAIL(err, FIRN_E_CONFIG, "%s", (*out)->why.message);
+    return FIRN_OK;
+}
+
 firn_rc firn_side_init(firn_decoder *decoder, side *s, const firn_payload_options *options,
                        bool is_key, firn_err *err)
 {
@@ -35,6 +71,7 @@ firn_rc firn_side_init(firn_decoder *decoder, side *s, const firn_payload_option
     case FIRN_PAYLOAD_BYTES: s->fixed = firn_codec_text(decoder, false); break;
     case FIRN_PAYLOAD_AVRO_RAW: return declared_avro(decoder, options, &s->fixed, err);
     case FIRN_PAYLOAD_AUTO:
+        s->known = firn_arena_strdup(decoder->arena, options->known);
         if (is_key) /* keys that no serializer of a registry wrote are texts */
             s->fixed = firn_codec_text(decoder, true);
         break;
@@ -43,9 +80,9 @@ firn_rc firn_side_init(firn_decoder *decoder, side *s, const firn_payload_option
             FIRN_FAIL(err, FIRN_E_CONFIG, "none is a format for keys only");
         break;
     case FIRN_PAYLOAD_JSON:
-    case FIRN_PAYLOAD_PROTOBUF_RAW:
-        FIRN_FAIL(err, FIRN_E_UNSUPPORTED, "the format %s is not there yet",
-                  firn_payload_name(s->payload));
+        s->known = firn_arena_strdup(decoder->arena, options->known);
+        return options->schema ? declared_json(decoder, options, &s->fixed, err) : FIRN_OK;
+    case FIRN_PAYLOAD_PROTOBUF_RAW: return declared_protobuf(decoder, options, &s->fixed, err);
     default: break;
     }
     return FIRN_OK;
@@ -117,19 +154,72 @@ static firn_rc check_kind(const side *s, const known_schema *found, firn_err *er
     return FIRN_OK;
 }
 
+/* Protobuf: the file is parsed once, its message types get codecs as they are met. */
+static firn_rc resolve_message(firn_decoder *decoder, known_schema *found, firn_frame *frame,
+                               codec **out, firn_err *err)
+{
+    int32_t path[FIRN_FRAME_PATH_MAX];
+    size_t n;
+    firn_rc rc = firn_frame_path(frame, path, &n, err);
+    if (rc != FIRN_OK)
+        return firn_err_wrap(err, rc, "%s", found->label);
+    bool is_first = n == 1 && path[0] == 0;
+    if (is_first && found->codec) {
+        *out = found->codec;
+        return FIRN_OK;
+    }
+    if (!found->by_path) {
+        const firn_registered *registered = found->registered;
+        found->by_path = firn_map_new(decoder->arena);
+        if (firn_proto_parse(decoder->arena, registered->text,
+                             firn_proto_imports(decoder->arena, registered),
+                             registered->n_references, &found->file, &found->why) != FIRN_OK)
+            found->file = NULL;
+    }
+    if (!found->file) {
+        found->codec = firn_codec_broken(decoder, &found->why, found->label);
+        *out = found->codec;
+        return FIRN_OK;
+    }
+
+    firn_buf key = {0};
+    for (size_t i = 0; i < n; i++)
+        firn_buf_printf(&key, "%s%d", i > 0 ? "." : "", path[i]);
+    const char *text = firn_arena_strdup(decoder->scratch, firn_buf_cstr(&key));
+    firn_buf_deinit(&key);
+    *out = firn_map_get(found->by_path, text);
+    if (!*out) {
+        const firn_proto_message *message;
+        rc = firn_proto_by_index(found->file, path, n, &message, err);
+        if (rc != FIRN_OK)
+            return firn_err_wrap(err, rc, "%s", found->label);
+        const char *label = firn_arena_printf(decoder->arena, "%s, message %s", found->label,
+                                              firn_proto_name(message));
+        *out = firn_codec_protobuf(decoder, message, label);
+        (void)firn_map_put(found->by_path, text, *out);
+    }
+    if (is_first)
+        found->codec = *out;
+    return FIRN_OK;
+}
+
 static firn_rc resolve_frame(firn_decoder *decoder, side *s, firn_frame *frame, codec **out,
                              firn_err *err)
 {
-    known_schema *found;
-    FIRN_TRY(find_schema(decoder, frame, &found, err));
-    FIRN_TRY(check_kind(s, found, err));
+    known_schema *found = s->last;
+    if (!found || frame->kind != FIRN_FRAME_ID || frame->id != s->last_id) {
+        FIRN_TRY(find_schema(decoder, frame, &found, err));
+        FIRN_TRY(check_kind(s, found, err));
+        if (frame->kind == FIRN_FRAME_ID) {
+            s->last_id = frame->id;
+            s->last = found;
+        }
+    }
+    if (found->registered->kind == FIRN_SCHEMA_PROTOBUF)
+        return resolve_message(decoder, found, frame, out, err);
     if (!found->codec)
         found->codec = firn_codec_registered(decoder, found->registered, found->label);
     *out = found->codec;
-    if (frame->kind == FIRN_FRAME_ID) {
-        s->last_id = frame->id;
-        s->last = found->codec;
-    }
     return FIRN_OK;
 }
 
@@ -141,25 +231,24 @@ static bool looks_framed(firn_bytes payload)
     return payload.len > 0 && payload.data[0] <= 1;
 }
 
+bool firn_side_is_framed(const side *s, firn_bytes payload, bool has_header)
+{
+    return is_framed(s->payload) ||
+           (s->payload == FIRN_PAYLOAD_AUTO && (has_header || looks_framed(payload)));
+}
+
 firn_rc firn_side_resolve(firn_decoder *decoder, side *s, firn_bytes payload,
                           const firn_kafka_header *header, codec **out, firn_bytes *data,
                           firn_err *err)
 {
-    bool framed = is_framed(s->payload) ||
-                  (s->payload == FIRN_PAYLOAD_AUTO && (header || looks_framed(payload)));
-    if (!framed && s->fixed) {
-        *out = s->fixed;
+    if (!firn_side_is_framed(s, payload, header != NULL)) {
         *data = payload;
-        return FIRN_OK;
+        *out = s->fixed ? s->fixed : s->learned;
+        return *out ? FIRN_OK : firn_learned_codec(decoder, s, out, err);
     }
-    if (!framed)
-        FIRN_FAIL(err, FIRN_E_UNSUPPORTED, "JSON is not decoded yet");
     firn_frame frame;
     FIRN_TRY(firn_frame_read(payload, header, &frame, err));
-    if (frame.kind == FIRN_FRAME_ID && s->last && frame.id == s->last_id)
-        *out = s->last;
-    else
-        FIRN_TRY(resolve_frame(decoder, s, &frame, out, err));
+    FIRN_TRY(resolve_frame(decoder, s, &frame, out, err));
     *data = frame.payload;
     return FIRN_OK;
 }

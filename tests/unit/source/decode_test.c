@@ -492,6 +492,236 @@ static void tombstones_are_passed_over_when_not(void **state)
     end(&f);
 }
 
+/* ---- JSON ------------------------------------------------------------------------------------- */
+
+static void declared_columns_take_what_they_name(void **state)
+{
+    (void)state;
+    fixture f;
+    begin(&f,
+          OPTIONS(.value = {.payload = FIRN_PAYLOAD_JSON,
+                            .schema = "id bigint not null, at timestamptz, u uuid"}),
+          NULL);
+    ADD_VALUE(&f, "{\"id\": 1, \"at\": \"1970-01-01T00:00:01Z\", \"more\": 5}");
+    ADD_VALUE(&f, "{\"id\": \"x\"}");
+    ADD_VALUE(&f, "{\"at\": null}");
+    ADD_VALUE(&f, "{\"id\": 2");
+    assert_non_null(strstr(bad(&f), "1 TYPE"));
+    assert_non_null(strstr(bad(&f), "2 TYPE"));
+    assert_non_null(strstr(bad(&f), "3 CORRUPT"));
+    take(&f);
+    assert_string_equal(columns_text(&f, 0), "id:l! at:tsu:UTC u:u");
+    assert_string_equal(row_text(&f, 0, 0), "{\"id\": 1, \"at\": 1000000, \"u\": null}");
+    assert_int_equal(f.chunks[0].rows, 1);
+    end(&f);
+}
+
+static void a_declared_json_schema(void **state)
+{
+    (void)state;
+    fixture f;
+    begin(&f,
+          OPTIONS(.value = {.payload = FIRN_PAYLOAD_JSON,
+                            .schema = " {\"type\": \"object\", \"properties\": {\"id\": "
+                                      "{\"type\": \"integer\"}}, \"required\": [\"id\"]}"}),
+          NULL);
+    ADD_VALUE(&f, "{\"id\": 1}");
+    take(&f);
+    assert_string_equal(columns_text(&f, 0), "id:l!");
+    end(&f);
+}
+
+static void the_first_call_teaches_the_schema(void **state)
+{
+    (void)state;
+    fixture f;
+    begin(&f, OPTIONS(.value.payload = FIRN_PAYLOAD_JSON), NULL);
+    const firn_kafka_message m[] = {
+        {.topic = "t", .offset = 0, .value = B("{\"id\": 1}")},
+        {.topic = "t", .offset = 1, .value = B("junk")},
+        {.topic = "t", .offset = 2, .value = B("{\"id\": 2.5, \"o\": {\"a\": true}}")},
+    };
+    assert_int_equal(firn_decoder_add(f.decoder, m, 3, note_bad, &f, &f.taken, &f.err), FIRN_OK);
+    assert_ptr_equal(strstr(bad(&f), "1 CORRUPT"), bad(&f));
+    take(&f);
+    assert_int_equal(f.n_chunks, 1);
+    assert_string_equal(columns_text(&f, 0), "id:g o:+s(a:b)");
+    assert_string_equal(row_text(&f, 0, 0), "{\"id\": 1, \"o\": null}");
+    end(&f);
+}
+
+static void new_members_become_columns_and_old_ones_stay(void **state)
+{
+    (void)state;
+    fixture f;
+    begin(&f, OPTIONS(.value.payload = FIRN_PAYLOAD_JSON, .with_tombstones = true), NULL);
+    ADD_VALUE(&f, "{\"id\": 1, \"o\": {\"a\": 1}}");
+    ADD_VALUE(&f, "{\"id\": 2, \"o\": {\"b\": \"x\"}, \"l\": [{\"n\": 1}]}");
+    ADD_VALUE(&f, "{\"ID\": 3, \"l\": [{\"m\": 1.5}], \"nothing\": null}");
+    ADD_VALUE(&f, "{\"id\": \"three\", \"new\": 1}");
+    ADD(&f, .key = B("tombstone"));
+    assert_ptr_equal(strstr(bad(&f), "3 TYPE"), bad(&f));
+    take(&f);
+    assert_int_equal(f.n_chunks, 3);
+    assert_string_equal(columns_text(&f, 0), "id:l o:+s(a:l)");
+    assert_string_equal(columns_text(&f, 1), "id:l o:+s(a:l b:u) l:+l(element:+s(n:l))");
+    assert_string_equal(columns_text(&f, 2), "id:l o:+s(a:l b:u) l:+l(element:+s(n:l m:g))");
+    assert_string_equal(row_text(&f, 2, 0),
+                        "{\"id\": 3, \"o\": null, \"l\": [{\"n\": null, \"m\": 1.5}]}");
+    assert_int_equal(f.chunks[2].rows, 2);
+
+    ADD_VALUE(&f, "{\"id\": 4, \"o\": {\"a\": 1, \"b\": null}}");
+    take(&f);
+    assert_int_equal(f.n_chunks, 1);
+    assert_false(f.chunks[0].schema_is_new);
+    end(&f);
+}
+
+static void known_columns_are_not_learned_anew(void **state)
+{
+    (void)state;
+    fixture f;
+    begin(&f,
+          OPTIONS(.value = {.payload = FIRN_PAYLOAD_JSON, .known = "price double, note string"}),
+          NULL);
+    ADD_VALUE(&f, "{\"price\": 1, \"note\": 5, \"qty\": 2}");
+    assert_string_equal(bad(&f), "");
+    take(&f);
+    assert_string_equal(columns_text(&f, 0), "price:g note:u qty:l");
+    assert_string_equal(row_text(&f, 0, 0), "{\"price\": 1, \"note\": \"5\", \"qty\": 2}");
+    end(&f);
+}
+
+static void learned_schemas_are_bounded(void **state)
+{
+    (void)state;
+    enum { FIRST = 800, MOST = 1000 };
+    fixture f;
+    begin(&f, OPTIONS(.value.payload = FIRN_PAYLOAD_JSON), NULL);
+    FIRN_AUTO_BUF firn_buf first = {0};
+    firn_buf_putc(&first, '{');
+    for (int i = 0; i < FIRST; i++)
+        firn_buf_printf(&first, "%s\"m%d\": 1", i > 0 ? "," : "", i);
+    firn_buf_putc(&first, '}');
+    ADD(&f, .value = firn_buf_bytes(&first));
+    int times_full = 0;
+    for (int i = FIRST; i < MOST + 10;) {
+        char text[64];
+        snprintf(text, sizeof text, "{\"m%d\": 1}", i);
+        firn_kafka_message m = {.topic = "t", .offset = i, .value = firn_bytes_str(text)};
+        firn_rc rc = firn_decoder_add(f.decoder, &m, 1, note_bad, &f, &f.taken, &f.err);
+        i += (int)f.taken;
+        if (rc != FIRN_OK) {
+            assert_int_equal(rc, FIRN_E_LIMIT);
+            take(&f);
+            assert_true(f.n_chunks > 32);
+            times_full++;
+        }
+    }
+    assert_true(times_full >= 2);
+    const char *want = "1000 LIMIT JSON documents with more than 1000";
+    assert_memory_equal(bad(&f), want, strlen(want));
+    end(&f);
+}
+
+static void auto_looks_at_each_message(void **state)
+{
+    (void)state;
+    scripted_server server;
+    SCRIPT(&server, {.request = "GET /schemas/ids/1", .reply = V1},
+           {.request = "GET /schemas/ids/2",
+            .reply = "{\"schemaType\": \"JSON\", \"schema\": \"{\\\"type\\\": "
+                     "\\\"object\\\", \\\"properties\\\": {\\\"a\\\": {\\\"type\\\": "
+                     "\\\"boolean\\\"}}}\"}"});
+    fixture f;
+    begin(&f, OPTIONS(.value.payload = FIRN_PAYLOAD_AUTO, .key.payload = FIRN_PAYLOAD_AUTO),
+          server.url);
+    ADD(&f, .value = B("\0\0\0\0\x01\x02"));
+    ADD(&f, .key = B("\0\0\0\0\x01\x02"), .value = B("\0\0\0\0\x02{\"a\": true}"));
+    ADD(&f, .key = B("text"), .value = B("{\"b\": 1}"));
+    assert_string_equal(bad(&f), "");
+    take(&f);
+    assert_int_equal(f.n_chunks, 3);
+    assert_string_equal(row_text(&f, 0, 0), "{\"id\": 1}");
+    assert_string_equal(row_text(&f, 1, 0), "{\"a\": true, \"_key\": {\"id\": 1}}");
+    assert_string_equal(row_text(&f, 2, 0), "{\"b\": 1, \"_key\": \"text\"}");
+    scripted_end(&server);
+    end(&f);
+}
+
+/* ---- Protobuf --------------------------------------------------------------------------------- */
+
+#define PROTO                                                                                    \
+    "syntax = \\\"proto3\\\"; import \\\"common/money.proto\\\"; message Order { int64 id = 1; " \
+    "Money price = 2; message Line { string sku = 1; } } message Other { bool b = 1; }"
+
+static void protobuf_messages_are_found_by_their_path(void **state)
+{
+    (void)state;
+    scripted_server server;
+    SCRIPT(
+        &server,
+        {.request = "GET /schemas/ids/1",
+         .reply = "{\"schemaType\": \"PROTOBUF\", \"schema\": \"" PROTO
+                  "\", \"references\": [{\"name\": \"common/money.proto\", \"subject\": "
+                  "\"money\", \"version\": 2}]}"},
+        {.request = "GET /subjects/money/versions/2?deleted=true",
+         .reply = "{\"schemaType\": \"PROTOBUF\", \"schema\": \"syntax = \\\"proto3\\\"; message "
+                  "Money { int32 units = 1; }\"}"},
+        {.request = "GET /schemas/guids/30313233-3435-3637-3839-616263646566",
+         .reply = "{\"schemaType\": \"PROTOBUF\", \"schema\": \"syntax = \\\"proto3\\\"; message M "
+                  "{ int32 a = 1; } message N { string n = 1; }\"}"},
+        {.request = "GET /schemas/ids/2",
+         .reply = "{\"schemaType\": \"PROTOBUF\", \"schema\": \"mess age\"}"});
+    fixture f;
+    begin(&f, OPTIONS(.value.payload = FIRN_PAYLOAD_PROTOBUF), server.url);
+    ADD_VALUE(&f, "\0\0\0\0\x01\x00\x08\x07\x12\x02\x08\x05"); /* [0], for short */
+    ADD_VALUE(&f, "\0\0\0\0\x01\x02\x00\x08\x08");             /* [0] */
+    ADD_VALUE(&f, "\0\0\0\0\x01\x04\x00\x00\x0a\x01x");        /* [0, 0] */
+    ADD_VALUE(&f, "\0\0\0\0\x01\x02\x02\x08\x01");             /* [1] */
+    ADD(&f, .value = B("\x0a\x01y"),
+        .headers =
+            &(headers){(firn_kafka_header[]){{"__value_schema_id", B("\x01"
+                                                                     "0123456789abcdef\x02\x02")}},
+                       1});
+    ADD_VALUE(&f, "\0\0\0\0\x01\x02\x04\x08\x01"); /* [2]: there is none */
+    ADD_VALUE(&f, "\0\0\0\0\x01\x7f");             /* no path */
+    ADD_VALUE(&f, "\0\0\0\0\x02\x00");             /* no schema */
+    ADD_VALUE(&f, "\0\0\0\0\x01\x00\x08");         /* no message */
+    assert_non_null(strstr(bad(&f), "5 NOT_FOUND schema id 1"));
+    assert_non_null(strstr(bad(&f), "6 CORRUPT schema id 1: the path"));
+    assert_non_null(strstr(bad(&f), "7 SYNTAX schema id 2"));
+    assert_non_null(strstr(bad(&f), "8 CORRUPT schema id 1, message Order"));
+    take(&f);
+    assert_int_equal(f.n_chunks, 4);
+    assert_string_equal(row_text(&f, 0, 0), "{\"id\": 7, \"price\": {\"units\": 5}}");
+    assert_string_equal(row_text(&f, 0, 1), "{\"id\": 8, \"price\": null}");
+    assert_string_equal(row_text(&f, 1, 0), "{\"sku\": \"x\"}");
+    assert_string_equal(f.chunks[1].subject, "schema id 1, message Order.Line");
+    assert_string_equal(row_text(&f, 2, 0), "{\"b\": true}");
+    assert_string_equal(row_text(&f, 3, 0), "{\"n\": \"y\"}");
+    scripted_end(&server);
+    end(&f);
+}
+
+static void raw_protobuf_has_a_declared_schema(void **state)
+{
+    (void)state;
+    fixture f;
+    begin(&f,
+          OPTIONS(.value = {.payload = FIRN_PAYLOAD_PROTOBUF_RAW,
+                            .schema = "syntax = \"proto3\"; package p; message A { int32 a = 1; } "
+                                      "message B { int32 b = 1; }",
+                            .message = "p.B"}),
+          NULL);
+    ADD_VALUE(&f, "\x08\x01");
+    ADD_VALUE(&f, "");
+    take(&f);
+    assert_string_equal(row_text(&f, 0, 0), "{\"b\": 1}");
+    assert_string_equal(row_text(&f, 0, 1), "{\"b\": 0}");
+    end(&f);
+}
+
 /* ---- bounds ----------------------------------------------------------------------------------- */
 
 static void full_chunks_are_to_be_taken(void **state)
@@ -561,6 +791,15 @@ int main(void)
         cmocka_unit_test(where_a_record_stood_is_a_column),
         cmocka_unit_test(tombstones_are_rows_when_wanted),
         cmocka_unit_test(tombstones_are_passed_over_when_not),
+        cmocka_unit_test(declared_columns_take_what_they_name),
+        cmocka_unit_test(a_declared_json_schema),
+        cmocka_unit_test(the_first_call_teaches_the_schema),
+        cmocka_unit_test(new_members_become_columns_and_old_ones_stay),
+        cmocka_unit_test(known_columns_are_not_learned_anew),
+        cmocka_unit_test(learned_schemas_are_bounded),
+        cmocka_unit_test(auto_looks_at_each_message),
+        cmocka_unit_test(protobuf_messages_are_found_by_their_path),
+        cmocka_unit_test(raw_protobuf_has_a_declared_schema),
         cmocka_unit_test(full_chunks_are_to_be_taken),
         cmocka_unit_test(chunks_outlive_their_decoder),
     };

@@ -17,8 +17,9 @@
  * A tombstone has null in all value columns, which are nullable in the chunk's schema for that reason when tombstones are wanted.
  *
  * Threads: one at a time. Errors of single messages go to the callback (code and sentence): CORRUPT, TYPE, NOT_FOUND (schema),
- * UNSUPPORTED, LIMIT. A registry that is out of reach is no fault of a message: UNAVAILABLE is returned, `taken` messages of the call
- * were done, and the call is made again later with the rest.
+ * UNSUPPORTED, LIMIT, SYNTAX (a schema's text). A registry that is out of reach is no fault of a message: UNAVAILABLE is returned,
+ * `taken` messages of the call were done, and the call is made again later with the rest. So are PERMISSION and CONFIG (what answers at
+ * the registry's URL is none), which will not pass by themselves.
  */
 #ifndef SOURCE_DECODE_H
 #define SOURCE_DECODE_H
