@@ -4,9 +4,10 @@
  * knows it from the table. Offsets committed to the group are for lag displays alone (firn_kafka_consumer_mark). Only committed
  * records of transactions are read. An offset that the topic does not have is an error (OFFSET_GONE), never a jump.
  *
- * Threads: a consumer belongs to the thread that polls it; callbacks run inside poll. A firn_kafka may be shared.
- * Errors: UNAVAILABLE (brokers; retriable), UNAUTHORIZED, FORBIDDEN, NOT_FOUND (topic), OFFSET_GONE (firn_kafka_gap says how),
- * CONFIG.
+ * Threads: a consumer belongs to the thread that polls it; callbacks run inside poll and free. A firn_kafka may be shared.
+ * Errors: UNAVAILABLE (brokers that stay away; retriable, and librdkafka goes on trying), PERMISSION (login, or what it may read),
+ * NOT_FOUND (topic), OFFSET_GONE (firn_kafka_last_gap says how), CORRUPT (a batch of messages fails its checksum), CONFIG, INVALID
+ * (a pattern that does not parse).
  */
 #ifndef SOURCE_KAFKA_H
 #define SOURCE_KAFKA_H
@@ -34,7 +35,7 @@ typedef struct firn_kafka_consumer firn_kafka_consumer;
 /* Checks the settings; connects to nothing yet. */
 firn_rc firn_kafka_new(const firn_kafka_options *options, firn_kafka **out,
                        firn_err *err) FIRN_MUST_USE;
-void firn_kafka_free(firn_kafka *kafka); /* after its consumers */
+void firn_kafka_free(firn_kafka *kafka); /* after its consumers and their batches; NULL is fine */
 
 typedef struct firn_kafka_partition {
     const char *topic;
@@ -43,7 +44,8 @@ typedef struct firn_kafka_partition {
     int64_t offset;    /* meaning by use */
 } firn_kafka_partition;
 
-/* Topics whose names fulfil one of `patterns` ("orders", "^shop\\..*"), sorted, with every partition's low and high. */
+/* Topics whose names fulfil one of `patterns` ("orders", "^shop\\..*"), sorted, with every partition's low and high. NOT_FOUND for a
+ * name that is none; a pattern may match nothing. */
 firn_rc firn_kafka_partitions(firn_kafka *kafka, firn_arena *arena, const char *const *patterns,
                               size_t n, firn_kafka_partition **out, size_t *n_out,
                               firn_err *err) FIRN_MUST_USE;
@@ -87,27 +89,31 @@ typedef struct firn_kafka_consumer_options {
     const char *const *topics; /* names, or patterns that start with ^ */
     size_t n_topics;
     size_t queue_bytes; /* fetched and not yet polled, at most; 0: 64 MiB */
-    /* Partitions were given to us: set each one's `offset` to where it starts. */
+    /* Partitions were given to us, with what they hold: set each one's `offset` to where it starts. When this fails, poll says so
+     * and asks again at its next calls; nothing of them comes until it succeeds. */
     firn_rc (*assigned)(void *ctx, firn_kafka_partition *partitions, size_t n, firn_err *err);
-    /* Partitions are being taken away. `lost`: they are another's already, nothing of them can be committed any more. */
+    /* Partitions are being taken away, `offset` being the next that would have been polled; nullable. `lost`: they are another's already, nothing of them can be committed any more. */
     void (*revoked)(void *ctx, const firn_kafka_partition *partitions, size_t n, bool lost);
     void *ctx;
 } firn_kafka_consumer_options;
 
 firn_rc firn_kafka_consumer_new(firn_kafka *kafka, const firn_kafka_consumer_options *options,
                                 firn_kafka_consumer **out, firn_err *err) FIRN_MUST_USE;
-void firn_kafka_consumer_free(firn_kafka_consumer *consumer); /* leaves the group */
-/* Up to `max` messages within timeout_ms; an empty batch is no error. Must be called at least every few minutes, also when nothing
+/* Leaves the group; `revoked` hears of what was assigned. Batches may be freed later. NULL is fine. */
+void firn_kafka_consumer_free(firn_kafka_consumer *consumer);
+/* Up to `max` messages: what is there at once, else what comes first within timeout_ms; an empty batch is no error. Of a partition
+ * they come in order, each once since its last assignment or seek. After an error the consumer goes on at the next call. Must be called at least every few minutes, also when nothing
  * is wanted (all partitions paused). The caller frees the batch. */
 firn_rc firn_kafka_poll(firn_kafka_consumer *consumer, size_t max, int timeout_ms,
                         firn_kafka_batch *out, firn_err *err) FIRN_MUST_USE;
-/* What is assigned now, `offset` being the next to be polled. */
+/* What is assigned now, `offset` being the next to be polled; low and high as of the last fetch (-1: none yet), without asking. */
 firn_rc firn_kafka_assignment(firn_kafka_consumer *consumer, firn_arena *arena,
                               firn_kafka_partition **out, size_t *n, firn_err *err) FIRN_MUST_USE;
-/* Go on from each partition's `offset`: what was fetched is thrown away. */
+/* Go on from each partition's `offset`: what was fetched is thrown away. Partitions that are not ours any more are left out. */
 firn_rc firn_kafka_seek(firn_kafka_consumer *consumer, const firn_kafka_partition *partitions,
                         size_t n, firn_err *err) FIRN_MUST_USE;
-/* Stop and go on fetching all partitions (backpressure); poll goes on serving the group. */
+/* Stop and go on handing out messages (backpressure): fetching stops when queue_bytes are there, nothing is fetched twice, and poll
+ * goes on serving the group. */
 firn_rc firn_kafka_pause(firn_kafka_consumer *consumer, bool pause, firn_err *err) FIRN_MUST_USE;
 /* Tell the group how far we are, without waiting: for other people's lag displays. Errors are logged. */
 void firn_kafka_consumer_mark(firn_kafka_consumer *consumer, const firn_kafka_partition *partitions,
