@@ -60,7 +60,7 @@ static firn_rc find_predicates(firn_session *session, firn_arena *arena, const c
     FIRN_TRY(firn_plan_begin(session, err));
     for (size_t i = 0; i < tree->tables.len; i++) {
         firn_occurrence *table = tree->tables.items[i];
-        if (table->sql == NULL) {
+        if (table->sql == NULL || table->schema != NULL) { /* not a view, whose tables are here */
             table->scan.schema = table->schema;
             FIRN_TRY(firn_plan_stub(session, arena, &table->scan, err));
             firn_vec_push(arena, &scans, &table->scan);

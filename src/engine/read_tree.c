@@ -8,6 +8,7 @@
 
 #include "duck.h"
 #include "metadata_tables.h"
+#include "rows_batch.h"
 
 #include "base/uuid.h"
 #include "iceberg/view.h"
@@ -271,6 +272,22 @@ static firn_rc add_table(walk *w, json_t *node, const named *name, const char *t
     return FIRN_OK;
 }
 
+/* Rows of the caller (rows_batch.h). */
+static void add_batch(walk *w, json_t *node)
+{
+    firn_occurrence *occurrence = FIRN_NEW(w->arena, firn_occurrence);
+    firn_schema *schema = FIRN_NEW(w->arena, firn_schema);
+    schema->root = *firn_batch_type(w->session->batch);
+    *occurrence = (firn_occurrence){.node = node,
+                                    .text = "batch",
+                                    .ident = {.ns = "", .name = "batch"},
+                                    .schema = schema,
+                                    .aliased = text_member(node, "alias")[0] != '\0',
+                                    .sql = firn_batch_sql(w->session->batch)};
+    occurrence->mark = put_mark(w, node, "batch");
+    firn_vec_push(w->arena, &w->tree->tables, occurrence);
+}
+
 static void add_reference(walk *w, firn_ident ident)
 {
     for (size_t i = 0; i < w->tree->references.len; i++) {
@@ -291,6 +308,13 @@ static firn_rc visit_table(walk *w, json_t *node, const scope *visible, firn_err
         if (travels) {
             FIRN_FAIL(err, FIRN_E_INVALID, "%s is a WITH query: it has no snapshots to travel to",
                       text_member(node, "table_name"));
+        }
+        return FIRN_OK;
+    }
+    if (!qualified && !travels && w->session->batch != NULL && w->view_depth == 0 &&
+        firn_strcaseeq(text_member(node, "table_name"), "batch")) {
+        if (!w->names_only) {
+            add_batch(w, node);
         }
         return FIRN_OK;
     }

@@ -3,6 +3,8 @@
  */
 #include "scans.h"
 
+#include "rows_batch.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -11,6 +13,7 @@ typedef struct live_scan {
     firn_scan_registry *registry;
     const firn_live_file *files; /* NULL: rows of text */
     const char *const *texts;
+    void *batch; /* rows_scan.c */
     size_t n;
 } live_scan;
 
@@ -92,6 +95,17 @@ static const live_scan *find(firn_scan_registry *registry, int64_t number)
     }
     pthread_rwlock_unlock(&registry->lock);
     return found;
+}
+
+int64_t firn_scan_register_batch(firn_scan_registry *registry, firn_arena *arena, void *batch)
+{
+    return register_scan(registry, arena, (live_scan){.batch = batch});
+}
+
+void *firn_scan_batch(firn_scan_registry *registry, int64_t number)
+{
+    const live_scan *scan = find(registry, number);
+    return scan != NULL ? scan->batch : NULL;
 }
 
 /* ---- the functions ----------------------------------------------------------------------------------- */
@@ -219,7 +233,7 @@ static void rows_bind(duckdb_bind_info info)
     int64_t number = duckdb_get_int64(parameter);
     duckdb_destroy_value(&parameter);
     const live_scan *rows = find(duckdb_bind_get_extra_info(info), number);
-    if (rows == NULL || (rows->texts == NULL && rows->n > 0)) {
+    if (rows == NULL || rows->batch != NULL || (rows->texts == NULL && rows->n > 0)) {
         duckdb_bind_set_error(info, "no such rows: firn_rows is of no use by itself");
         return;
     }
@@ -301,5 +315,6 @@ firn_rc firn_scan_functions(firn_scan_registry *registry, duckdb_connection conn
                       FUNCTIONS[i].name);
         }
     }
-    return register_rows(registry, conn, err);
+    FIRN_TRY(register_rows(registry, conn, err));
+    return firn_batch_function(registry, conn, err);
 }

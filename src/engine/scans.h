@@ -36,6 +36,10 @@ int64_t firn_scan_register(firn_scan_registry *registry, firn_arena *arena,
 /* Rows of text that the table function firn_rows(n) streams as its one column j (sheet.h). `texts` must live as long as `arena`. */
 int64_t firn_rows_register(firn_scan_registry *registry, firn_arena *arena,
                            const char *const *texts, size_t n);
+/* Arrow rows that the table function firn_batch(n) reads (rows_scan.c). */
+int64_t firn_scan_register_batch(firn_scan_registry *registry, firn_arena *arena, void *batch);
+/* NULL: there is no such batch. */
+void *firn_scan_batch(firn_scan_registry *registry, int64_t number);
 /* Make the functions known to DuckDB: once per database. */
 firn_rc firn_scan_functions(firn_scan_registry *registry, duckdb_connection conn,
                             firn_err *err) FIRN_MUST_USE;

@@ -40,6 +40,8 @@ struct firn_session {
     duckdb_prepared_statement parse, unparse;
     struct firn_planner *planner; /* predicate.c; NULL: not yet */
     uint64_t next_name;           /* for names of variables and stubs */
+    const struct firn_batch
+        *batch; /* what the name `batch` means in the statement; NULL: nothing (rows.c) */
     _Atomic double
         work_done; /* 0..1 of work that firn itself does; below 0: DuckDB's progress counts */
     bool tracks_progress;  /* somebody looks at firn_session_progress */

@@ -118,9 +118,9 @@ static inline int lake_setup(void **state)
 static inline int lake_teardown(void **state)
 {
     lake_fixture *f = *state;
+    firn_arena_free(f->arena); /* before the engine, which live scans are registered with */
     lake_close(f);
     nftw(f->root, lake_unlink, 16, FTW_DEPTH | FTW_PHYS);
-    firn_arena_free(f->arena);
     free(f->root);
     free(f);
     return 0;

@@ -4,6 +4,8 @@
  * whatever else must change in the same commit, or discards. Batches are borrowed: they are neither changed nor released, and may be
  * read several times.
  *
+ * Strings must be UTF-8. The arena of a call must end before the engine is closed.
+ *
  * Inside `sql` the rows are the relation `batch` (all given batches, united by name); lake tables may be joined, as of the session's
  * ref. A session belongs to one thread; several sessions of one engine may write at once.
  *
@@ -25,8 +27,10 @@ typedef struct firn_rows {
 } firn_rows;
 
 /* Arrow's types as Iceberg's, with ids from 1 in Iceberg's order of assignment. format_version 3 gives timestamp_ns; in version 2
- * nanoseconds become microseconds. Unsigned 64-bit is decimal(20, 0). Optional columns are those that Arrow calls nullable.
- * UNSUPPORTED names the column. */
+ * nanoseconds become microseconds, and with a zone in both, since the engine cannot write timestamptz_ns. Unsigned 64-bit is decimal(20, 0).
+ * A fixed of n bytes is binary. A string or 16 bytes whose field says so is uuid ("arrow.uuid", or metadata firn.logical=uuid).
+ * Columns that have only nulls (Arrow's null type) are unknown in version 3 and left out in version 2 until they get a type; a
+ * struct without members is left out, too. Optional columns are those that Arrow calls nullable. UNSUPPORTED names the column. */
 firn_rc firn_rows_schema(firn_arena *arena, const struct ArrowSchema *arrow, int format_version,
                          firn_schema **out, firn_err *err) FIRN_MUST_USE;
 /* The columns that `sql` gives from these rows (NULL: the rows themselves), as those of a new table. */

@@ -1,0 +1,149 @@
+/* engine/rows.h: Arrow rows into data files, and queries over them.
+ *
+ * The rows are a scan with a number (rows_scan.c). In a statement, `batch` is found by the walk that finds lake tables
+ * (read_tree.c), before them: session->batch says what it means, for the time of the call.
+ */
+#include "rows_batch.h"
+
+#include "base/time.h"
+#include "read.h"
+#include "statement.h"
+#include "write.h"
+
+#include <inttypes.h>
+
+/* ---- statements over the batch ----------------------------------------------------------------------- */
+
+/* "SELECT ...;" without its semicolon. */
+static firn_rc one_select(firn_session *session, firn_arena *arena, const char *sql,
+                          const char **out, firn_err *err)
+{
+    char **statements = NULL;
+    size_t n = 0;
+    json_t *tree = NULL;
+    FIRN_TRY(firn_statement_split(arena, sql, &statements, &n, err));
+    if (n != 1) {
+        FIRN_FAIL(err, FIRN_E_SYNTAX,
+                  "one SELECT over batch was expected, there are %zu statements", n);
+    }
+    firn_err why = {0};
+    char *plain = NULL;
+    FIRN_TRY(firn_read_time_travel(arena, statements[0], &plain, err));
+    firn_rc rc = firn_duck_parse(session, arena, plain, &tree, &why);
+    if (rc == FIRN_E_UNSUPPORTED) {
+        FIRN_FAIL(err, FIRN_E_SYNTAX,
+                  "one SELECT over batch was expected, such as SELECT *, upper(name) AS name FROM "
+                  "batch; this is another statement: %.80s",
+                  statements[0]);
+    }
+    if (rc != FIRN_OK) {
+        FIRN_FAIL(err, rc, "%s", why.message);
+    }
+    *out = statements[0];
+    return FIRN_OK;
+}
+
+firn_rc firn_batch_select(firn_session *session, firn_arena *arena, const firn_batch *batch,
+                          const char *sql, const char **out, firn_err *err)
+{
+    firn_read_plan plan = {0};
+    const char *select = NULL;
+    if (sql == NULL) {
+        *out = firn_arena_printf(arena, "SELECT * FROM %s AS batch", firn_batch_sql(batch));
+        return FIRN_OK;
+    }
+    FIRN_TRY(one_select(session, arena, sql, &select, err));
+    const firn_batch *outer = session->batch;
+    session->batch = batch;
+    firn_rc rc = firn_read_rewrite(session, arena, select, &plan, err);
+    session->batch = outer;
+    *out = plan.sql;
+    return rc;
+}
+
+/* As a statement of the session begins. */
+static void begin(firn_session *session)
+{
+    session->statement_us = firn_now_us();
+    session->interrupted = false;
+}
+
+/* ---- what a statement gives -------------------------------------------------------------------------- */
+
+firn_rc firn_rows_describe(firn_session *session, firn_arena *arena, const firn_rows *rows,
+                           size_t n_rows, const char *sql, int format_version, firn_schema **out,
+                           firn_err *err)
+{
+    firn_batch *batch = NULL;
+    const char *select = NULL;
+    begin(session);
+    FIRN_TRY(firn_batch_open(session, arena, rows, n_rows, format_version >= 3, &batch, err));
+    const firn_type *type = firn_batch_type(batch);
+    if (sql != NULL) {
+        firn_type *described = NULL;
+        FIRN_TRY(firn_batch_select(session, arena, batch, sql, &select, err));
+        FIRN_TRY(firn_batch_describe(session, arena, select, format_version, &described, err));
+        type = described;
+    }
+    *out = firn_batch_schema(arena, type, format_version);
+    return FIRN_OK;
+}
+
+firn_rc firn_rows_query(firn_session *session, firn_arena *arena, const firn_rows *rows,
+                        size_t n_rows, const char *sql, const char *const *const **cells,
+                        size_t *n_cells, size_t *n_columns, firn_err *err)
+{
+    firn_batch *batch = NULL;
+    const char *select = NULL;
+    firn_duck_cells result = {0};
+    begin(session);
+    FIRN_TRY(firn_batch_open(session, arena, rows, n_rows, true, &batch, err));
+    FIRN_TRY(firn_batch_select(session, arena, batch, sql, &select, err));
+    firn_rc rc = firn_duck_rows(session, arena, select, &result, err);
+    FIRN_TRY(firn_batch_result(batch, rc, err));
+    *cells = result.cells;
+    *n_cells = result.n_rows;
+    *n_columns = result.n_columns;
+    return FIRN_OK;
+}
+
+/* ---- files ------------------------------------------------------------------------------------------- */
+
+firn_rc firn_rows_to_files(firn_session *session, firn_arena *arena, const firn_rows_write *write,
+                           firn_rows_written *out, firn_err *err)
+{
+    const firn_schema *schema = write->metadata->schema;
+    firn_batch *batch = NULL;
+    const char *select = NULL;
+    char *sql = NULL;
+    firn_written written = {0};
+    *out = (firn_rows_written){0};
+    begin(session);
+    FIRN_TRY(firn_batch_open(session, arena, write->rows, write->n_rows,
+                             firn_batch_keeps_nanos(schema), &batch, err));
+    FIRN_TRY(firn_batch_select(session, arena, batch, write->sql, &select, err));
+    const firn_batch_projection projection = {.source_sql = select,
+                                              .columns = write->sql == NULL ? firn_batch_type(batch)
+                                                                            : NULL,
+                                              .schema = schema,
+                                              .table_text = write->table_text,
+                                              .ignore_unknown = write->ignore_unknown};
+    FIRN_TRY(firn_batch_project(session, arena, &projection, &sql, err));
+    const firn_write_options options = {
+        .metadata = write->metadata, .table_text = write->table_text, .sql = sql, .spec_id = -1};
+    firn_rc rc = firn_write_query(session, arena, &options, &written, err);
+    FIRN_TRY(firn_batch_result(batch, rc, err));
+    out->files.items = written.files.items;
+    out->files.len = written.files.len;
+    out->files.cap = written.files.cap;
+    out->rows = written.rows;
+    return FIRN_OK;
+}
+
+void firn_rows_discard(firn_session *session, const firn_rows_written *written)
+{
+    firn_written files = {.rows = written->rows};
+    files.files.items = written->files.items;
+    files.files.len = written->files.len;
+    firn_write_discard(session, &files);
+}

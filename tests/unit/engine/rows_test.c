@@ -1,0 +1,627 @@
+/* Arrow rows into tables: every type, slices, nested values, several schemas, statements over the rows, and what goes wrong. */
+#include "arrow_rows.h"
+
+#include "read.h"
+
+#define NULLABLE ARROW_FLAG_NULLABLE
+
+/* The type that a column of this Arrow format becomes, as text. */
+static const char *column_type(lake_fixture *f, struct ArrowSchema *field, int version)
+{
+    firn_err err = {0};
+    firn_schema *schema = NULL;
+    struct ArrowSchema *root = arrow_nest(f->arena, arrow_field(f->arena, "+s", "", 0),
+                                          (struct ArrowSchema *[]){field}, 1);
+    lake_check(firn_rows_schema(f->arena, root, version, &schema, &err), &err, field->format);
+    return schema->root.n_fields == 0 ? "none"
+                                      : firn_type_text(f->arena, schema->root.fields[0].type);
+}
+
+static void types_become_icebergs(void **state)
+{
+    lake_fixture *f = *state;
+    static const struct {
+        const char *format, *v2, *v3;
+    } TYPES[] = {
+        {"n", "none", "unknown"},
+        {"b", "boolean", "boolean"},
+        {"c", "int", "int"},
+        {"C", "int", "int"},
+        {"s", "int", "int"},
+        {"S", "int", "int"},
+        {"i", "int", "int"},
+        {"I", "long", "long"},
+        {"l", "long", "long"},
+        {"L", "decimal(20, 0)", "decimal(20, 0)"},
+        {"f", "float", "float"},
+        {"g", "double", "double"},
+        {"u", "string", "string"},
+        {"U", "string", "string"},
+        {"z", "binary", "binary"},
+        {"Z", "binary", "binary"},
+        {"w:5", "binary", "binary"},
+        {"d:9,2", "decimal(9, 2)", "decimal(9, 2)"},
+        {"d:18,0,64", "decimal(18, 0)", "decimal(18, 0)"},
+        {"tdD", "date", "date"},
+        {"tdm", "date", "date"},
+        {"ttm", "time", "time"},
+        {"ttn", "time", "time"},
+        {"tss:", "timestamp", "timestamp"},
+        {"tsm:UTC", "timestamptz", "timestamptz"},
+        {"tsu:", "timestamp", "timestamp"},
+        {"tsu:Europe/Paris", "timestamptz", "timestamptz"},
+        {"tsn:", "timestamp", "timestamp_ns"},
+        {"tsn:UTC", "timestamptz", "timestamptz"},
+    };
+    for (size_t i = 0; i < sizeof(TYPES) / sizeof(TYPES[0]); i++) {
+        struct ArrowSchema *field = arrow_field(f->arena, TYPES[i].format, "c", NULLABLE);
+        assert_string_equal(column_type(f, field, 2), TYPES[i].v2);
+        assert_string_equal(column_type(f, field, 3), TYPES[i].v3);
+    }
+}
+
+static void what_no_column_holds_is_named(void **state)
+{
+    lake_fixture *f = *state;
+    static const char *const FORMATS[] = {"e",    "tDs",     "tiM", "d:9,2,256", "d:39,1", "d:2,3",
+                                          "tsx:", "+us:0,1", "vu",  "w:0",       "d:",     "+r"};
+    for (size_t i = 0; i < sizeof(FORMATS) / sizeof(FORMATS[0]); i++) {
+        firn_schema *schema = NULL;
+        struct ArrowSchema *member = arrow_field(f->arena, FORMATS[i], "bad", 0);
+        struct ArrowSchema *field = arrow_nest(f->arena, arrow_field(f->arena, "+s", "outer", 0),
+                                               (struct ArrowSchema *[]){member}, 1);
+        struct ArrowSchema *root = arrow_nest(f->arena, arrow_field(f->arena, "+s", "", 0),
+                                              (struct ArrowSchema *[]){field}, 1);
+        f->err = (firn_err){0};
+        assert_int_equal(firn_rows_schema(f->arena, root, 2, &schema, &f->err), FIRN_E_UNSUPPORTED);
+        lake_contains(f->err.message, "outer.bad");
+        lake_contains(f->err.message, FORMATS[i]);
+    }
+}
+
+/* int32 pairs, then length and bytes of key and value. */
+static const char *uuid_mark(firn_arena *arena, const char *key, const char *value)
+{
+    FIRN_AUTO_BUF firn_buf out = {0};
+    int32_t n = 1;
+    int32_t lengths[2] = {(int32_t)strlen(key), (int32_t)strlen(value)};
+    firn_buf_append(&out, &n, sizeof(n));
+    firn_buf_append(&out, &lengths[0], sizeof(int32_t));
+    firn_buf_puts(&out, key);
+    firn_buf_append(&out, &lengths[1], sizeof(int32_t));
+    firn_buf_puts(&out, value);
+    return firn_arena_memdup(arena, out.data, out.len);
+}
+
+static void uuids_are_told_by_their_fields_metadata(void **state)
+{
+    lake_fixture *f = *state;
+    firn_arena *a = f->arena;
+    struct ArrowSchema *text = arrow_field(a, "u", "t", NULLABLE);
+    struct ArrowSchema *bytes = arrow_field(a, "w:16", "b", 0);
+    text->metadata = uuid_mark(a, "firn.logical", "uuid");
+    bytes->metadata = uuid_mark(a, "ARROW:extension:name", "arrow.uuid");
+    assert_string_equal(column_type(f, text, 2), "uuid");
+    assert_string_equal(column_type(f, bytes, 2), "uuid");
+    lake_exec(f, "CREATE TABLE t (t uuid, b uuid)");
+    static const char *const TEXTS[] = {"f0000000-1111-2222-3333-444444444444", NULL};
+    static const uint8_t BYTES[32] = {0x12, 0x34, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff};
+    firn_rows rows =
+        arrow_rows(a, 2, (struct ArrowSchema *[]){text, bytes},
+                   (struct ArrowArray *[]){arrow_texts(a, 2, TEXTS), arrow_data(a, 2, BYTES)}, 2);
+    rows_append(f, "t", &rows, 1, NULL);
+    lake_expect(f, "SELECT * FROM t ORDER BY t NULLS LAST",
+                "f0000000-1111-2222-3333-444444444444|12340000-0000-0000-0000-0000000000ff\n"
+                "NULL|00000000-0000-0000-0000-000000000000");
+    static const char *const BAD[] = {"f0000000-1111-2222-3333-44444444444", NULL};
+    rows.array->children[0] = arrow_texts(a, 2, BAD);
+    lake_contains(rows_fail(f, "t", &rows, 1, NULL, FIRN_E_TYPE), "column t: \"f0000000");
+}
+
+/* ---- round trips ------------------------------------------------------------------------------------- */
+
+#define FLAT                                                                                                          \
+    "SELECT i AS id, i % 2 = 0 AS b, CAST(i % 100 AS TINYINT) AS i8, CAST(i % 200 AS UTINYINT) AS u8, "               \
+    "CAST(i - 5000 AS SMALLINT) AS i16, CAST(i AS USMALLINT) AS u16, CAST(-i AS INTEGER) AS i32, "                    \
+    "CAST(i + 3000000000 AS UINTEGER) AS u32, -i * 4000000000 AS i64, "                                               \
+    "CAST(18446744073709551615 - i AS UBIGINT) AS u64, CAST(i / 3 AS FLOAT) AS f, i / 7 AS g, "                       \
+    "CAST(i % 1000 AS DECIMAL(4, 1)) AS d4, CAST(-i AS DECIMAL(9, 2)) AS d9, "                                        \
+    "CAST(i AS DECIMAL(18, 3)) AS d18, CAST(-i AS DECIMAL(38, 10)) AS d38, "                                          \
+    "DATE '1960-01-01' + CAST(i AS INTEGER) AS dt, TIME '00:00:00' + INTERVAL (i * 7001) MILLISECOND AS tt, "         \
+    "TIMESTAMP '1969-12-31' + INTERVAL (i * 1000003) MICROSECOND AS ts, "                                             \
+    "TIMESTAMPTZ '1969-12-31 00:00:00+00' + INTERVAL (i * 1000003) MICROSECOND AS tz, "                               \
+    "CASE WHEN i % 3 = 0 THEN '' WHEN i % 3 = 1 THEN 'short' ELSE repeat('long', CAST(i % 50 AS INTEGER)) END AS s, " \
+    "encode(repeat(chr(CAST(i % 90 + 33 AS INTEGER)), CAST(i % 20 AS INTEGER))) AS z, "                               \
+    "CAST(md5(CAST(i AS VARCHAR)) AS UUID) AS u, NULL AS nothing FROM range(ROWS) r(i)"
+
+/* Every column null in every k-th row. */
+static const char *with_nulls(firn_arena *arena, const char *sql, int every)
+{
+    return firn_arena_printf(
+        arena,
+        "SELECT id, CASE WHEN id %% %d = 0 THEN NULL ELSE COLUMNS(* EXCLUDE (id)) END "
+        "FROM (%s)",
+        every, sql);
+}
+
+static const char *create_from(lake_fixture *f, const char *name, const firn_rows *rows,
+                               int version)
+{
+    firn_err err = {0};
+    firn_schema *schema = NULL;
+    lake_check(firn_rows_describe(f->session, f->arena, rows, 1, NULL, version, &schema, &err),
+               &err, name);
+    FIRN_AUTO_BUF firn_buf out = {0};
+    firn_buf_printf(&out, "CREATE TABLE %s (", name);
+    for (size_t i = 0; i < schema->root.n_fields; i++) {
+        const char *type = NULL;
+        const firn_field *field = &schema->root.fields[i];
+        lake_check(firn_type_to_duck(f->arena, field->type, field->name, &type, &err), &err, name);
+        firn_buf_printf(&out, "%s%s %s", i > 0 ? ", " : "", firn_sql_ident(f->arena, field->name),
+                        type);
+    }
+    firn_buf_printf(&out, ") TBLPROPERTIES ('format-version' = '%d')", version);
+    return firn_arena_strdup(f->arena, firn_buf_cstr(&out));
+}
+
+/* What DuckDB said it gives is what the table holds. */
+static void expect_equal(lake_fixture *f, const char *table, const char *sql, const char *rows)
+{
+    lake_exec(f, firn_arena_printf(f->arena, "CREATE OR REPLACE TEMP TABLE given AS %s", sql));
+    lake_expect(f, firn_arena_printf(f->arena, "SELECT count(*) FROM %s", table), rows);
+    const char *columns = lake_text(
+        f,
+        "SELECT string_agg('\"' || column_name || '\"::VARCHAR', ', ') FROM (DESCRIBE given) WHERE "
+        "column_name <> 'nothing'");
+    lake_expect(
+        f,
+        firn_arena_printf(f->arena,
+                          "SELECT count(*) FROM ((SELECT %s FROM given EXCEPT ALL SELECT %s FROM "
+                          "%s) UNION ALL (SELECT %s FROM %s EXCEPT ALL SELECT %s FROM given))",
+                          columns, columns, table, columns, table, columns),
+        "0");
+}
+
+static void flat_values_come_back(void **state)
+{
+    lake_fixture *f = *state;
+    for (int every = 1; every <= 67;
+         every += 11) { /* all null, and nulls across words of validity */
+        const char *sql =
+            with_nulls(f->arena, firn_str_replace(f->arena, FLAT, "ROWS", "5000"), every);
+        arrow_sql given = arrow_of_sql(f, sql);
+        const char *name = firn_arena_printf(f->arena, "t%d", every);
+        assert_true(given.rows.len >= 3);
+        lake_exec(f, create_from(f, name, given.rows.items, 2));
+        rows_append(f, name, given.rows.items, given.rows.len, NULL);
+        expect_equal(f, name, sql, "5000");
+    }
+}
+
+#define NESTED                                                                                            \
+    "SELECT i AS id, CASE WHEN i % 5 = 0 THEN NULL ELSE {'a': CASE WHEN i % 3 = 0 THEN NULL ELSE i END, " \
+    "'b': {'c': 'x' || i, 'd': CASE WHEN i % 7 = 0 THEN NULL ELSE [i, NULL, i + 1] END}} END AS st, "     \
+    "CASE WHEN i % 4 = 0 THEN NULL ELSE list_transform(range(i % 9), lambda x: CASE WHEN x = 3 THEN "     \
+    "NULL ELSE {'n': x, 't': repeat('text', CAST(x AS INTEGER))} END) END AS li, "                        \
+    "CASE WHEN i % 6 = 0 THEN NULL ELSE map_from_entries(list_transform(range(i % 5), lambda x: "         \
+    "{'k': 'key number ' || x, 'v': CASE WHEN x = 2 THEN NULL ELSE [x, x * 2] END})) END AS ma, "         \
+    "list_transform(range(i % 3), lambda x: list_transform(range(x + 1), lambda y: CAST(y AS "            \
+    "DECIMAL(30, 3)))) AS ll, [i, i + 1, i + 2]::BIGINT[3] AS fx "                                        \
+    "FROM range(ROWS) r(i)"
+
+static void nested_values_come_back(void **state)
+{
+    lake_fixture *f = *state;
+    const char *sql = firn_str_replace(f->arena, NESTED, "ROWS", "6000");
+    arrow_sql given = arrow_of_sql(f, sql);
+    for (int version = 2; version <= 3; version++) {
+        const char *name = version == 2 ? "v2" : "v3";
+        lake_exec(f, create_from(f, name, given.rows.items, version));
+        rows_append(f, name, given.rows.items, given.rows.len, NULL);
+        expect_equal(f, name,
+                     firn_str_replace(f->arena, sql, "::BIGINT[3]", "::BIGINT[3]::BIGINT[]"),
+                     "6000");
+    }
+}
+
+/* Any range of any array is that range, at odd bit positions and inside nested values. */
+static void slices_are_what_they_say(void **state)
+{
+    lake_fixture *f = *state;
+    const char *sql = firn_str_replace(f->arena, NESTED, "ROWS", "2048");
+    arrow_sql given = arrow_of_sql(f, sql);
+    lake_exec(f, create_from(f, "t", given.rows.items, 2));
+    static const int64_t STARTS[] = {0, 1, 7, 64, 65, 1000, 1999, 2048};
+    firn_rows slices[7];
+    for (size_t i = 0; i < 7; i++) {
+        slices[i] = given.rows.items[0];
+        slices[i].from = STARTS[i];
+        slices[i].count = STARTS[i + 1] - STARTS[i];
+    }
+    for (size_t i = 0; i < 7; i++) { /* also with an offset of the struct's own */
+        struct ArrowArray *moved = firn_arena_memdup(f->arena, slices[i].array, sizeof(*moved));
+        if (i % 2 == 1) {
+            moved->offset += slices[i].from;
+            moved->length -= slices[i].from;
+            slices[i].array = moved;
+            slices[i].from = 0;
+        }
+    }
+    rows_append(f, "t", slices, 7, NULL);
+    expect_equal(f, "t", firn_str_replace(f->arena, sql, "::BIGINT[3]", "::BIGINT[3]::BIGINT[]"),
+                 "2048");
+    slices[0].from = 2047;
+    slices[0].count = 2;
+    lake_contains(rows_fail(f, "t", slices, 1, NULL, FIRN_E_INVALID), "do not exist");
+}
+
+static void times_of_each_unit_become_microseconds(void **state)
+{
+    lake_fixture *f = *state;
+    firn_arena *a = f->arena;
+    static const int64_t VALUES[] = {-1, 0, 86399, 1700000000};
+    static const int64_t NANOS[] = {-1, 0, 999, 1700000000123456789};
+    static const int32_t CLOCK[] = {0, 1, 86399, 43200};
+    static const int64_t CLOCK_NS[] = {0, 999, 86399999999999, 43200000000001};
+    struct ArrowSchema *schemas[] = {
+        arrow_field(a, "tss:", "s", 0),    arrow_field(a, "tsm:UTC", "m", 0),
+        arrow_field(a, "tsn:UTC", "n", 0), arrow_field(a, "tsn:", "nn", 0),
+        arrow_field(a, "tts", "cs", 0),    arrow_field(a, "ttm", "cm", 0),
+        arrow_field(a, "ttu", "cu", 0),    arrow_field(a, "ttn", "cn", 0),
+        arrow_field(a, "tdm", "d", 0),
+    };
+    struct ArrowArray *arrays[] = {
+        arrow_data(a, 4, VALUES),   arrow_data(a, 4, VALUES),   arrow_data(a, 4, NANOS),
+        arrow_data(a, 4, NANOS),    arrow_data(a, 4, CLOCK),    arrow_data(a, 4, CLOCK),
+        arrow_data(a, 4, CLOCK_NS), arrow_data(a, 4, CLOCK_NS), arrow_data(a, 4, VALUES),
+    };
+    firn_rows rows = arrow_rows(a, 4, schemas, arrays, 9);
+    static const int64_t MICROS[] = {0, 999, 86399999999, 43200000001};
+    arrays[6] = arrow_data(a, 4, MICROS);
+    rows = arrow_rows(a, 4, schemas, arrays, 9);
+    for (int version = 2; version <= 3; version++) {
+        const char *name = version == 2 ? "v2" : "v3";
+        lake_exec(f, create_from(f, name, &rows, version));
+        rows_append(f, name, &rows, 1, NULL);
+        lake_expect(
+            f, firn_arena_printf(a, "SELECT s, m, n, cs, cm, cu, cn, d FROM %s ORDER BY s", name),
+            "1969-12-31 23:59:59|1969-12-31 23:59:59.999+00|1969-12-31 23:59:59.999999+00|"
+            "00:00:00|00:00:00|00:00:00|00:00:00|1969-12-31\n"
+            "1970-01-01 00:00:00|1970-01-01 00:00:00+00|1970-01-01 00:00:00+00|"
+            "00:00:01|00:00:00.001|00:00:00.000999|00:00:00|1970-01-01\n"
+            "1970-01-01 23:59:59|1970-01-01 00:01:26.399+00|1970-01-01 00:00:00+00|"
+            "23:59:59|00:01:26.399|23:59:59.999999|23:59:59.999999|1970-01-01\n"
+            "2023-11-14 22:13:20|1970-01-20 16:13:20+00|2023-11-14 22:13:20.123456+00|"
+            "12:00:00|00:00:43.2|12:00:00.000001|12:00:00|1970-01-20");
+    }
+    lake_expect(f, "SELECT nn FROM v2 ORDER BY s LIMIT 1", "1969-12-31 23:59:59.999999");
+    lake_expect(f, "SELECT nn FROM v3 ORDER BY s LIMIT 1", "1969-12-31 23:59:59.999999999");
+}
+
+static void decimals_of_each_width_are_exact(void **state)
+{
+    lake_fixture *f = *state;
+    firn_arena *a = f->arena;
+    static const int32_t D32[] = {-9999, 9999};
+    static const int64_t D64[] = {-999999999999999999, 999999999999999999};
+    static const __int128 WIDE[] = {-9999, 9999};
+    struct ArrowSchema *schemas[] = {arrow_field(a, "d:4,2,32", "a", 0),
+                                     arrow_field(a, "d:18,3,64", "b", 0),
+                                     arrow_field(a, "d:4,0", "c", 0)};
+    struct ArrowArray *arrays[] = {arrow_data(a, 2, D32), arrow_data(a, 2, D64),
+                                   arrow_data(a, 2, WIDE)};
+    firn_rows rows = arrow_rows(a, 2, schemas, arrays, 3);
+    lake_exec(f, create_from(f, "t", &rows, 2));
+    rows_append(f, "t", &rows, 1, NULL);
+    lake_expect(f, "SELECT * FROM t ORDER BY a",
+                "-99.99|-999999999999999.999|-9999\n99.99|999999999999999.999|9999");
+    static const __int128 TOO_WIDE[] = {1, 10000};
+    arrays[2] = arrow_data(a, 2, TOO_WIDE);
+    rows = arrow_rows(a, 2, schemas, arrays, 3);
+    lake_contains(rows_fail(f, "t", &rows, 1, NULL, FIRN_E_TYPE), "column c: a decimal has more");
+}
+
+static void values_under_a_null_do_not_matter(void **state)
+{
+    lake_fixture *f = *state;
+    firn_arena *a = f->arena;
+    static const int64_t HUGE[] = {INT64_MAX, 5};
+    static const uint8_t SECOND[] = {2};
+    struct ArrowSchema *inner = arrow_field(a, "tss:", "t", 0);
+    struct ArrowSchema *outer =
+        arrow_nest(a, arrow_field(a, "+s", "st", NULLABLE), (struct ArrowSchema *[]){inner}, 1);
+    struct ArrowArray *array = arrow_nested(a, arrow_array(a, 2, SECOND, NULL, NULL),
+                                            (struct ArrowArray *[]){arrow_data(a, 2, HUGE)}, 1);
+    firn_rows rows =
+        arrow_rows(a, 2, (struct ArrowSchema *[]){outer}, (struct ArrowArray *[]){array}, 1);
+    lake_exec(f, create_from(f, "t", &rows, 2));
+    rows_append(f, "t", &rows, 1, NULL);
+    lake_expect(f, "SELECT st, st.t FROM t ORDER BY st NULLS FIRST",
+                "NULL|NULL\n{'t': '1970-01-01 00:00:05'}|1970-01-01 00:00:05");
+    array->buffers[0] = NULL;
+    lake_contains(rows_fail(f, "t", &rows, 1, NULL, FIRN_E_TYPE), "column st.t: the timestamp");
+}
+
+/* ---- columns by name --------------------------------------------------------------------------------- */
+
+static void columns_meet_by_name(void **state)
+{
+    lake_fixture *f = *state;
+    lake_exec(
+        f,
+        "CREATE TABLE t (a bigint, \"Name\" varchar, extra date, st struct<x: bigint, y: varchar>)");
+    arrow_sql given =
+        arrow_of_sql(f, "SELECT 'n' AS name, {'Y': 'why'} AS ST, CAST(7 AS INTEGER) AS A");
+    rows_append(f, "t", given.rows.items, 1, NULL);
+    lake_expect(f, "SELECT * FROM t", "7|n|NULL|{'x': NULL, 'y': why}");
+}
+
+static void unknown_columns_are_told_or_left_out(void **state)
+{
+    lake_fixture *f = *state;
+    lake_exec(f, "CREATE TABLE t (a bigint, st struct<x: bigint>, li struct<x: bigint>[])");
+    static const char *const QUERIES[][2] = {
+        {"SELECT 1 AS a, 2 AS bb", "bb"},
+        {"SELECT 1 AS a, {'x': 1, 'z': 2} AS st", "st.z"},
+        {"SELECT 1 AS a, [{'x': 1, 'z': {'q': 2}}] AS li", "li.element.z"},
+    };
+    for (size_t i = 0; i < 3; i++) {
+        arrow_sql given = arrow_of_sql(f, QUERIES[i][0]);
+        lake_contains(rows_fail(f, "t", given.rows.items, 1, NULL, FIRN_E_NO_COLUMN),
+                      QUERIES[i][1]);
+        firn_table table = rows_table(f, "t");
+        const firn_rows_write write = {.rows = given.rows.items,
+                                       .n_rows = 1,
+                                       .metadata = table.metadata,
+                                       .table_text = "t",
+                                       .ignore_unknown = true};
+        firn_rows_written written;
+        firn_err err = {0};
+        lake_check(firn_rows_to_files(f->session, f->arena, &write, &written, &err), &err, "t");
+        rows_commit(f, "t", &written);
+    }
+    lake_expect(f, "SELECT * FROM t ORDER BY ALL",
+                "1|{'x': 1}|NULL\n1|NULL|[{'x': 1}]\n1|NULL|NULL");
+    static const int64_t TWO[] = {2};
+    struct ArrowArray *nulls = arrow_array(f->arena, 1, NULL, NULL, NULL);
+    nulls->n_buffers = 0;
+    firn_rows rows = arrow_rows(f->arena, 1,
+                                (struct ArrowSchema *[]){arrow_field(f->arena, "l", "a", 0),
+                                                         arrow_field(f->arena, "n", "nothing", 2)},
+                                (struct ArrowArray *[]){arrow_data(f->arena, 1, TWO), nulls}, 2);
+    rows_append(f, "t", &rows, 1, NULL);
+    lake_expect(f, "SELECT count(*) FROM t WHERE a = 2", "1");
+}
+
+static void missing_members_get_their_defaults(void **state)
+{
+    lake_fixture *f = *state;
+    lake_exec(f,
+              "CREATE TABLE t (a bigint DEFAULT 9, st struct<x: bigint>, li struct<x: bigint>[], "
+              "ma map<varchar, struct<x: bigint>>) TBLPROPERTIES ('format-version' = '3')");
+    lake_exec(f, "ALTER TABLE t ADD COLUMN st.y varchar DEFAULT 'dflt';"
+                 "ALTER TABLE t ADD COLUMN li.element.y bigint DEFAULT 4;"
+                 "ALTER TABLE t ADD COLUMN ma.value.y bigint DEFAULT 5");
+    arrow_sql given = arrow_of_sql(
+        f, "SELECT {'x': CAST(1 AS INTEGER)} AS st, [{'x': 2}] AS li, MAP {'k': {'x': 3}} AS ma");
+    rows_append(f, "t", given.rows.items, 1, NULL);
+    arrow_sql null = arrow_of_sql(f, "SELECT CAST(NULL AS STRUCT(x INTEGER)) AS st, 8 AS a");
+    rows_append(f, "t", null.rows.items, 1, NULL);
+    lake_expect(f, "SELECT * FROM t ORDER BY a DESC",
+                "9|{'x': 1, 'y': dflt}|[{'x': 2, 'y': 4}]|{k={'x': 3, 'y': 5}}\n8|NULL|NULL|NULL");
+}
+
+static void schemas_are_united(void **state)
+{
+    lake_fixture *f = *state;
+    lake_exec(f,
+              "CREATE TABLE t (a bigint, b varchar, c double, st struct<x: bigint, y: varchar>)");
+    arrow_sql one =
+        arrow_of_sql(f, "SELECT CAST(1 AS INTEGER) AS a, {'x': CAST(5 AS INTEGER)} AS st");
+    arrow_sql two =
+        arrow_of_sql(f, "SELECT {'y': 'yy', 'x': 6::BIGINT} AS st, 'b' AS b, 2::BIGINT AS a");
+    arrow_sql three = arrow_of_sql(f, "SELECT 3::BIGINT AS a, 1.5::DOUBLE AS C");
+    firn_rows rows[] = {one.rows.items[0], two.rows.items[0], three.rows.items[0],
+                        one.rows.items[0]};
+    rows_append(f, "t", rows, 4, NULL);
+    const char *expected = "1|NULL|NULL|{'x': 5, 'y': NULL}\n1|NULL|NULL|{'x': 5, 'y': NULL}\n"
+                           "2|b|NULL|{'x': 6, 'y': yy}\n3|NULL|1.5|NULL";
+    lake_expect(f, "SELECT * FROM t ORDER BY a", expected);
+    rows_append(f, "t", rows, 4, "SELECT * REPLACE (a + 10 AS a) FROM batch");
+    lake_expect(f, "SELECT a - 10, b, c, st FROM t WHERE a > 10 ORDER BY a", expected);
+    arrow_sql list = arrow_of_sql(f, "SELECT [1] AS st");
+    rows[3] = list.rows.items[0];
+    lake_contains(rows_fail(f, "t", rows, 4, NULL, FIRN_E_TYPE), "column st is");
+}
+
+/* ---- statements -------------------------------------------------------------------------------------- */
+
+static void statements_clean_and_enrich(void **state)
+{
+    lake_fixture *f = *state;
+    lake_exec(f, "CREATE TABLE countries (code varchar, name varchar);"
+                 "INSERT INTO countries VALUES ('fr', 'France'), ('de', 'Germany');"
+                 "INSERT INTO countries VALUES ('it', 'Italy');"
+                 "CREATE TABLE t (id bigint, country varchar)");
+    arrow_sql given =
+        arrow_of_sql(f, "SELECT i AS id, ['FR', 'DE', 'XX'][i % 3 + 1] AS cc FROM range(6) r(i)");
+    const char *sql = "SELECT b.id, coalesce(c.name, '?') AS country FROM batch AS b LEFT JOIN "
+                      "countries AS c ON lower(b.cc) = c.code WHERE b.id > 0;";
+    rows_append(f, "t", given.rows.items, 1, sql);
+    lake_expect(f, "SELECT * FROM t ORDER BY id", "1|Germany\n2|?\n3|France\n4|Germany\n5|?");
+    const char *const *const *cells = NULL;
+    size_t n = 0, n_columns = 0;
+    firn_err err = {0};
+    lake_check(
+        firn_rows_query(f->session, f->arena, given.rows.items, 1,
+                        "WITH x AS (SELECT lower(cc) AS route FROM BATCH) SELECT route, count(*) "
+                        "FROM x GROUP BY route ORDER BY route",
+                        &cells, &n, &n_columns, &err),
+        &err, "query");
+    assert_int_equal(n, 3);
+    assert_int_equal(n_columns, 2);
+    assert_string_equal(cells[0][0], "de");
+    assert_string_equal(cells[2][0], "xx");
+    assert_string_equal(cells[2][1], "2");
+    lake_check(firn_rows_query(f->session, f->arena, given.rows.items, 1,
+                               "SELECT count(*) FROM batch", &cells, &n, &n_columns, &err),
+               &err, "count");
+    assert_string_equal(cells[0][0], "6");
+}
+
+/* A table of that name hides nothing, and is not hidden elsewhere. */
+static void batch_means_the_rows_only_in_the_call(void **state)
+{
+    lake_fixture *f = *state;
+    lake_exec(
+        f,
+        "CREATE TABLE batch (id bigint); INSERT INTO batch VALUES (77); CREATE TABLE t (id bigint);"
+        "CREATE VIEW v AS SELECT id FROM batch");
+    arrow_sql given = arrow_of_sql(f, "SELECT 1::BIGINT AS id");
+    rows_append(
+        f, "t", given.rows.items, 1,
+        "SELECT id FROM batch UNION ALL SELECT id + 1 FROM \"default\".batch UNION ALL SELECT id + 2 FROM v");
+    lake_expect(f, "SELECT * FROM t ORDER BY id", "1\n78\n79");
+    lake_expect(f, "SELECT * FROM batch", "77");
+    rows_append(f, "t", given.rows.items, 1, "WITH batch AS (SELECT 5 AS id) SELECT * FROM batch");
+    lake_expect(f, "SELECT max(id) FROM t WHERE id < 70", "5");
+}
+
+static void statements_that_do_not_fit_are_told(void **state)
+{
+    lake_fixture *f = *state;
+    lake_exec(f, "CREATE TABLE t (id bigint NOT NULL, n int, d date)");
+    arrow_sql given = arrow_of_sql(f, "SELECT i AS id, 'x' || i AS s FROM range(3) r(i)");
+    const firn_rows *rows = given.rows.items;
+    rows_fail(f, "t", rows, 1, "SELECT id FROM batch; SELECT 2", FIRN_E_SYNTAX);
+    lake_contains(rows_fail(f, "t", rows, 1, "DELETE FROM t", FIRN_E_SYNTAX),
+                  "one SELECT over batch");
+    lake_contains(rows_fail(f, "t", rows, 1, "CREATE TABLE x AS SELECT 1", FIRN_E_SYNTAX),
+                  "one SELECT");
+    rows_fail(f, "t", rows, 1, "SELEC id FROM batch", FIRN_E_SYNTAX);
+    rows_fail(f, "t", rows, 1, "", FIRN_E_SYNTAX);
+    lake_contains(rows_fail(f, "t", rows, 1, "SELECT idd AS id FROM batch", FIRN_E_NO_COLUMN),
+                  "idd");
+    lake_contains(rows_fail(f, "t", rows, 1, "SELECT id FROM bach", FIRN_E_NO_TABLE), "bach");
+    lake_contains(rows_fail(f, "t", rows, 1, "SELECT id, s AS ss FROM batch", FIRN_E_NO_COLUMN),
+                  "ss");
+    lake_contains(
+        rows_fail(f, "t", rows, 1, "SELECT id, CAST(s AS INTEGER) AS n FROM batch", FIRN_E_TYPE),
+        "x0");
+    lake_contains(rows_fail(f, "t", rows, 1, "SELECT id, s AS d FROM batch", FIRN_E_TYPE), "x0");
+    lake_contains(
+        rows_fail(f, "t", rows, 1, "SELECT nullif(id, 1) AS id FROM batch", FIRN_E_CHECK_FAILED),
+        "column id of t is NOT NULL");
+    lake_contains(rows_fail(f, "t", rows, 1, "SELECT 1 AS n FROM batch", FIRN_E_CHECK_FAILED),
+                  "column id");
+    lake_contains(
+        rows_fail(f, "t", rows, 1, "SELECT id, 1 AS n, 2 AS N FROM batch", FIRN_E_INVALID),
+        "two columns");
+    lake_expect(f, "SELECT count(*) FROM t", "0");
+    lake_contains(lake_fails(f, "SELECT * FROM firn_batch(77)", FIRN_E_INVALID), "no such batch");
+}
+
+/* ---- tables ------------------------------------------------------------------------------------------ */
+
+static size_t data_files(lake_fixture *f, const char *table)
+{
+    return (size_t)strtoul(
+        lake_text(f, firn_arena_printf(f->arena, "SELECT count(*) FROM %s.files", table)), NULL,
+        10);
+}
+
+static void partitions_and_order_are_the_tables(void **state)
+{
+    lake_fixture *f = *state;
+    lake_exec(
+        f,
+        "CREATE TABLE t (id bigint, ts timestamptz, st struct<k: varchar>) PARTITIONED BY (day(ts), "
+        "bucket(2, id)); CREATE TABLE s (id bigint) ; ALTER TABLE s WRITE ORDERED BY id DESC");
+    arrow_sql given = arrow_of_sql(
+        f,
+        "SELECT i AS id, TIMESTAMPTZ '2026-01-01 00:00:00+00' + INTERVAL (i) HOUR AS ts FROM range(72) r(i)");
+    rows_append(f, "t", given.rows.items, given.rows.len, NULL);
+    assert_int_equal(data_files(f, "t"), 6);
+    lake_expect(f, "SELECT count(*) FROM t WHERE ts < TIMESTAMPTZ '2026-01-02 00:00:00+00'", "24");
+    arrow_sql ids = arrow_of_sql(f, "SELECT i AS id FROM range(10000) r(i)");
+    rows_append(f, "s", ids.rows.items, ids.rows.len, NULL);
+    lake_expect(f, "SELECT id FROM s LIMIT 2", "9999\n9998");
+}
+
+static void nothing_written_is_no_file(void **state)
+{
+    lake_fixture *f = *state;
+    lake_exec(f, "CREATE TABLE t (id bigint)");
+    arrow_sql given = arrow_of_sql(f, "SELECT 1::BIGINT AS id");
+    firn_rows_written written;
+    lake_check(rows_try(f, "t", given.rows.items, 1, "SELECT * FROM batch WHERE id > 5", &written),
+               &f->err, "t");
+    assert_int_equal(written.files.len, 0);
+    given.rows.items[0].count = 0;
+    lake_check(rows_try(f, "t", given.rows.items, 1, NULL, &written), &f->err, "t");
+    assert_int_equal(written.rows, 0);
+    rows_fail(f, "t", NULL, 0, NULL, FIRN_E_INVALID);
+}
+
+static void discarded_files_are_gone(void **state)
+{
+    lake_fixture *f = *state;
+    lake_exec(f, "CREATE TABLE t (id bigint)");
+    arrow_sql given = arrow_of_sql(f, "SELECT 1::BIGINT AS id");
+    firn_rows_written written;
+    lake_check(rows_try(f, "t", given.rows.items, 1, NULL, &written), &f->err, "t");
+    assert_int_equal(written.files.len, 1);
+    assert_int_equal(written.rows, 1);
+    const char *path =
+        firn_storage_resolve(firn_lake_storage(f->lake), f->arena, written.files.items[0].path);
+    assert_int_equal(access(path, F_OK), 0);
+    firn_rows_discard(f->session, &written);
+    assert_int_not_equal(access(path, F_OK), 0);
+}
+
+/* Rows are read in pieces by several threads. */
+static void large_batches_keep_every_row(void **state)
+{
+    lake_fixture *f = *state;
+    lake_exec(f, "CREATE TABLE t (id bigint, s varchar)");
+    firn_arena *a = f->arena;
+    enum { ROWS = 400000 };
+    int64_t *ids = FIRN_NEW_N(a, int64_t, ROWS);
+    for (int64_t i = 0; i < ROWS; i++) {
+        ids[i] = i;
+    }
+    firn_rows rows = arrow_rows(a, ROWS, (struct ArrowSchema *[]){arrow_field(a, "l", "id", 0)},
+                                (struct ArrowArray *[]){arrow_data(a, ROWS, ids)}, 1);
+    rows_append(f, "t", &rows, 1, "SELECT id, 'number ' || id AS s FROM batch");
+    lake_expect(f, "SELECT count(*), sum(id), count(DISTINCT s), min(id), max(id) FROM t",
+                "400000|79999800000|400000|0|399999");
+    assert_int_equal(data_files(f, "t"), 1);
+}
+
+int main(void)
+{
+#define ROWS_TEST(test) cmocka_unit_test_setup_teardown(test, lake_setup, lake_teardown)
+    const struct CMUnitTest tests[] = {
+        ROWS_TEST(types_become_icebergs),
+        ROWS_TEST(what_no_column_holds_is_named),
+        ROWS_TEST(uuids_are_told_by_their_fields_metadata),
+        ROWS_TEST(flat_values_come_back),
+        ROWS_TEST(nested_values_come_back),
+        ROWS_TEST(slices_are_what_they_say),
+        ROWS_TEST(times_of_each_unit_become_microseconds),
+        ROWS_TEST(decimals_of_each_width_are_exact),
+        ROWS_TEST(values_under_a_null_do_not_matter),
+        ROWS_TEST(columns_meet_by_name),
+        ROWS_TEST(unknown_columns_are_told_or_left_out),
+        ROWS_TEST(missing_members_get_their_defaults),
+        ROWS_TEST(schemas_are_united),
+        ROWS_TEST(statements_clean_and_enrich),
+        ROWS_TEST(batch_means_the_rows_only_in_the_call),
+        ROWS_TEST(statements_that_do_not_fit_are_told),
+        ROWS_TEST(partitions_and_order_are_the_tables),
+        ROWS_TEST(nothing_written_is_no_file),
+        ROWS_TEST(discarded_files_are_gone),
+        ROWS_TEST(large_batches_keep_every_row),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
