@@ -22,6 +22,8 @@ static firn_rc set_up(firn_decoder *decoder, const firn_decoder_options *options
         own->chunk_bytes_max = CHUNK_BYTES_DEFAULT;
     if (own->chunk_bytes_max > CHUNK_BYTES_MAX)
         own->chunk_bytes_max = CHUNK_BYTES_MAX;
+    if (!own->headers)
+        own->headers = firn_kafka_headers;
     decoder->by_id = firn_imap_new(decoder->arena);
     decoder->by_guid = firn_map_new(decoder->arena);
     if (options->with_metadata)
@@ -80,7 +82,7 @@ int64_t firn_decoder_rows(const firn_decoder *decoder)
 static firn_rc read_headers(firn_decoder *decoder, const firn_kafka_message *message,
                             chunk_row *row, firn_err *err)
 {
-    if (!message->handle || !decoder->options.headers)
+    if (!message->handle)
         return FIRN_OK;
     firn_kafka_header *headers;
     FIRN_TRY(decoder->options.headers(message, decoder->scratch, &headers, &row->n_headers, err));
