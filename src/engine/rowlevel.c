@@ -1,4 +1,4 @@
-/* Changing single rows of a table: planning, finding, rewriting, committing. */
+/* Changing single rows of a table: planning, finding, rewriting, marking as deleted, committing. */
 #include "rowlevel.h"
 
 #include "base/map.h"
@@ -181,6 +181,86 @@ firn_rc firn_rowlevel_write(firn_rowlevel *change, const char *sql, firn_written
                                         .with_row_lineage = change->lineage,
                                         .spec_id = -1};
     return firn_write_query(change->session, change->arena, &options, written, err);
+}
+
+/* ---- marking as deleted ------------------------------------------------------------------------------ */
+
+static void free_dv(void *dv)
+{
+    firn_dv_free(dv);
+}
+
+/* A chunk of (file, position); rows of files that are not in `by_path` are passed over. */
+static firn_rc collect_chunk(duckdb_data_chunk chunk, const firn_map *by_path, firn_buf *path,
+                             firn_err *err)
+{
+    duckdb_vector files = duckdb_data_chunk_get_vector(chunk, 0);
+    const int64_t *positions = duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk, 1));
+    firn_bytes last = {0};
+    firn_dv *dv = NULL;
+    for (idx_t i = 0; i < duckdb_data_chunk_get_size(chunk); i++) {
+        firn_bytes file = firn_duck_bytes(files, i);
+        if (last.data == NULL || firn_bytes_cmp(file, last) != 0) {
+            firn_buf_clear(path);
+            firn_buf_append(path, file.data, file.len);
+            dv = firn_map_get(by_path, firn_buf_cstr(path));
+            last = file;
+        }
+        if (dv != NULL) {
+            FIRN_TRY(firn_dv_add(dv, (uint64_t)positions[i], err));
+        }
+    }
+    return FIRN_OK;
+}
+
+static firn_rc collect_positions(firn_session *session, const char *sql, const firn_map *by_path,
+                                 firn_err *err)
+{
+    duckdb_result result;
+    FIRN_AUTO_BUF firn_buf path = {0};
+    FIRN_TRY(firn_duck_query(session, sql, &result, err));
+    firn_rc rc = FIRN_OK;
+    while (rc == FIRN_OK) {
+        duckdb_data_chunk chunk = duckdb_fetch_chunk(result);
+        if (chunk == NULL) {
+            break;
+        }
+        rc = collect_chunk(chunk, by_path, &path, err);
+        duckdb_destroy_data_chunk(&chunk);
+    }
+    duckdb_destroy_result(&result);
+    return rc;
+}
+
+firn_rc firn_rowlevel_delete_files(firn_rowlevel *change, const firn_tasks *tasks,
+                                   const char *condition, firn_written *written, firn_err *err)
+{
+    firn_arena *arena = change->arena;
+    firn_map *by_path = firn_map_new(arena);
+    firn_deleted_rows *files = FIRN_NEW_N(arena, firn_deleted_rows, tasks->len);
+    for (size_t i = 0; i < tasks->len; i++) {
+        firn_dv *dv = firn_dv_new();
+        firn_arena_defer(arena, free_dv, dv);
+        firn_map_put(by_path, tasks->items[i]->file->path, dv);
+        files[i] = (firn_deleted_rows){.task = tasks->items[i], .rows = dv};
+    }
+    const char *sql = firn_arena_printf(
+        arena, "SELECT __firn_file, CAST(__firn_pos AS BIGINT) FROM " FIRN_HITS_TABLE " WHERE (%s)",
+        condition);
+    const firn_delete_write write = {.metadata = change->target->metadata,
+                                     .table_text = change->target->text,
+                                     .files = files,
+                                     .n_files = tasks->len};
+    firn_rc rc = collect_positions(change->session, sql, by_path, err);
+    if (rc == FIRN_OK) {
+        rc = firn_delete_files_write(change->session, arena, &write, written, &change->replaced,
+                                     err);
+    }
+    if (rc != FIRN_OK) {
+        firn_write_discard(change->session, written);
+        *written = (firn_written){0};
+    }
+    return rc;
 }
 
 /* ---- commit ------------------------------------------------------------------------------------------ */

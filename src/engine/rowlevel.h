@@ -4,12 +4,13 @@
  * A statement is SQL over the table read with _file and _pos (where each row is). The table is a CTE of the statement,
  * FIRN_TARGET_CTE; everything else that the text names is resolved as in a query.
  *
- *   rowlevel.c      planning, finding, rewriting, committing
+ *   rowlevel.c      planning, finding, rewriting, marking as deleted, committing
  *   delete_files.c  position delete files (format version 2) and deletion vectors (3)
  */
 #ifndef ENGINE_ROWLEVEL_H
 #define ENGINE_ROWLEVEL_H
 
+#include "delete_files.h"
 #include "dml.h"
 
 #define FIRN_TARGET_CTE "__firn_target"
@@ -27,11 +28,11 @@ typedef struct firn_rowlevel {
     const firn_expr *filter; /* what all rows that the statement looks for fulfil; NULL: all rows */
     bool exact;              /* and rows that fulfil it are all looked for */
     bool merge_on_read;
-    bool lineage;        /* version 3: rewritten rows keep their ids */
-    firn_tasks tasks;    /* files that may hold such rows */
-    firn_tasks removed;  /* files that go: rewritten, or without a row left */
-    int64_t n_rewritten; /* of them, those whose other rows are written anew */
-    FIRN_VEC(const firn_data_file *) replaced; /* deletion vectors that newer ones take in */
+    bool lineage;                 /* version 3: rewritten rows keep their ids */
+    firn_tasks tasks;             /* files that may hold such rows */
+    firn_tasks removed;           /* files that go: rewritten, or without a row left */
+    int64_t n_rewritten;          /* of them, those whose other rows are written anew */
+    firn_replaced_files replaced; /* deletion vectors that newer ones take in */
 } firn_rowlevel;
 
 /* Plan: `where` (nullable) is the statement's condition on the table. A table without a snapshot has no tasks. */

@@ -66,25 +66,55 @@ firn_rc firn_rows_query(firn_session *session, firn_arena *arena, const firn_row
 
 /* ---- upserts ------------------------------------------------------------------------------------------ */
 
-/* The rows are changes by key: of each key the last one counts (order_by); it deletes the key's row, and unless delete_if is true
- * becomes its new one. Position delete files on format version 2, deletion vectors on 3. */
+/* The rows are changes by key: of each key the last one counts (order_by); it deletes the key's rows, and unless delete_if is true
+ * becomes its new one. Position delete files on format version 2, deletion vectors on 3; version 1 is UNSUPPORTED. A file without a row
+ * left is removed instead.
+ *
+ * A change without a value in a key column is CHECK_FAILED: no key, no row to change. Rows of the table with NULL there are never
+ * met. Keys are compared as the table's types compare in SQL: -0.0 is 0.0, NaN is NaN.
+ *
+ * The texts are SQL over the columns of `batch` and those of the statement's result; where both have a name, it is that of `batch`
+ * (unless the statement aggregates: then only the result's are there). */
 typedef struct firn_rows_upsert {
     firn_rows_write write;
     const char *const *key; /* columns of the table and of the statement's result */
     size_t n_key;
-    const char
-        *order_by; /* SQL over the statement's columns and those of `batch`: later is greater */
-    const char *delete_if;   /* SQL boolean over the same; NULL: nothing is deleted */
+    const char *order_by;    /* one expression or several with commas: later is greater; of equal
+                              * ones, and when NULL, the row that comes later */
+    const char *delete_if;   /* boolean; NULL: nothing is deleted */
     const char *truncate_if; /* Debezium: a change at which all earlier rows go; NULL: none */
 } firn_rows_upsert;
 
 typedef struct firn_upserted {
-    firn_rows_written written;
-    /* What the commit must carry: operation, files that newer ones replace, and the validation that nobody changed the same files
-     * meanwhile. `added` is written.files. On VALIDATION or CONFLICT discard and call again against the table as it is then. */
+    firn_rows_written written; /* data and delete files */
+    /* What the commit must carry: operation, files that newer ones replace, and the validation that what was looked up still holds.
+     * `added` is written.files. */
     firn_snapshot_change change;
+    bool truncated; /* every earlier row goes; they are not counted */
     int64_t inserted, updated, deleted;
 } firn_upserted;
+
+/* In two steps, of which only the second depends on what others commit meanwhile:
+ *
+ *     FIRN_TRY(firn_upsert_open(session, arena, &options, &upsert, err));      changes deduplicated, data files written
+ *     in the commit's builder, which may be called again for a newer head:
+ *         FIRN_TRY(firn_upsert_plan(upsert, base->metadata, &upserted, err));  the keys' rows of that head, delete files
+ *         FIRN_TRY(firn_snapshot_produce(..., base->metadata, &upserted.change, ...));
+ *     after a known failure:
+ *         firn_upsert_discard(upsert);
+ *
+ * Planning again looks only into data files that were not there before, so it is short enough to be done while other writers wait:
+ * writers of other keys never make one another fail. The upsert lives in `arena`, which must end before the session does. */
+typedef struct firn_upsert firn_upsert;
+firn_rc firn_upsert_open(firn_session *session, firn_arena *arena, const firn_rows_upsert *options,
+                         firn_upsert **out, firn_err *err) FIRN_MUST_USE;
+/* `head` must live until the change is used. VALIDATION when the table is another one now, or has lost a key column. */
+firn_rc firn_upsert_plan(firn_upsert *upsert, const firn_metadata *head, firn_upserted *out,
+                         firn_err *err) FIRN_MUST_USE;
+/* Delete what was written: not after an unknown outcome. */
+void firn_upsert_discard(firn_upsert *upsert);
+
+/* Both steps against write.metadata. On VALIDATION or CONFLICT of the commit discard and call again against the table as it is then. */
 firn_rc firn_rows_upsert_files(firn_session *session, firn_arena *arena,
                                const firn_rows_upsert *upsert, firn_upserted *out,
                                firn_err *err) FIRN_MUST_USE;
