@@ -48,6 +48,18 @@ static const char *const event_schemas[] = {
 #undef EVENT_TS
 };
 
+/* The tables for them, in SQL. */
+static const char *const event_columns[] = {
+    "id varchar, category varchar, value double, ts timestamptz",
+    "event_id varchar, event_type varchar, event_time timestamptz, received_at timestamptz,"
+    " user_id bigint, session_id varchar, device varchar, os varchar, app_version varchar,"
+    " country varchar, city varchar, language varchar, page varchar, referrer varchar,"
+    " campaign varchar, order_id bigint, product_id bigint, quantity integer, unit_price double,"
+    " discount double, total double, currency varchar, paid boolean, returning boolean,"
+    " latency_ms integer, bytes_sent bigint, status integer, score double, experiment varchar,"
+    " note varchar",
+};
+
 /* splitmix64: a number's own random bits. */
 static inline uint64_t event_bits(uint64_t seed, uint64_t i)
 {

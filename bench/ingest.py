@@ -39,13 +39,6 @@ SECONDS = int(os.environ.get("SECONDS", "30"))
 WITH_SINK = os.environ.get("SINK", "1") != "0"
 LIMIT_S = 1800  # for one program
 
-SMALL_COLUMNS = "id varchar, category varchar, value double, ts timestamptz"
-WIDE_COLUMNS = """event_id varchar, event_type varchar, event_time timestamptz, received_at timestamptz, user_id bigint,
-    session_id varchar, device varchar, os varchar, app_version varchar, country varchar, city varchar, language varchar,
-    page varchar, referrer varchar, campaign varchar, order_id bigint, product_id bigint, quantity integer, unit_price double,
-    discount double, total double, currency varchar, paid boolean, returning boolean, latency_ms integer, bytes_sent bigint,
-    status integer, score double, experiment varchar, note varchar"""
-
 # name: (event, format, number of events)
 CASES = {
     "small JSON": ("small", "json", SMALL),
@@ -172,7 +165,7 @@ def show(name, count, size, columns):
 def measure(lake, broker, registry, folder, name):
     event, text_format, count = CASES[name]
     topic = table = name.replace(" ", "_").lower()
-    columns = SMALL_COLUMNS if event == "small" else WIDE_COLUMNS
+    columns = run(LOAD, "columns", event)
     schema_id = registry.register(f"{topic}-value", run(LOAD, "schema", event)) if text_format == "avro" else 1
     made = json.loads(run(LOAD, "produce", "--brokers", broker.bootstrap, "--topic", topic, "--partitions", PARTITIONS, "--count", count, "--event", event,
                           "--format", text_format, "--schema-id", schema_id))
@@ -185,7 +178,7 @@ def measure(lake, broker, registry, folder, name):
 def measure_latency(lake, broker):
     """From an event's own time, which is when it was produced, to the snapshot that holds it."""
     topic = table = "latency"
-    lake.create(table, SMALL_COLUMNS)
+    lake.create(table, run(LOAD, "columns", "small"))
     lake.feed(table, topic, table, "json", 1)
     run(LOAD, "produce", "--brokers", broker.bootstrap, "--topic", topic, "--partitions", PARTITIONS, "--count", 0)
     process = lake.start(table)

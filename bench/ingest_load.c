@@ -7,8 +7,8 @@
  *   ingest_load consume --brokers B --topic T [--count N] [--set KEY=VALUE]...
  *       Reads the topic from its start until N messages have come, and looks at no byte of them: the limit of any consumer.
  *
- *   ingest_load schema [small|wide]
- *       The Avro schema of the events.
+ *   ingest_load schema|columns [small|wide]
+ *       The Avro schema of the events; the columns of their table in SQL.
  *
  * --set gives librdkafka's own settings. What was done is printed as one JSON object.
  */
@@ -289,8 +289,9 @@ int main(int argc, char **argv)
 {
     options o = {.partitions = 16, .count = 1000000, .seed = 42, .schema_id = 1};
     const char *command = argc > 1 ? argv[1] : "";
-    if (argc > 1 && firn_streq(command, "schema")) { /* for the registry */
-        puts(event_schemas[argc > 2 && firn_streq(argv[2], "wide")]);
+    event_kind kind = argc > 2 && firn_streq(argv[2], "wide") ? EVENT_WIDE : EVENT_SMALL;
+    if (firn_streq(command, "schema") || firn_streq(command, "columns")) {
+        puts(firn_streq(command, "schema") ? event_schemas[kind] : event_columns[kind]);
         return 0;
     }
     if (argc > 1)
@@ -300,6 +301,6 @@ int main(int argc, char **argv)
     else if (firn_streq(command, "consume"))
         consume(&o);
     else
-        die(command, "is no command: produce, consume or schema");
+        die(command, "is no command: produce, consume, schema or columns");
     return 0;
 }

@@ -129,8 +129,11 @@ firn_rc firn_rows_to_files(firn_session *session, firn_arena *arena, const firn_
                                               .table_text = write->table_text,
                                               .ignore_unknown = write->ignore_unknown};
     FIRN_TRY(firn_batch_project(session, arena, &projection, &sql, err));
-    const firn_write_options options = {
-        .metadata = write->metadata, .table_text = write->table_text, .sql = sql, .spec_id = -1};
+    const firn_write_options options = {.metadata = write->metadata,
+                                        .table_text = write->table_text,
+                                        .sql = sql,
+                                        .spec_id = -1,
+                                        .zstd_level = FIRN_WRITE_QUICK_ZSTD_LEVEL};
     firn_rc rc = firn_write_query(session, arena, &options, &written, err);
     FIRN_TRY(firn_batch_result(batch, rc, err));
     out->files.items = written.files.items;

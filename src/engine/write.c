@@ -91,24 +91,26 @@ const char *firn_write_data_location(firn_arena *arena, const firn_metadata *met
     return firn_arena_strndup(arena, chosen, len > 1 && chosen[len - 1] == '/' ? len - 1 : len);
 }
 
-static firn_rc compression_sql(firn_arena *arena, const firn_metadata *metadata, const char **out,
-                               firn_err *err)
+static firn_rc compression_sql(firn_arena *arena, const firn_metadata *metadata,
+                               int64_t default_level, const char **out, firn_err *err)
 {
     static const char *const known[] = {"zstd", "snappy", "gzip", "lz4", "brotli", "uncompressed"};
     const char *codec = firn_metadata_property(metadata, "write.parquet.compression-codec", "zstd");
     const char *level = firn_metadata_property(metadata, "write.parquet.compression-level", NULL);
-    int64_t number = 0;
+    int64_t number = default_level;
+    if (level != NULL && !firn_parse_i64(level, &number)) {
+        number = 0;
+    }
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
         if (!firn_strcaseeq(codec, known[i])) {
             continue;
         }
         /* lz4 in Parquet's old sense is a framing that few can read */
         const char *name = firn_strcaseeq(codec, "lz4") ? "lz4_raw" : known[i];
-        *out =
-            i == 0 && level != NULL && firn_parse_i64(level, &number) && number > 0 && number < 23
-                ? firn_arena_printf(arena, "COMPRESSION %s, COMPRESSION_LEVEL %" PRId64, name,
-                                    number)
-                : firn_arena_printf(arena, "COMPRESSION %s", name);
+        *out = i == 0 && number > 0 && number < 23
+                   ? firn_arena_printf(arena, "COMPRESSION %s, COMPRESSION_LEVEL %" PRId64, name,
+                                       number)
+                   : firn_arena_printf(arena, "COMPRESSION %s", name);
         return FIRN_OK;
     }
     const char *near = firn_nearest(codec, known, sizeof(known) / sizeof(known[0]));
@@ -172,7 +174,7 @@ static firn_rc plan_job(write_job *job, firn_err *err)
         job->target_bytes = FILE_BYTES_MIN;
     }
     const char *compression = NULL;
-    FIRN_TRY(compression_sql(job->arena, metadata, &compression, err));
+    FIRN_TRY(compression_sql(job->arena, metadata, job->options->zstd_level, &compression, err));
     int64_t group_rows =
         firn_metadata_property_i64(metadata, "write.parquet.row-group-rows", 122880);
     job->copy_options = firn_arena_printf(
