@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { THREADS_MAX = 256 };
@@ -107,4 +108,17 @@ int firn_cpu_count(void)
         cpus = quota;
     }
     return cpus < 1 ? 1 : (int)cpus;
+}
+
+void firn_cond_wait_ms(pthread_cond_t *cond, pthread_mutex_t *mutex, int64_t ms)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += ms / 1000;
+    until.tv_nsec += ms % 1000 * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    pthread_cond_clockwait(cond, mutex, CLOCK_MONOTONIC, &until);
 }

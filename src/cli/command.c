@@ -23,6 +23,7 @@ const firn_command_group firn_command_groups[] = {
     {"ref", "branches, tags and the commit log"},
     {"pipeline", "run pipelines and look at their runs"},
     {"feed", "look at the feeds that bring records into tables"},
+    {"ingest", "run feeds: from Kafka into tables, each record once"},
     {0},
 };
 
@@ -374,6 +375,28 @@ const firn_command firn_commands[] = {
      firn_cmd_feed_show,
      {{0}},
      {"firn feed show orders"}},
+    {"ingest run",
+     "[FEED...]",
+     "run feeds, until Ctrl-C",
+     "Without names: every feed that is enabled. Ctrl-C commits what was read and leaves; killed at "
+     "any instant, it goes on where the tables are. Start it on several machines and they share the "
+     "partitions. Exit code 1 if a feed stopped by an error.",
+     firn_cmd_ingest_run,
+     {{"drain", 0, NULL, NULL, false, "stop when all that was there at the start is committed"},
+      {"max-time", 0, "TIME", NULL, false, "stop after so long: 30s, 5m, 1h"}},
+     {"firn ingest run", "firn ingest run orders --drain"}},
+    {"ingest resume",
+     "FEED",
+     "say where a feed goes on from",
+     "Changes the offsets that the feed's table holds, in a commit of its own: after a topic was made anew, or to "
+     "read again what was read. Rows that are there stay: reading again may double them.",
+     firn_cmd_ingest_resume,
+     {{"from", 0, "PLACE", NULL, false,
+       "earliest, latest, committed (by the consumer group), a time (UTC), or "
+       "TOPIC:PARTITION=OFFSET,..."}},
+     {"firn ingest resume orders --from earliest",
+      "firn ingest resume orders --from \"2026-11-01 08:00\"",
+      "firn ingest resume orders --from orders:0=1200,orders:1=1350"}},
     {"serve",
      "",
      "serve the catalog to Spark, PyIceberg, Trino and others over HTTP",

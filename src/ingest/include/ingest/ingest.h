@@ -27,6 +27,8 @@ typedef enum firn_feed_state {
     FIRN_FEED_DONE,    /* drained, or told to stop */
 } firn_feed_state;
 
+const char *firn_feed_state_name(firn_feed_state state); /* "running" */
+
 /* A live feed's figures. Texts live in the arena of the call. */
 typedef struct firn_feed_status {
     const char *feed, *topic, *table;

@@ -1,0 +1,30 @@
+/* Tables that a feed makes: columns from the first records, the rest from the feed's file. */
+#include "write_rows.h"
+
+#include "engine/table_plan.h"
+
+firn_rc firn_feed_table_updates(write_job *job, json_t **updates, firn_err *err)
+{
+    const firn_feed *feed = &job->run->feed;
+    firn_session *session = job->run->session;
+    firn_schema *schema = NULL;
+    int version = 0;
+    firn_table_plan_options plan = {.ident = job->ident};
+    if (job->is_letters) {
+        plan.comment =
+            firn_arena_printf(job->arena, "records of feed %s that became no row", feed->name);
+    } else {
+        plan.partition_by = feed->partition_by;
+        plan.n_partition_by = feed->n_partition_by;
+        plan.sort_by = feed->sort_by;
+        plan.n_sort_by = feed->n_sort_by;
+        plan.properties = feed->properties;
+    }
+    FIRN_TRY(firn_table_plan_version(session, &plan, &version, err));
+    FIRN_TRY(firn_rows_describe(session, job->arena, job->rows, job->n_rows, job->sql, version,
+                                &schema, err));
+    plan.schema = schema;
+    plan.format_version = version;
+    firn_rc rc = firn_table_plan(session, job->arena, &plan, updates, err);
+    return rc == FIRN_OK ? FIRN_OK : firn_err_wrap(err, rc, "%s", feed->path);
+}
