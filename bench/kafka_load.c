@@ -1,7 +1,7 @@
 /* Records for the Kafka demo and for tests: made here, so that what a table holds can be computed again by whoever checks it.
  *
- *   kafka_load numbered --brokers B [--topic T] [--partitions P] [--count N] [--rate R]
- *       N records over P partitions: {"part":3,"seq":17,"ts":1700000000000,"payload":"<md5 of 3:17>"}. `seq` counts from 0 in each
+ *   kafka_load numbered --brokers B [--topic T] [--partitions P] [--count N] [--rate R] [--first SEQ]
+ *       N records over P partitions: {"part":3,"seq":17,"ts":1700000000000,"payload":"<md5 of 3:17>"}. `seq` counts from --first (0) in each
  *       partition, so with an idempotent producer on a new topic it is the offset.
  *   kafka_load shop --brokers B --registry URL [--seconds S] [--rate R] [--bad-every N]
  *       An e-commerce stream for S seconds, R records a second over three topics:
@@ -32,7 +32,7 @@ enum { VALUE_BYTES_MAX = 4096, CUSTOMERS = 2000, PRODUCTS = 200, ITEMS_MAX = 4, 
 typedef struct settings {
     const char *brokers, *topic, *registry;
     int partitions;
-    int64_t count, rate, seconds, bad_every;
+    int64_t count, first, rate, seconds, bad_every;
 } settings;
 
 static atomic_bool told_to_stop;
@@ -196,7 +196,7 @@ static void produce_numbered(rd_kafka_t *kafka, const settings *set)
     for (int64_t i = 0; i < set->count && !atomic_load(&told_to_stop); i++) {
         char text[64], sum[33], value[256];
         int32_t part = (int32_t)(i % set->partitions);
-        int64_t seq = i / set->partitions;
+        int64_t seq = set->first + i / set->partitions;
         snprintf(text, sizeof(text), "%" PRId32 ":%" PRId64, part, seq);
         md5_text(md5, text, sum);
         int n = snprintf(value, sizeof(value),
@@ -345,8 +345,8 @@ static void send_customer(stream *shop, int id)
                                        "Eriksen", "Fofana", "García", "Haddad"};
     static const char *const COUNTRY[] = {"DE", "FR", "IT", "NL", "SE", "US"};
     static const char *const TIER[] = {"bronze", "silver", "gold"};
-    char key[24], at[40], value[512];
-    snprintf(key, sizeof(key), "%d", id);
+    char key[40], at[40], value[512];
+    snprintf(key, sizeof(key), "{\"customer_id\":%d}", id);
     if (roll(shop, 200) == 0) { /* a customer who left */
         send_to(shop, "customers", key, NULL, 0);
         return;
@@ -457,15 +457,11 @@ static int64_t number(const char *text)
 static void read_options(int argc, char **argv, settings *set)
 {
     static const struct option OPTIONS[] = {
-        {"brokers", required_argument, NULL, 'b'},
-        {"topic", required_argument, NULL, 't'},
-        {"registry", required_argument, NULL, 'g'},
-        {"partitions", required_argument, NULL, 'p'},
-        {"count", required_argument, NULL, 'n'},
-        {"rate", required_argument, NULL, 'r'},
-        {"seconds", required_argument, NULL, 's'},
-        {"bad-every", required_argument, NULL, 'x'},
-        {0},
+        {"brokers", required_argument, NULL, 'b'},  {"topic", required_argument, NULL, 't'},
+        {"registry", required_argument, NULL, 'g'}, {"partitions", required_argument, NULL, 'p'},
+        {"count", required_argument, NULL, 'n'},    {"rate", required_argument, NULL, 'r'},
+        {"seconds", required_argument, NULL, 's'},  {"bad-every", required_argument, NULL, 'x'},
+        {"first", required_argument, NULL, 'f'},    {0},
     };
     for (int c = 0; (c = getopt_long(argc, argv, "", OPTIONS, NULL)) != -1;) {
         switch (c) {
@@ -476,6 +472,7 @@ static void read_options(int argc, char **argv, settings *set)
         case 'n': set->count = number(optarg); break;
         case 'r': set->rate = number(optarg); break;
         case 's': set->seconds = number(optarg); break;
+        case 'f': set->first = number(optarg); break;
         case 'x': set->bad_every = number(optarg); break;
         default: exit(2);
         }
