@@ -75,10 +75,13 @@ firn_rc firn_target_decoder(firn_feed_target *target, bool careful, firn_decoder
     const firn_feed *feed = &target->run->feed;
     firn_decoder **decoder = careful ? &target->careful_decoder : &target->decoder;
     if (*decoder == NULL) {
+        /* A key that goes nowhere is not decoded, and cannot be wrong. */
+        bool with_key = feed->key_column != NULL || feed->mode != FIRN_FEED_APPEND;
         const firn_decoder_options options = {
             .registry = target->run->registry,
             .value = feed->value,
-            .key = feed->key_payload,
+            .key =
+                with_key ? feed->key_payload : (firn_payload_options){.payload = FIRN_PAYLOAD_NONE},
             .with_metadata =
                 careful || feed->kafka_column != NULL || feed->mode != FIRN_FEED_APPEND,
             .with_tombstones = feed->mode != FIRN_FEED_APPEND,

@@ -30,6 +30,9 @@ static firn_rc set_up(firn_decoder *decoder, const firn_decoder_options *options
         FIRN_TRY(firn_kafka_column_new(decoder->arena, &decoder->kafka, err));
     FIRN_TRY(firn_side_init(decoder, &decoder->value, &options->value, false, err));
     FIRN_TRY(firn_side_init(decoder, &decoder->key, &options->key, true, err));
+    decoder->wants_headers = options->with_metadata ||
+                             firn_side_looks_at_headers(&decoder->value) ||
+                             firn_side_looks_at_headers(&decoder->key);
     if (options->value.payload != FIRN_PAYLOAD_AUTO)
         decoder->value_before = decoder->value.fixed;
     if (options->key.payload != FIRN_PAYLOAD_AUTO)
@@ -82,7 +85,7 @@ int64_t firn_decoder_rows(const firn_decoder *decoder)
 static firn_rc read_headers(firn_decoder *decoder, const firn_kafka_message *message,
                             chunk_row *row, firn_err *err)
 {
-    if (!message->handle)
+    if (!message->handle || !decoder->wants_headers)
         return FIRN_OK;
     firn_kafka_header *headers;
     FIRN_TRY(decoder->options.headers(message, decoder->scratch, &headers, &row->n_headers, err));

@@ -99,6 +99,8 @@ struct firn_decoder {
     int64_t rows;
     bool stop; /* the error is no fault of the message */
     bool full; /* the error may be the chunk's: it has rows */
+    bool
+        wants_headers; /* librdkafka unpacks them only when it is asked, which costs as much as decoding a small event */
     bool grow; /* no error: the row was not kept, its schema is to grow first */
 };
 
@@ -132,6 +134,8 @@ void firn_side_deinit(side *s);
 
 firn_rc firn_side_init(firn_decoder *decoder, side *s, const firn_payload_options *options,
                        bool is_key, firn_err *err) FIRN_MUST_USE;
+/* Whether a header may say what a payload's schema is. */
+bool firn_side_looks_at_headers(const side *s);
 bool firn_side_is_framed(const side *s, firn_bytes payload, bool has_header);
 /* The codec of a payload that is not null, and what of it is to be decoded. Sets decoder->stop. */
 firn_rc firn_side_resolve(firn_decoder *decoder, side *s, firn_bytes payload,

@@ -231,6 +231,11 @@ static bool looks_framed(firn_bytes payload)
     return payload.len > 0 && payload.data[0] <= 1;
 }
 
+bool firn_side_looks_at_headers(const side *s)
+{
+    return is_framed(s->payload) || s->payload == FIRN_PAYLOAD_AUTO;
+}
+
 bool firn_side_is_framed(const side *s, firn_bytes payload, bool has_header)
 {
     return is_framed(s->payload) ||
