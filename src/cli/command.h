@@ -85,6 +85,7 @@ firn_rc firn_cmd_pipeline_checks(firn_cli *cli, firn_err *err) FIRN_MUST_USE;
 firn_rc firn_cmd_feed_list(firn_cli *cli, firn_err *err) FIRN_MUST_USE;
 firn_rc firn_cmd_feed_show(firn_cli *cli, firn_err *err) FIRN_MUST_USE;
 firn_rc firn_cmd_ingest_run(firn_cli *cli, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_cmd_ingest_replay(firn_cli *cli, firn_err *err) FIRN_MUST_USE;
 firn_rc firn_cmd_ingest_resume(firn_cli *cli, firn_err *err) FIRN_MUST_USE;
 firn_rc firn_cmd_serve(firn_cli *cli, firn_err *err) FIRN_MUST_USE;
 firn_rc firn_cmd_check(firn_cli *cli, firn_err *err) FIRN_MUST_USE;

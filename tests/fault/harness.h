@@ -203,7 +203,19 @@ static const char scenario_setup[] =
     "copy (select * from (values (1, 'x', 2023), (2, 'y', 2024), (3, 'z', 2024)) v(id, g, year))"
     " to '@/raw/files' (format parquet, partition_by (year));"
     "create schema old; create table old.a as select 1 as x; create table old.b as select 2 as x;"
-    "drop table old.a; drop table old.b; drop schema old;";
+    "drop table old.a; drop table old.b; drop schema old;"
+    /* dead letters of a feed, and of another one in the same file */
+    "create table s.letters (feed varchar not null, topic varchar not null, partition int not null,"
+    " \"offset\" bigint not null, \"timestamp\" timestamptz, key blob, value blob,"
+    " headers map(varchar, blob) not null, code varchar not null, error varchar not null,"
+    " schema_id int, failed_at timestamptz not null, attempts int not null);"
+    "insert into s.letters select case when i < 3 then 'f' else 'g' end, 't', 0, i, null, null,"
+    " ('{\"id\": ' || i || '}')::blob, map {}, 'TYPE', 'old', null, now(), 1 from range(5) r(i);";
+
+static const char scenario_source[] = "sources:\n  - name: shop\n    kafka: 127.0.0.1:1\n";
+static const char scenario_feed[] =
+    "source: shop\ntopics: t\ntable: s.u\nformat: json\nschema: \"id int, g string\"\n"
+    "dead_letters: {table: s.letters}\n";
 
 static const char scenario_pipeline[] =
     "schemas: [s]\n"
@@ -229,19 +241,30 @@ static const scenario scenarios[] = {
     {.name = "pipeline", .pipeline = "p"},
     {.name = "adopt", .command = {"table", "adopt", "s.files", "@/raw/files"}},
     {.name = "register --scan", .command = {"table", "register", "--scan", "@/warehouse"}},
+    {.name = "replay of dead letters", .command = {"ingest", "replay", "f"}},
 };
 
 enum { N_SCENARIOS = sizeof(scenarios) / sizeof(scenarios[0]) };
 
-static inline void set_up_scenarios(lake_fixture *f)
+static inline void put_into_lake(lake_fixture *f, const char *folder, const char *name,
+                                 const char *text)
 {
     firn_err err = {0};
-    const char *dir = firn_path_join(f->arena, f->root, "pipelines/p");
-    lake_exec(f, firn_str_replace(f->arena, scenario_setup, "@", f->root));
+    const char *dir = firn_path_join(f->arena, f->root, folder);
     lake_check(firn_mkdir_p(dir, 0755, &err), &err, dir);
-    lake_check(firn_file_write_atomic(firn_path_join(f->arena, dir, "pipeline.yaml"),
-                                      firn_bytes_str(scenario_pipeline), 0644, &err),
+    lake_check(firn_file_write_atomic(firn_path_join(f->arena, dir, name), firn_bytes_str(text),
+                                      0644, &err),
                &err, dir);
+}
+
+static inline void set_up_scenarios(lake_fixture *f)
+{
+    const char *config = slurp(f->arena, firn_path_join(f->arena, f->root, "firn.yaml"));
+    put_into_lake(f, ".", "firn.yaml",
+                  firn_arena_printf(f->arena, "%s\n%s", config, scenario_source));
+    put_into_lake(f, "feeds", "f.yaml", scenario_feed);
+    put_into_lake(f, "pipelines/p", "pipeline.yaml", scenario_pipeline);
+    lake_exec(f, firn_str_replace(f->arena, scenario_setup, "@", f->root));
     save_lake(f);
 }
 
