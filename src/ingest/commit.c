@@ -123,8 +123,10 @@ static firn_rc add_snapshot(part_job *part, firn_arena *arena, const firn_table 
         .n_added = part->part->n_files,
         .validation = {.starting_snapshot_id = FIRN_NO_STARTING_SNAPSHOT},
     };
-    if (part->part->change != NULL) {
-        change = *part->part->change;
+    if (part->part->upsert != NULL) { /* which rows the keys have is looked up in this very head */
+        firn_upserted upserted;
+        FIRN_TRY(firn_upsert_plan(part->part->upsert, base->metadata, &upserted, err));
+        change = upserted.change;
     } else if (part->part->n_files == 0) {
         return FIRN_OK;
     }

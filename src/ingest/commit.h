@@ -10,8 +10,8 @@
  *   REFUSED    the table holds other offsets: the records are somebody else's or there already. Delete the files, go on from the table.
  *   UNSETTLED  it cannot be told. Delete nothing, use no file again, go on from what the table says: should the commit land later, the
  *              next one is REFUSED.
- * Everything else is an error, and the files may be used again. VALIDATION: what an upsert read has changed; CONFIG: the table belongs
- * to another Kafka cluster; NO_TABLE: dropped, or dropped and made anew.
+ * Everything else is an error, and the files may be used again. VALIDATION: the table has lost a key column of an upsert; CONFIG: it
+ * belongs to another Kafka cluster; NO_TABLE: dropped, or dropped and made anew.
  *
  * Fault points: "ingest.before_commit", "ingest.after_commit". Threads: any.
  */
@@ -19,6 +19,8 @@
 #define INGEST_COMMIT_H
 
 #include "ingest/ingest.h"
+
+#include "engine/rows.h"
 
 typedef struct firn_feed_range {
     const char *topic;
@@ -33,8 +35,8 @@ typedef struct firn_feed_part {
     const char *table_uuid; /* that the files were written for; NULL: not asked */
     const firn_data_file *files;
     size_t n_files;
-    int32_t schema_id;                  /* of all files; -1: they differ */
-    const firn_snapshot_change *change; /* an upsert's, instead of an append of `files`; nullable */
+    int32_t schema_id;   /* of all files; -1: they differ */
+    firn_upsert *upsert; /* changes by key, instead of an append of `files`; nullable */
 } firn_feed_part;
 
 typedef struct firn_feed_commit {

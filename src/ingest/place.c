@@ -265,15 +265,15 @@ firn_rc firn_place_assigned(void *ctx, firn_kafka_partition *partitions, size_t 
 void firn_place_revoked(void *ctx, const firn_kafka_partition *partitions, size_t n, bool lost)
 {
     firn_feed_run *run = ctx;
+    if (!lost && !firn_commit_all(run, REVOKE_COMMIT_MS_MAX)) {
+        firn_log(
+            FIRN_LOG_INFO, "ingest",
+            "feed %s: what was read was not committed before partitions were given away; it is read again",
+            run->feed.name);
+        lost = true;
+    }
     if (lost) {
         firn_drop_all(run);
-    } else if (!firn_commit_all(run, REVOKE_COMMIT_MS_MAX)) {
-        firn_log(
-            FIRN_LOG_WARN, "ingest",
-            "feed %s: what was read could not be committed before partitions were given away; it will be read again",
-            run->feed.name);
-        firn_drop_all(run);
-        lost = true;
     }
     for (size_t i = 0; i < n; i++) {
         firn_partition_state *state =

@@ -250,6 +250,8 @@ firn_rc firn_target_of_topic(firn_feed_run *run, const char *topic, firn_feed_ta
 firn_rc firn_target_decoder(firn_feed_target *target, bool careful, firn_decoder **out,
                             firn_err *err) FIRN_MUST_USE;
 void firn_targets_free(firn_feed_run *run);
+/* known.c: columns as source/columns.h reads them, without those that the feed adds; NULL: none. */
+char *firn_known_columns(firn_arena *arena, const firn_schema *schema, const firn_feed *feed);
 /* "a.b" with ${name} in it replaced inside its parts. */
 firn_ident firn_feed_ident(firn_arena *arena, const char *text, const char *variable,
                            const char *value);
@@ -264,9 +266,11 @@ typedef struct firn_pending_table {
     const char *text;
     const char *table_uuid;
     FIRN_VEC(firn_data_file) files;
-    int32_t schema_id; /* of all files so far; -1: they differ */
-    const firn_snapshot_change *change;
+    int32_t schema_id;   /* of all files so far; -1: they differ */
+    firn_upsert *upsert; /* modes other than append: its files are its own */
 } firn_pending_table;
+/* Deletes the files from the `keep`-th on, and an upsert's. */
+void firn_pending_table_discard(firn_session *session, firn_pending_table *table, size_t keep);
 
 /* Rows of the pending chunks into files of the target's tables. TYPE, CHECK_FAILED: some row does not fit. */
 firn_rc firn_pending_write(firn_feed_target *target, firn_err *err) FIRN_MUST_USE;

@@ -69,17 +69,44 @@ firn_rc firn_target_of_topic(firn_feed_run *run, const char *topic, firn_feed_ta
     return FIRN_OK;
 }
 
+/* Of JSON whose columns are inferred: those that the table has already. */
+static firn_rc known_columns(firn_feed_target *target, firn_arena *arena, const char **out,
+                             firn_err *err)
+{
+    const firn_feed *feed = &target->run->feed;
+    bool is_inferred = (feed->value.payload == FIRN_PAYLOAD_JSON && feed->value.schema == NULL) ||
+                       feed->value.payload == FIRN_PAYLOAD_AUTO;
+    firn_table table;
+    firn_err own = {0};
+    *out = NULL;
+    if (!is_inferred || feed->transform != NULL || feed->mode == FIRN_FEED_DEBEZIUM) {
+        return FIRN_OK;
+    }
+    firn_rc rc = firn_catalog_table_load(firn_lake_catalog(target->run->lake), arena, feed->ref,
+                                         target->ident, &table, &own);
+    if (rc == FIRN_OK) {
+        *out = firn_known_columns(arena, table.metadata->schema, feed);
+    } else if (rc != FIRN_E_NO_TABLE && rc != FIRN_E_NO_NAMESPACE) {
+        *err = own;
+        return rc;
+    }
+    return FIRN_OK;
+}
+
 firn_rc firn_target_decoder(firn_feed_target *target, bool careful, firn_decoder **out,
                             firn_err *err)
 {
     const firn_feed *feed = &target->run->feed;
     firn_decoder **decoder = careful ? &target->careful_decoder : &target->decoder;
     if (*decoder == NULL) {
+        FIRN_AUTO_ARENA firn_arena *arena = firn_arena_new();
+        firn_payload_options value = feed->value;
         /* A key that goes nowhere is not decoded, and cannot be wrong. */
         bool with_key = feed->key_column != NULL || feed->mode != FIRN_FEED_APPEND;
+        FIRN_TRY(known_columns(target, arena, &value.known, err));
         const firn_decoder_options options = {
             .registry = target->run->registry,
-            .value = feed->value,
+            .value = value,
             .key =
                 with_key ? feed->key_payload : (firn_payload_options){.payload = FIRN_PAYLOAD_NONE},
             .with_metadata =

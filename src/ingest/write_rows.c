@@ -413,20 +413,28 @@ firn_rc firn_write_rows(firn_feed_target *target, firn_arena *arena, const firn_
     return write_all(&job, err);
 }
 
+void firn_pending_table_discard(firn_session *session, firn_pending_table *table, size_t keep)
+{
+    firn_rows_written written = {0};
+    written.files.items = table->files.items + keep;
+    written.files.len = table->files.len - keep;
+    if (written.files.len > 0) {
+        firn_rows_discard(session, &written);
+    }
+    table->files.len = keep;
+    if (table->upsert != NULL) {
+        firn_upsert_discard(table->upsert);
+        table->upsert = NULL;
+    }
+}
+
 /* Takes back what was written since `marks` were made. */
 static void discard_since(firn_feed_target *target, const size_t *marks, size_t n)
 {
     firn_pending *pending = target->pending;
     for (size_t i = 0; i < pending->tables.len; i++) {
-        firn_pending_table *table = pending->tables.items[i];
-        size_t keep = i < n ? marks[i] : 0;
-        firn_rows_written written = {0};
-        written.files.items = table->files.items + keep;
-        written.files.len = table->files.len - keep;
-        if (written.files.len > 0) {
-            firn_rows_discard(target->run->session, &written);
-        }
-        table->files.len = keep;
+        firn_pending_table_discard(target->run->session, pending->tables.items[i],
+                                   i < n ? marks[i] : 0);
     }
 }
 
@@ -453,6 +461,9 @@ firn_rc firn_pending_write(firn_feed_target *target, firn_err *err)
     FIRN_AUTO_ARENA firn_arena *arena = firn_arena_new();
     firn_pending *pending = target->pending;
     size_t n = pending->chunks.len;
+    if (n == 0 && pending->tables.len > 0) {
+        return FIRN_OK; /* all in files already */
+    }
     firn_rows *rows = FIRN_NEW_N(arena, firn_rows, n);
     const firn_chunk **chunks = FIRN_NEW_N(arena, const firn_chunk *, n);
     for (size_t i = 0; i < n; i++) {

@@ -8,7 +8,6 @@
  *   out of reach, full, busy       everything is kept, tried again after a pause that grows, and said (state WAITING)
  *   REFUSED, UNSETTLED             pending rows dropped; the poller reads the table's offsets and seeks
  *   a row does not fit             dropped, too: the stretch is read again carefully, with messages kept beside their rows
- *   what an upsert read changed    its files are made again from the same rows
  *   anything else                  the feed stops and says why
  */
 #include "run.h"
@@ -16,7 +15,6 @@
 #include "base/log.h"
 #include "base/time.h"
 #include "base/uuid.h"
-#include "engine/rows.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -71,10 +69,7 @@ static void drop_pending(firn_feed_target *target, bool keep_files)
     }
     drop_chunks(target->run, pending);
     for (size_t i = 0; i < pending->tables.len && !keep_files; i++) {
-        firn_rows_written written = {0};
-        written.files.items = pending->tables.items[i]->files.items;
-        written.files.len = pending->tables.items[i]->files.len;
-        firn_rows_discard(target->run->session, &written);
+        firn_pending_table_discard(target->run->session, pending->tables.items[i], 0);
     }
     target->pending = NULL;
     firn_arena_free(pending->arena);
@@ -314,7 +309,7 @@ static firn_rc commit_once(firn_feed_target *target, firn_feed_outcome *outcome,
                                     .files = table->files.items,
                                     .n_files = table->files.len,
                                     .schema_id = table->schema_id,
-                                    .change = table->change};
+                                    .upsert = table->upsert};
     }
     const firn_feed_commit commit = {
         .feed = run->feed.name,
@@ -376,18 +371,7 @@ static void note_refused(firn_feed_target *target, firn_feed_outcome outcome, co
              why);
 }
 
-/* What an upsert read has changed meanwhile: its files again, from the rows, which are still there. */
-static bool must_write_again(const firn_pending *pending, firn_rc rc)
-{
-    bool upserts = false;
-    for (size_t i = 0; i < pending->tables.len; i++) {
-        upserts = upserts || pending->tables.items[i]->change != NULL;
-    }
-    return upserts && (rc == FIRN_E_VALIDATION || rc == FIRN_E_CONFLICT);
-}
-
-/* True: the mark is done, whatever came of it. False: the files must be made again. */
-static bool commit_files(firn_feed_target *target, patience *p)
+static void commit_files(firn_feed_target *target, patience *p)
 {
     firn_feed_run *run = target->run;
     for (;;) {
@@ -406,23 +390,20 @@ static bool commit_files(firn_feed_target *target, patience *p)
         if (rc == FIRN_OK && empty) {
             rc = check_hopeless(target, &err);
             if (rc == FIRN_OK) {
-                return true; /* stays pending */
+                return; /* stays pending */
             }
         }
         if (rc == FIRN_OK && outcome == FIRN_FEED_COMMITTED) {
             note_committed(target);
             target->pending = NULL;
             firn_arena_free(pending->arena);
-            return true;
+            return;
         }
         if (rc == FIRN_OK) {
             note_refused(target, outcome, why);
             drop_pending(target, outcome == FIRN_FEED_UNSETTLED);
             ask_reload(run);
-            return true;
-        }
-        if (must_write_again(pending, rc)) {
-            return false;
+            return;
         }
         if (firn_run_is_retriable(&err)) {
             if (wait_a_while(run, p, pending->epoch, &err)) {
@@ -432,7 +413,7 @@ static bool commit_files(firn_feed_target *target, patience *p)
             firn_run_fail(run, &err);
         }
         drop_pending(target, false);
-        return true;
+        return;
     }
 }
 
@@ -444,11 +425,8 @@ static bool needs_commit_at_once(const firn_feed *feed)
 static void commit(firn_feed_target *target)
 {
     patience p = {0};
-    for (bool done = false; !done && target->pending != NULL;) {
-        if (!write_files(target, true, &p)) {
-            return;
-        }
-        done = commit_files(target, &p);
+    if (write_files(target, true, &p)) {
+        commit_files(target, &p);
     }
 }
 
