@@ -107,6 +107,29 @@ firn_rc firn_rows_query(firn_session *session, firn_arena *arena, const firn_row
     return FIRN_OK;
 }
 
+/* ---- one statement in another -------------------------------------------------------------------------- */
+
+firn_rc firn_rows_compose(firn_session *session, firn_arena *arena, const char *inner,
+                          const char *outer, const char **out, firn_err *err)
+{
+    const char *select = NULL;
+    char *plain = NULL, *text = NULL;
+    json_t *node = NULL, *with = NULL;
+    FIRN_TRY(one_select(session, arena, outer, &select, err));
+    FIRN_TRY(firn_read_time_travel(arena, select, &plain, err));
+    FIRN_TRY(firn_duck_parse(session, arena, plain, &node, err));
+    const char *head = firn_arena_printf(arena, "WITH batch AS (%s) SELECT 1", inner);
+    FIRN_TRY(firn_duck_parse(session, arena, head, &with, err));
+    json_t *ours = json_object_get(json_object_get(with, "cte_map"), "map");
+    json_t *theirs = json_object_get(json_object_get(node, "cte_map"), "map");
+    if (theirs == NULL || json_array_insert(theirs, 0, json_array_get(ours, 0)) != 0) {
+        FIRN_FAIL(err, FIRN_E_SYNTAX, "one SELECT over batch was expected: %.80s", outer);
+    }
+    FIRN_TRY(firn_duck_unparse(session, arena, node, &text, err));
+    *out = text;
+    return FIRN_OK;
+}
+
 /* ---- files ------------------------------------------------------------------------------------------- */
 
 firn_rc firn_rows_to_files(firn_session *session, firn_arena *arena, const firn_rows_write *write,

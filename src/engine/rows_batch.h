@@ -9,6 +9,7 @@
  *   rows_schema.c   Arrow's types as Iceberg's; types of several schemas united
  *   rows_reader.c   an Arrow array into DuckDB vectors
  *   rows_scan.c     the table function firn_batch(n), the FROM item of a batch
+ *   rows_functions.c  SQL functions for values of Kafka Connect
  *   rows_project.c  a query's columns onto a table's schema by name
  *   rows.c          engine/rows.h
  *
@@ -89,5 +90,10 @@ firn_rc firn_arrow_read(const firn_arrow_reader *column, const struct ArrowArray
 /* Make firn_batch(n) known to DuckDB: once per database. */
 firn_rc firn_batch_function(struct firn_scan_registry *registry, duckdb_connection conn,
                             firn_err *err) FIRN_MUST_USE;
+
+/* ---- rows_functions.c -------------------------------------------------------------------------------- */
+
+/* firn_unscaled(bytes, scale): once per database. */
+firn_rc firn_batch_scalar_functions(duckdb_connection conn, firn_err *err) FIRN_MUST_USE;
 
 #endif

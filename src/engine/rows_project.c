@@ -27,11 +27,14 @@ firn_rc firn_batch_describe(firn_session *session, firn_arena *arena, const char
     firn_duck_column *columns = NULL;
     firn_type *type = FIRN_NEW(arena, firn_type);
     type->id = FIRN_TYPE_STRUCT;
-    FIRN_TRY(firn_duck_describe(session, arena, sql, &columns, &type->n_fields, err));
-    type->fields = FIRN_NEW_N(arena, firn_field, type->n_fields);
-    for (size_t i = 0; i < type->n_fields; i++) {
+    size_t n = 0;
+    FIRN_TRY(firn_duck_describe(session, arena, sql, &columns, &n, err));
+    type->fields = FIRN_NEW_N(arena, firn_field, n);
+    for (size_t i = 0; i < n; i++) {
         firn_type *own = NULL;
-        type->fields[i].name = columns[i].name;
+        if (firn_starts_with(columns[i].name, FIRN_ROWS_OWN_PREFIX)) {
+            continue;
+        }
         if (firn_streq(columns[i].type, "\"NULL\"") || firn_streq(columns[i].type, "NULL")) {
             own = FIRN_NEW(arena, firn_type); /* SELECT NULL AS x */
         } else {
@@ -41,14 +44,14 @@ firn_rc firn_batch_describe(firn_session *session, firn_arena *arena, const char
                                      columns[i].name, columns[i].type);
             }
         }
-        type->fields[i].type = own;
-        for (size_t k = 0; k < i; k++) {
+        for (size_t k = 0; k < type->n_fields; k++) {
             if (firn_strcaseeq(type->fields[k].name, columns[i].name)) {
                 FIRN_FAIL(err, FIRN_E_INVALID,
                           "the query has two columns named %s: rename one with AS",
                           columns[i].name);
             }
         }
+        type->fields[type->n_fields++] = (firn_field){.name = columns[i].name, .type = own};
     }
     *out = type;
     return FIRN_OK;

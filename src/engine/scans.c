@@ -316,5 +316,6 @@ firn_rc firn_scan_functions(firn_scan_registry *registry, duckdb_connection conn
         }
     }
     FIRN_TRY(register_rows(registry, conn, err));
+    FIRN_TRY(firn_batch_scalar_functions(conn, err));
     return firn_batch_function(registry, conn, err);
 }

@@ -94,16 +94,26 @@ static void put_pair(firn_buf *buf, const char *key, const char *value)
     firn_buf_puts(buf, value);
 }
 
+/* What Kafka Connect calls the type ("io.debezium.time.MicroTimestamp"); NULL: nothing. */
+static const char *connect_name(const firn_avro_column *column)
+{
+    const json_t *json = column->schema ? column->schema->json : NULL;
+    return json_string_value(json_object_get(json, "connect.name"));
+}
+
 /* Heap block, or NULL when there is nothing to say. */
 static char *make_metadata(const firn_avro_column *column)
 {
     bool has_id = column->field_id >= 0;
     bool is_uuid = column->schema && column->schema->logical == FIRN_AVRO_UUID;
-    if (!has_id && !is_uuid)
+    const char *connect = connect_name(column);
+    if (!has_id && !is_uuid && !connect)
         return NULL;
 
     firn_buf buf = {0};
-    put_i32(&buf, has_id + is_uuid);
+    put_i32(&buf, has_id + is_uuid + (connect != NULL));
+    if (connect)
+        put_pair(&buf, "connect.name", connect);
     if (has_id) {
         char id[16];
         snprintf(id, sizeof id, "%d", column->field_id);

@@ -19,6 +19,9 @@
 #include "format/arrow.h"
 #include "iceberg/snapshot.h"
 
+/* Columns of a statement's result whose names start so are the caller's own: neither described nor written. */
+#define FIRN_ROWS_OWN_PREFIX "__firn_"
+
 /* Rows [from, from + count) of an array of this schema (both "+s"). */
 typedef struct firn_rows {
     const struct ArrowSchema *schema;
@@ -37,6 +40,10 @@ firn_rc firn_rows_schema(firn_arena *arena, const struct ArrowSchema *arrow, int
 firn_rc firn_rows_describe(firn_session *session, firn_arena *arena, const firn_rows *rows,
                            size_t n_rows, const char *sql, int format_version, firn_schema **out,
                            firn_err *err) FIRN_MUST_USE;
+
+/* The SELECT `outer`, in which `batch` means what the SELECT `inner` gives; in `inner` it means the rows. SYNTAX. */
+firn_rc firn_rows_compose(firn_session *session, firn_arena *arena, const char *inner,
+                          const char *outer, const char **out, firn_err *err) FIRN_MUST_USE;
 
 typedef struct firn_rows_written {
     FIRN_VEC(firn_data_file) files; /* data and delete files; texts live in the call's arena */
