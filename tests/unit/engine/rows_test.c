@@ -3,6 +3,8 @@
 
 #include "read.h"
 
+#include <pthread.h>
+
 #define NULLABLE ARROW_FLAG_NULLABLE
 
 /* The type that a column of this Arrow format becomes, as text. */
@@ -598,6 +600,80 @@ static void large_batches_keep_every_row(void **state)
     assert_int_equal(data_files(f, "t"), 1);
 }
 
+/* ---- several sessions -------------------------------------------------------------------------------- */
+
+enum { WRITERS = 4, WRITES = 8 };
+
+typedef struct writer {
+    lake_fixture *f;
+    const firn_rows *rows;
+    const firn_metadata *metadata;
+    const char *sql;
+    int64_t written;
+    firn_err err;
+    firn_rc rc;
+} writer;
+
+static firn_rc write_many(writer *w)
+{
+    firn_session *session = NULL;
+    FIRN_TRY(firn_session_new(w->f->engine, NULL, &session, &w->err));
+    for (int i = 0; i < WRITES && w->rc == FIRN_OK; i++) {
+        FIRN_AUTO_ARENA firn_arena *arena = firn_arena_new();
+        firn_rows_written written;
+        const firn_rows_write write = {.rows = w->rows,
+                                       .n_rows = 1,
+                                       .sql = w->sql,
+                                       .metadata = w->metadata,
+                                       .table_text = "t"};
+        w->rc = firn_rows_to_files(session, arena, &write, &written, &w->err);
+        if (w->rc == FIRN_OK) {
+            w->written += written.rows;
+            firn_rows_discard(session, &written);
+        }
+    }
+    firn_session_free(session);
+    return w->rc;
+}
+
+static void *write_thread(void *ctx)
+{
+    writer *w = ctx;
+    w->rc = write_many(w);
+    return NULL;
+}
+
+/* Each session's `batch` is its own, though they share one DuckDB. */
+static void sessions_write_at_once(void **state)
+{
+    lake_fixture *f = *state;
+    lake_exec(
+        f,
+        "CREATE TABLE t (id bigint NOT NULL, ts timestamptz, who varchar) PARTITIONED BY (day(ts))");
+    firn_table table = rows_table(f, "t");
+    pthread_t threads[WRITERS];
+    writer writers[WRITERS];
+    for (int i = 0; i < WRITERS; i++) {
+        arrow_sql given = arrow_of_sql(
+            f,
+            firn_arena_printf(
+                f->arena,
+                "SELECT i AS id, TIMESTAMPTZ '2026-01-01 00:00:00+00' + INTERVAL (i) HOUR AS ts, "
+                "'writer %d' AS who FROM range(%d) r(i)",
+                i, 50 * (i + 1)));
+        writers[i] = (writer){.f = f, .rows = given.rows.items, .metadata = table.metadata};
+        writers[i].sql = i % 2 == 0 ? NULL : "SELECT * FROM batch WHERE who LIKE 'writer%'";
+    }
+    for (int i = 0; i < WRITERS; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, write_thread, &writers[i]), 0);
+    }
+    for (int i = 0; i < WRITERS; i++) {
+        pthread_join(threads[i], NULL);
+        lake_check(writers[i].rc, &writers[i].err, "write");
+        assert_int_equal(writers[i].written, WRITES * 50 * (i + 1));
+    }
+}
+
 int main(void)
 {
 #define ROWS_TEST(test) cmocka_unit_test_setup_teardown(test, lake_setup, lake_teardown)
@@ -622,6 +698,7 @@ int main(void)
         ROWS_TEST(nothing_written_is_no_file),
         ROWS_TEST(discarded_files_are_gone),
         ROWS_TEST(large_batches_keep_every_row),
+        ROWS_TEST(sessions_write_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
