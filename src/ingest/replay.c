@@ -11,8 +11,6 @@
 
 #include <stdlib.h>
 
-enum { TRIES_MAX = 5 }; /* when what an upsert read changed meanwhile */
-
 /* ---- the feed, standing still --------------------------------------------------------------------------------------- */
 
 static void close_run(firn_feed_run *run)
@@ -207,10 +205,7 @@ static void close_pending(firn_feed_target *target, bool keep_files)
         free((char *)chunk->subject);
     }
     for (size_t i = 0; i < pending->tables.len && !keep_files; i++) {
-        firn_rows_written written = {0};
-        written.files.items = pending->tables.items[i]->files.items;
-        written.files.len = pending->tables.items[i]->files.len;
-        firn_rows_discard(target->run->session, &written);
+        firn_pending_table_discard(target->run->session, pending->tables.items[i], 0);
     }
     target->pending = NULL;
     firn_arena_free(pending->arena);
@@ -289,8 +284,8 @@ static firn_rc write_and_commit(replay_job *job, bool *lost, firn_err *err)
     return firn_replay_commit(job, lost, err);
 }
 
-/* One attempt, from reading to the commit. */
-static firn_rc attempt(replay_job *job, bool *lost, firn_replay_result *out, firn_err *err)
+static firn_rc replay_letters_of(replay_job *job, bool *lost, firn_replay_result *out,
+                                 firn_err *err)
 {
     *lost = false;
     firn_err own = {0};
@@ -321,26 +316,20 @@ static firn_rc attempt(replay_job *job, bool *lost, firn_replay_result *out, fir
 static firn_rc replay_table(firn_feed_run *run, const firn_replay_options *options,
                             firn_ident ident, firn_replay_result *out, firn_err *err)
 {
-    firn_rc rc = FIRN_OK;
+    FIRN_AUTO_ARENA firn_arena *arena = firn_arena_new();
     bool lost = false;
-    for (int i = 0; i < TRIES_MAX; i++) {
-        FIRN_AUTO_ARENA firn_arena *arena = firn_arena_new();
-        replay_job job = {.run = run,
-                          .arena = arena,
-                          .options = options,
-                          .ident = ident,
-                          .text = firn_ident_text(arena, ident)};
-        rc = attempt(&job, &lost, out, err);
-        if (lost) {
-            FIRN_FAIL(
-                err, FIRN_E_VALIDATION,
-                "the dead letters in %s were changed while they were replayed, most likely by another "
-                "replay; this one has changed nothing: run it again for what is left",
-                job.text);
-        }
-        if (rc != FIRN_E_VALIDATION) {
-            return rc;
-        }
+    replay_job job = {.run = run,
+                      .arena = arena,
+                      .options = options,
+                      .ident = ident,
+                      .text = firn_ident_text(arena, ident)};
+    firn_rc rc = replay_letters_of(&job, &lost, out, err);
+    if (lost) {
+        FIRN_FAIL(
+            err, FIRN_E_VALIDATION,
+            "the dead letters in %s were changed while they were replayed, most likely by another "
+            "replay; this one has changed nothing: run it again for what is left",
+            job.text);
     }
     return rc;
 }

@@ -57,7 +57,7 @@ firn_rc firn_replay_read(replay_job *job, firn_err *err) FIRN_MUST_USE;
 firn_rc firn_replay_keep(replay_job *job, firn_err *err) FIRN_MUST_USE;
 
 /* ---- replay_commit.c ---- */
-/* VALIDATION: the dead letters, or what an upsert read, changed meanwhile: *lost tells which. UNKNOWN_OUTCOME: delete nothing. */
+/* *lost: VALIDATION, because the dead letters changed meanwhile. UNKNOWN_OUTCOME: delete nothing. */
 firn_rc firn_replay_commit(replay_job *job, bool *lost, firn_err *err) FIRN_MUST_USE;
 
 #endif

@@ -21,6 +21,7 @@ typedef struct part_job {
     commit_job *commit;
     const char *table_uuid;
     firn_snapshot_change change;
+    firn_upsert *upsert; /* changes by key, instead of `change`; nullable */
     bool is_dead;
     firn_snapshot_result result; /* of the latest attempt */
 } part_job;
@@ -61,6 +62,11 @@ static firn_rc build(void *ctx, firn_arena *arena, const firn_table *base, json_
             part->commit->job->run->feed.name);
     }
     firn_snapshot_change change = part->change;
+    firn_upserted upserted;
+    if (part->upsert != NULL) { /* which rows the keys have is looked up in this very head */
+        FIRN_TRY(firn_upsert_plan(part->upsert, base->metadata, &upserted, err));
+        change = upserted.change;
+    }
     change.summary_extra = summary_of(part, arena);
     firn_snapshot_result result = {0};
     firn_rc rc = firn_snapshot_produce(
@@ -94,9 +100,6 @@ static firn_snapshot_change dead_change(const replay_job *job)
 
 static firn_snapshot_change table_change(const firn_pending_table *table)
 {
-    if (table->change != NULL) {
-        return *table->change;
-    }
     return (firn_snapshot_change){
         .op = FIRN_SNAPSHOT_APPEND,
         .added = table->files.items,
@@ -124,13 +127,14 @@ static bool has_landed(const commit_job *commit)
 }
 
 static void add_part(commit_job *commit, firn_table_builder *builders, size_t *n, firn_ident ident,
-                     const char *table_uuid, firn_snapshot_change change, bool is_dead)
+                     part_job part)
 {
-    part_job *part = FIRN_NEW(commit->job->arena, part_job);
-    *part = (part_job){
-        .commit = commit, .table_uuid = table_uuid, .change = change, .is_dead = is_dead};
+    part.commit = commit;
     builders[(*n)++] =
-        (firn_table_builder){.ident = ident, .build = build, .discard = discard, .ctx = part};
+        (firn_table_builder){.ident = ident,
+                             .build = build,
+                             .discard = discard,
+                             .ctx = firn_arena_memdup(commit->job->arena, &part, sizeof(part))};
 }
 
 /* The dead letters first: who lost writes no manifest of the others. */
@@ -143,14 +147,18 @@ static firn_table_builder *builders_of(commit_job *commit, size_t *n)
     }
     firn_table_builder *builders = FIRN_NEW_N(job->arena, firn_table_builder, count);
     *n = 0;
-    add_part(commit, builders, n, job->ident, job->dead.metadata->table_uuid, dead_change(job),
-             true);
+    add_part(commit, builders, n, job->ident,
+             (part_job){.table_uuid = job->dead.metadata->table_uuid,
+                        .change = dead_change(job),
+                        .is_dead = true});
     for (const firn_feed_target *at = job->run->targets; at != NULL; at = at->next) {
         for (size_t i = 0; at->pending != NULL && i < at->pending->tables.len; i++) {
             const firn_pending_table *table = at->pending->tables.items[i];
-            if (table->files.len > 0 || table->change != NULL) {
-                add_part(commit, builders, n, table->ident, table->table_uuid, table_change(table),
-                         false);
+            if (table->files.len > 0 || table->upsert != NULL) {
+                add_part(commit, builders, n, table->ident,
+                         (part_job){.table_uuid = table->table_uuid,
+                                    .change = table_change(table),
+                                    .upsert = table->upsert});
             }
         }
     }
