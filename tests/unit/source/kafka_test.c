@@ -417,14 +417,14 @@ static void two_consumers_share_and_hand_over(void **state)
     }
     assert_int_equal(drain(first, 20, last_a), 20);
     assert_int_equal(a.assigned, 4);
-    b.start = 5;
+    a.start = b.start = 5;
     firn_kafka_consumer *second = consumer(x, &b, "two");
-    for (int i = 0; i < 200 && b.assigned < 2; i++) {
+    for (int i = 0; i < 200 && (a.assigned - a.revoked != 2 || b.assigned - b.revoked != 2); i++) {
         nothing_comes(first, 50);
         nothing_comes(second, 50);
     }
-    assert_int_equal(b.assigned, 2);
-    assert_int_equal(a.revoked, 2);
+    assert_int_equal(a.assigned - a.revoked, 2);
+    assert_int_equal(b.assigned - b.revoked, 2);
     assert_int_equal(a.lost, 0);
     for (int i = 0; i < 4; i++) {
         produce(x, "two", i, 5, 10);
@@ -434,11 +434,11 @@ static void two_consumers_share_and_hand_over(void **state)
     /* The second leaves: the first takes its partitions over. */
     a.start = 10;
     firn_kafka_consumer_free(second);
-    assert_int_equal(b.revoked, 2);
-    for (int i = 0; i < 200 && a.assigned < 6; i++) {
+    assert_int_equal(b.revoked, b.assigned);
+    for (int i = 0; i < 200 && a.assigned - a.revoked != 4; i++) {
         nothing_comes(first, 50);
     }
-    assert_int_equal(a.assigned, 6);
+    assert_int_equal(a.assigned - a.revoked, 4);
     for (int i = 0; i < 4; i++) {
         produce(x, "two", i, 10, 12);
     }
@@ -624,9 +624,9 @@ static void new_topics_of_a_pattern_are_picked_up(void **state)
     assert_int_equal(drain(c, 3, last), 3);
     topic(x, "pat.b", 1);
     produce(x, "pat.b", 0, 0, 4);
-    last[0] = -1;
-    assert_int_equal(drain(c, 4, last), 4);
-    assert_int_equal(o.assigned, 2);
+    o.start = 3; /* of both: the end of the one that was read */
+    assert_int_equal(drain(c, 1, last), 1);
+    assert_int_equal(o.assigned - o.revoked, 2);
     firn_kafka_consumer_free(c);
 }
 
