@@ -69,10 +69,12 @@ class Worker:
     """One place for a `firn ingest run`, and the processes that have had it."""
 
     def __init__(self, campaign, number):
-        self.campaign, self.number, self.process, self.frozen = campaign, number, None, False
+        self.campaign, self.number, self.process = campaign, number, None
         self.log = os.path.join(campaign.folder, f"firn-{number}.log")
 
     def start(self):
+        if self.process is not None:
+            return
         with open(self.log, "ab") as log:
             log.write(f"--- start at {time.monotonic() - self.campaign.started:.1f} s\n".encode())
             log.flush()
@@ -92,7 +94,7 @@ class Worker:
     def end(self):
         if self.process is not None:
             self.process.wait(120)
-            self.process, self.frozen = None, False
+            self.process = None
 
     def terminate(self):
         """SIGTERM; the process commits what it has and goes. One that cannot (its catalog is away) is waited for, but not for ever."""
@@ -125,6 +127,7 @@ class Campaign:
         self.kinds = set(kinds or ("kill", "zombie", "leave", "guest", "broker", "catalog", "disk", "expire"))
         self.disk_mb, self.commit_every = disk_mb, commit_every
         self.counts = collections.Counter()
+        self.leaving = []
         self.statuses = {}  # pid -> what it said last
         self.workers = [Worker(self, i) for i in range(workers + 1)]  # the last one is the guest
         self.stack = contextlib.ExitStack()
@@ -174,6 +177,10 @@ class Campaign:
     def __exit__(self, *_):
         for worker in self.workers:
             worker.kill()
+        for process in self.leaving:
+            if process is not None and process.poll() is None:
+                process.kill()
+                process.wait()
         self.stack.close()
 
     # ---- firn ----
@@ -230,8 +237,10 @@ class Campaign:
 
     def strike_zombie(self, fault):
         worker = self.workers[fault.slot]
-        worker.send(signal.SIGSTOP)
-        self.at(time.monotonic() + fault.duration, lambda: worker.send(signal.SIGCONT))
+        zombie = worker.process
+        if zombie is not None:
+            zombie.send_signal(signal.SIGSTOP)
+            self.at(time.monotonic() + fault.duration, lambda: zombie.send_signal(signal.SIGCONT))
 
     def strike_leave(self, fault):
         worker = self.workers[fault.slot]
@@ -325,7 +334,7 @@ class Campaign:
     def run(self):
         """Produces, breaks, mends, drains; then everything that was produced is in the table, or it raises."""
         self.started, self.outages, self.outage_ended, self.agenda, self.sequence = time.monotonic(), 0, 0, [], 0
-        self.leaving, self.threads, self.refusals = [], [], []
+        self.threads, self.refusals = [], []
         plan = make_plan(self.seed, self.seconds, len(self.workers) - 1, self.kinds)
         say(f"seed {self.seed}: {len(plan)} faults in {self.seconds} s, {self.records:,} records, {self.partitions} partitions, {self.backend}; FIRN_CAMPAIGN_SEED={self.seed} plays it again")
         rate = int(self.records / (self.seconds * 0.9))
