@@ -100,7 +100,7 @@ firn_rc firn_rows_query(firn_session *session, firn_arena *arena, const firn_row
     FIRN_TRY(firn_batch_open(session, arena, rows, n_rows, true, &batch, err));
     FIRN_TRY(firn_batch_select(session, arena, batch, sql, &select, err));
     firn_rc rc = firn_duck_rows(session, arena, select, &result, err);
-    FIRN_TRY(firn_batch_result(batch, rc, err));
+    FIRN_TRY(firn_batch_result(batch, select, rc, err));
     *cells = result.cells;
     *n_cells = result.n_rows;
     *n_columns = result.n_columns;
@@ -156,9 +156,10 @@ firn_rc firn_rows_to_files(firn_session *session, firn_arena *arena, const firn_
                                         .table_text = write->table_text,
                                         .sql = sql,
                                         .spec_id = -1,
-                                        .zstd_level = FIRN_WRITE_QUICK_ZSTD_LEVEL};
+                                        .zstd_level = FIRN_WRITE_QUICK_ZSTD_LEVEL,
+                                        .described = true};
     firn_rc rc = firn_write_query(session, arena, &options, &written, err);
-    FIRN_TRY(firn_batch_result(batch, rc, err));
+    FIRN_TRY(firn_batch_result(batch, NULL, rc, err));
     out->files.items = written.files.items;
     out->files.len = written.files.len;
     out->files.cap = written.files.cap;

@@ -4,7 +4,7 @@
  *     FIRN_TRY(firn_batch_open(session, arena, rows, n_rows, nanos, &batch, err));
  *     FIRN_TRY(firn_batch_select(session, arena, batch, "SELECT ... FROM batch JOIN dim ...", &sql, err));
  *     firn_rc rc = firn_duck_exec(session, sql, err);
- *     return firn_batch_result(batch, rc, err);
+ *     return firn_batch_result(batch, sql, rc, err);
  *
  *   rows_schema.c   Arrow's types as Iceberg's; types of several schemas united
  *   rows_reader.c   an Arrow array into DuckDB vectors
@@ -36,8 +36,10 @@ const char *firn_batch_sql(const firn_batch *batch);
 /* A user's SELECT over `batch` and lake tables (NULL: all columns of the batch) as DuckDB SQL. SYNTAX when it is not one SELECT. */
 firn_rc firn_batch_select(firn_session *session, firn_arena *arena, const firn_batch *batch,
                           const char *sql, const char **out, firn_err *err) FIRN_MUST_USE;
-/* What a query over the batch ended with: when reading a value failed, that is the error, named by the column's path. */
-firn_rc firn_batch_result(firn_batch *batch, firn_rc rc, firn_err *err) FIRN_MUST_USE;
+/* What a query over the batch ended with: when reading a value failed, that is the error, named by the column's path. INVALID may be the
+ * fault of the statement or of a value (strptime, error()): it becomes TYPE when `select` can be bound. NULL: it is left as it is. */
+firn_rc firn_batch_result(firn_batch *batch, const char *select, firn_rc rc,
+                          firn_err *err) FIRN_MUST_USE;
 
 /* Does a table of this schema keep nanoseconds? */
 bool firn_batch_keeps_nanos(const firn_schema *schema);

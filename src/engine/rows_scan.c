@@ -33,6 +33,8 @@ typedef struct batch_scan {
 } batch_scan;
 
 struct firn_batch {
+    firn_session *session;
+    firn_arena *arena;
     FIRN_VEC(batch_scan *) scans;
     const firn_type *type;
     const char *sql;
@@ -340,6 +342,8 @@ firn_rc firn_batch_open(firn_session *session, firn_arena *arena, const firn_row
                         bool nanos, firn_batch **out, firn_err *err)
 {
     struct firn_batch *batch = FIRN_NEW(arena, struct firn_batch);
+    batch->session = session;
+    batch->arena = arena;
     batch->threads = session->engine->threads;
     pthread_mutex_init(&batch->lock, NULL);
     firn_arena_defer(arena, destroy, batch);
@@ -382,17 +386,32 @@ const char *firn_batch_sql(const firn_batch *batch)
     return batch->sql;
 }
 
-firn_rc firn_batch_result(firn_batch *batch, firn_rc rc, firn_err *err)
+/* Can the statement be bound? Then what it failed of are values. */
+static bool is_sound(firn_batch *batch, const char *select)
+{
+    firn_duck_column *columns = NULL;
+    size_t n = 0;
+    return select != NULL &&
+           firn_duck_describe(batch->session, batch->arena, select, &columns, &n, NULL) == FIRN_OK;
+}
+
+firn_rc firn_batch_result(firn_batch *batch, const char *select, firn_rc rc, firn_err *err)
 {
     pthread_mutex_lock(&batch->lock);
     firn_err own = batch->err;
     batch->err = (firn_err){0};
     pthread_mutex_unlock(&batch->lock);
-    if (rc == FIRN_OK || own.code == FIRN_OK) {
-        return rc;
+    if (rc != FIRN_OK && own.code != FIRN_OK) {
+        if (err != NULL) {
+            *err = own;
+        }
+        return own.code;
     }
-    if (err != NULL) {
-        *err = own;
+    if (rc == FIRN_E_INVALID && is_sound(batch, select)) {
+        if (err != NULL) {
+            err->code = FIRN_E_TYPE;
+        }
+        return FIRN_E_TYPE;
     }
-    return own.code;
+    return rc;
 }

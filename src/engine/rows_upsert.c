@@ -151,7 +151,7 @@ static firn_rc make_changes(firn_upsert *u, firn_err *err)
                              firn_batch_keeps_nanos(u->schema), &batch, err));
     FIRN_TRY(statement_of(u, batch, &select, err));
     firn_rc rc = firn_duck_execf(u->session, err, "CREATE TEMP TABLE %s AS %s", u->changes, select);
-    FIRN_TRY(firn_batch_result(batch, rc, err));
+    FIRN_TRY(firn_batch_result(batch, select, rc, err));
     const char *sql = firn_arena_printf(
         u->arena, "SELECT count(*), count(*) FILTER (WHERE __firn_truncate) FROM %s", u->changes);
     FIRN_TRY(number_of(u, sql, counts, 2, err));
@@ -300,7 +300,9 @@ static firn_rc write_data(firn_upsert *u, firn_err *err)
     const firn_write_options options = {.metadata = u->options.write.metadata,
                                         .table_text = u->options.write.table_text,
                                         .sql = sql,
-                                        .spec_id = -1};
+                                        .spec_id = -1,
+                                        .zstd_level = FIRN_WRITE_QUICK_ZSTD_LEVEL,
+                                        .described = true};
     return firn_write_query(u->session, u->arena, &options, &u->data, err);
 }
 

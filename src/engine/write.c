@@ -204,6 +204,9 @@ static firn_rc run_copy(write_job *job, const char *sql, const firn_value *parti
         if (mark != NULL) {
             FIRN_FAIL(err, FIRN_E_CHECK_FAILED, "%s", mark + strlen(FIRN_WRITE_CHECK_MARK));
         }
+        if (rc == FIRN_E_INVALID && job->options->described) {
+            FIRN_FAIL(err, FIRN_E_TYPE, "%s", own.message);
+        }
     }
     if (rc != FIRN_OK && err != NULL) {
         *err = own;

@@ -519,6 +519,26 @@ static void statements_that_do_not_fit_are_told(void **state)
     lake_contains(
         rows_fail(f, "t", rows, 1, "SELECT id, 1 AS n, 2 AS N FROM batch", FIRN_E_INVALID),
         "two columns");
+    lake_contains(rows_fail(f, "t", rows, 1,
+                            "SELECT id, strptime(s, '%Y-%m-%d')::DATE AS d FROM batch",
+                            FIRN_E_TYPE),
+                  "x0");
+    lake_contains(rows_fail(f, "t", rows, 1,
+                            "SELECT CASE WHEN id = 2 THEN error('no') ELSE id END AS id FROM batch",
+                            FIRN_E_TYPE),
+                  "no");
+    const char *const *const *cells = NULL;
+    size_t n = 0, columns = 0;
+    f->err = (firn_err){0};
+    assert_int_equal(firn_rows_query(f->session, f->arena, rows, 1,
+                                     "SELECT strptime(s, '%Y') FROM batch", &cells, &n, &columns,
+                                     &f->err),
+                     FIRN_E_TYPE);
+    assert_int_equal(f->err.code, FIRN_E_TYPE);
+    assert_int_equal(firn_rows_query(f->session, f->arena, rows, 1,
+                                     "SELECT nothing_like_it(s) FROM batch", &cells, &n, &columns,
+                                     &f->err),
+                     FIRN_E_INVALID);
     lake_expect(f, "SELECT count(*) FROM t", "0");
     lake_contains(lake_fails(f, "SELECT * FROM firn_batch(77)", FIRN_E_INVALID), "no such batch");
 }
