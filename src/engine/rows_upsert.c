@@ -148,7 +148,7 @@ static firn_rc make_changes(firn_upsert *u, firn_err *err)
     int64_t counts[2] = {0};
     const firn_rows_write *write = &u->options.write;
     FIRN_TRY(firn_batch_open(u->session, u->arena, write->rows, write->n_rows,
-                             firn_batch_keeps_nanos(u->schema), &batch, err));
+                             firn_batch_keeps_nanos(write->metadata->schema), &batch, err));
     FIRN_TRY(statement_of(u, batch, &select, err));
     firn_rc rc = firn_duck_execf(u->session, err, "CREATE TEMP TABLE %s AS %s", u->changes, select);
     FIRN_TRY(firn_batch_result(batch, select, rc, err));
@@ -180,29 +180,42 @@ static firn_rc key_column(firn_upsert *u, const firn_duck_column *columns, size_
         const char *near = firn_nearest(name, names, n);
         FIRN_FAIL(err, FIRN_E_NO_COLUMN,
                   "the changes of %s have no column %s, which is part of its key%s%s%s",
-                  u->options.write.table_text, name, near != NULL ? "; did you mean " : "",
+                  u->table_text, name, near != NULL ? "; did you mean " : "",
                   near != NULL ? near : "", near != NULL ? "?" : "");
     }
     return FIRN_OK;
 }
 
+/* Keys are single values, so a field's type has nothing inside that would be borrowed. */
+static const firn_field *copy_field(firn_arena *arena, const firn_field *field)
+{
+    firn_field *copy = FIRN_NEW(arena, firn_field);
+    *copy = (firn_field){.id = field->id,
+                         .name = firn_arena_strdup(arena, field->name),
+                         .type = firn_arena_memdup(arena, field->type, sizeof(*field->type))};
+    return copy;
+}
+
 static firn_rc find_key_fields(firn_upsert *u, firn_err *err)
 {
-    if (u->options.n_key == 0) {
+    const firn_rows_upsert *options = &u->options;
+    u->n_key = options->n_key;
+    u->key = FIRN_NEW_N(u->arena, const firn_field *, u->n_key);
+    if (u->n_key == 0) {
         FIRN_FAIL(err, FIRN_E_INVALID, "changes of %s need a key: at least one column",
-                  u->options.write.table_text);
+                  u->table_text);
     }
-    u->key = FIRN_NEW_N(u->arena, const firn_field *, u->options.n_key);
-    for (size_t i = 0; i < u->options.n_key; i++) {
-        FIRN_TRY(firn_find_column(u->arena, u->schema, u->options.key[i],
-                                  u->options.write.table_text, &u->key[i], err));
-        if (firn_type_is_nested(u->key[i]->type)) {
+    for (size_t i = 0; i < u->n_key; i++) {
+        const firn_field *field = NULL;
+        FIRN_TRY(firn_find_column(u->arena, options->write.metadata->schema, options->key[i],
+                                  u->table_text, &field, err));
+        if (firn_type_is_nested(field->type)) {
             FIRN_FAIL(err, FIRN_E_UNSUPPORTED,
                       "column %s of %s cannot be part of a key: it is a %s, and keys are single "
                       "values",
-                      u->options.key[i], u->options.write.table_text,
-                      firn_type_text(u->arena, u->key[i]->type));
+                      options->key[i], u->table_text, firn_type_text(u->arena, field->type));
         }
+        u->key[i] = copy_field(u->arena, field);
     }
     return FIRN_OK;
 }
@@ -217,7 +230,7 @@ static firn_rc key_sql(firn_upsert *u, const char **casts, const char **names, f
     FIRN_TRY(firn_duck_describe(u->session, u->arena,
                                 firn_arena_printf(u->arena, "FROM %s", u->changes), &columns, &n,
                                 err));
-    for (size_t i = 0; i < u->options.n_key; i++) {
+    for (size_t i = 0; i < u->n_key; i++) {
         const char *column = NULL, *type = NULL;
         FIRN_TRY(key_column(u, columns, n, u->options.key[i], &column, err));
         FIRN_TRY(firn_type_to_duck(u->arena, u->key[i]->type, u->options.key[i], &type, err));
@@ -232,7 +245,7 @@ static firn_rc key_sql(firn_upsert *u, const char **casts, const char **names, f
 
 static firn_rc check_key_nulls(firn_upsert *u, firn_err *err)
 {
-    for (size_t i = 0; i < u->options.n_key; i++) {
+    for (size_t i = 0; i < u->n_key; i++) {
         int64_t nulls = 0;
         const char *sql =
             firn_arena_printf(u->arena, "SELECT count(*) FROM %s WHERE k%zu IS NULL", u->keys, i);
@@ -241,7 +254,7 @@ static firn_rc check_key_nulls(firn_upsert *u, firn_err *err)
             FIRN_FAIL(err, FIRN_E_CHECK_FAILED,
                       "a change of %s has no value in %s, which is part of the key: without it "
                       "there is no row to change",
-                      u->options.write.table_text, u->options.key[i]);
+                      u->table_text, u->options.key[i]);
         }
     }
     return FIRN_OK;
@@ -293,12 +306,12 @@ static firn_rc write_data(firn_upsert *u, firn_err *err)
         "SELECT * EXCLUDE (%s, %s, %s) FROM %s WHERE rowid IN (SELECT r FROM %s WHERE NOT g)",
         hidden[0], hidden[1], hidden[2], u->changes, u->keys);
     const firn_batch_projection projection = {.source_sql = source,
-                                              .schema = u->schema,
-                                              .table_text = u->options.write.table_text,
+                                              .schema = u->options.write.metadata->schema,
+                                              .table_text = u->table_text,
                                               .ignore_unknown = u->options.write.ignore_unknown};
     FIRN_TRY(firn_batch_project(u->session, u->arena, &projection, &sql, err));
     const firn_write_options options = {.metadata = u->options.write.metadata,
-                                        .table_text = u->options.write.table_text,
+                                        .table_text = u->table_text,
                                         .sql = sql,
                                         .spec_id = -1,
                                         .zstd_level = FIRN_WRITE_QUICK_ZSTD_LEVEL,
@@ -315,7 +328,8 @@ firn_rc firn_upsert_open(firn_session *session, firn_arena *arena, const firn_ro
         .session = session,
         .arena = arena,
         .options = *options,
-        .schema = options->write.metadata->schema,
+        .table_text = firn_arena_strdup(arena, options->write.table_text),
+        .table_uuid = firn_arena_strdup(arena, options->write.metadata->table_uuid),
         .changes = firn_arena_printf(arena, "temp.main.__firn_changes_%" PRIu64, number),
         .keys = firn_arena_printf(arena, "temp.main.__firn_keys_%" PRIu64, number),
         .snapshot_id = -1,
@@ -332,6 +346,7 @@ firn_rc firn_upsert_open(firn_session *session, firn_arena *arena, const firn_ro
     FIRN_TRY(make_changes(u, err));
     FIRN_TRY(make_keys(u, err));
     FIRN_TRY(write_data(u, err));
+    u->options = (firn_rows_upsert){0};
     u->matched = firn_arena_zalloc(arena, (size_t)u->n_changes / 8 + 1);
     *out = u;
     return FIRN_OK;
@@ -458,10 +473,9 @@ static void fill_change(firn_upsert *u, const firn_metadata *head, planned *plan
 
 static firn_rc check_table(const firn_upsert *u, const firn_metadata *head, firn_err *err)
 {
-    const char *ours = u->options.write.metadata->table_uuid;
-    if (ours != NULL && head->table_uuid != NULL && !firn_streq(ours, head->table_uuid)) {
-        FIRN_FAIL(err, FIRN_E_VALIDATION, "%s was dropped and made anew meanwhile",
-                  u->options.write.table_text);
+    if (u->table_uuid != NULL && head->table_uuid != NULL &&
+        !firn_streq(u->table_uuid, head->table_uuid)) {
+        FIRN_FAIL(err, FIRN_E_VALIDATION, "%s was dropped and made anew meanwhile", u->table_text);
     }
     return FIRN_OK;
 }
@@ -474,7 +488,7 @@ static firn_rc plan_deletes(firn_upsert *u, const firn_metadata *head, planned *
     FIRN_TRY(firn_upsert_find(u, head, err));
     FIRN_TRY(sort_hits(u, plan, err));
     const firn_delete_write write = {.metadata = head,
-                                     .table_text = u->options.write.table_text,
+                                     .table_text = u->table_text,
                                      .files = plan->partial.items,
                                      .n_files = plan->partial.len,
                                      .by_partition = true};
@@ -493,6 +507,11 @@ firn_rc firn_upsert_plan(firn_upsert *u, const firn_metadata *head, firn_upserte
     put_files(u, out);
     fill_change(u, head, &plan, out);
     return FIRN_OK;
+}
+
+int64_t firn_upsert_keys(const firn_upsert *u)
+{
+    return u->n_keys;
 }
 
 void firn_upsert_discard(firn_upsert *u)

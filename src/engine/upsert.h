@@ -27,9 +27,10 @@ typedef struct firn_upsert_hits {
 struct firn_upsert {
     firn_session *session;
     firn_arena *arena;
-    firn_rows_upsert options;
-    const firn_schema *schema;  /* that the data files were written with */
-    const firn_field **key;     /* of that schema */
+    firn_rows_upsert options; /* what is borrowed in it is read by firn_upsert_open alone */
+    const char *table_text, *table_uuid; /* uuid nullable */
+    const firn_field **key;              /* of the schema that the data files were written with */
+    size_t n_key;
     const char *changes, *keys; /* temporary tables, ready for SQL; keys NULL: none */
     int64_t n_changes;          /* rows of `changes` */
     int64_t n_keys, n_gone;

@@ -111,8 +111,8 @@ static int by_value(const void *a, const void *b)
 /* Without a useful value (a type's text that firn does not read) there is less pruning, and no failure. */
 static firn_rc load_values(firn_upsert *u, firn_err *err)
 {
-    u->values = FIRN_NEW_N(u->arena, firn_key_values, u->options.n_key);
-    for (size_t i = 0; i < u->options.n_key; i++) {
+    u->values = FIRN_NEW_N(u->arena, firn_key_values, u->n_key);
+    for (size_t i = 0; i < u->n_key; i++) {
         firn_key_values *values = &u->values[i];
         const firn_type *type = u->key[i]->type;
         if (!has_useful_bounds(type)) {
@@ -137,7 +137,7 @@ static firn_rc load_values(firn_upsert *u, firn_err *err)
 static void make_filter(firn_upsert *u)
 {
     u->filter = NULL;
-    for (size_t i = 0; i < u->options.n_key; i++) {
+    for (size_t i = 0; i < u->n_key; i++) {
         const firn_key_values *values = &u->values[i];
         if (values->type == NULL || values->n == 0) {
             continue;
@@ -160,7 +160,7 @@ static void make_filter(firn_upsert *u)
 /* A key column that was widened since has bounds of another type. */
 static void check_types(firn_upsert *u, const firn_metadata *head)
 {
-    for (size_t i = 0; i < u->options.n_key; i++) {
+    for (size_t i = 0; i < u->n_key; i++) {
         const firn_field *field = firn_schema_find_id(head->schema, u->key[i]->id);
         if (field == NULL || !firn_type_equal(field->type, u->key[i]->type)) {
             u->values[i].type = NULL;
@@ -201,7 +201,7 @@ static bool any_between(const firn_key_values *values, const firn_value *lower,
 static bool may_hold_keys(const firn_upsert *u, const firn_data_file *file)
 {
     firn_err ignored = {0};
-    for (size_t i = 0; i < u->options.n_key; i++) {
+    for (size_t i = 0; i < u->n_key; i++) {
         const firn_key_values *values = &u->values[i];
         const firn_column_metrics *metrics =
             values->type != NULL ? metrics_of(file, u->key[i]->id) : NULL;
@@ -287,7 +287,7 @@ static firn_rc join_sql(firn_upsert *u, const firn_metadata *head, firn_upsert_h
                                        .with_file = true,
                                        .only_files = paths,
                                        .n_only_files = n_fresh,
-                                       .table_text = u->options.write.table_text};
+                                       .table_text = u->table_text};
     char *read = NULL;
     firn_scan_stats stats = {0};
     FIRN_TRY(firn_read_sql(u->session, u->arena, &options, &read, &stats, err));
@@ -296,12 +296,12 @@ static firn_rc join_sql(firn_upsert *u, const firn_metadata *head, firn_upsert_h
                     "SELECT t._file, CAST(t._pos AS BIGINT), k.r, k.g FROM %s AS t JOIN %s AS "
                     "k ON ",
                     read, u->keys);
-    for (size_t i = 0; i < u->options.n_key; i++) {
+    for (size_t i = 0; i < u->n_key; i++) {
         const firn_field *field = firn_schema_find_id(head->schema, u->key[i]->id);
         if (field == NULL) {
             FIRN_FAIL(err, FIRN_E_VALIDATION,
                       "column %s of %s, which is part of the key, was dropped meanwhile",
-                      u->key[i]->name, u->options.write.table_text);
+                      u->key[i]->name, u->table_text);
         }
         firn_buf_printf(&sql, "%st.%s = k.k%zu", i > 0 ? " AND " : "",
                         firn_sql_ident(u->arena, field->name), i);

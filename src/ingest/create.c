@@ -13,6 +13,8 @@ firn_rc firn_feed_table_updates(write_job *job, json_t **updates, firn_err *err)
     if (job->is_letters) {
         plan.comment =
             firn_arena_printf(job->arena, "records of feed %s that became no row", feed->name);
+    } else if (job->is_log) {
+        plan.comment = firn_arena_printf(job->arena, "every change that feed %s read", feed->name);
     } else {
         plan.partition_by = feed->partition_by;
         plan.n_partition_by = feed->n_partition_by;

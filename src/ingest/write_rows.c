@@ -183,9 +183,10 @@ static firn_rc find_or_make_table(write_job *job, firn_err *err)
 
 static bool nullability_is_known(const firn_feed *feed)
 {
+    bool by_sql = feed->transform != NULL || feed->mode != FIRN_FEED_APPEND;
     bool inferred = feed->value.payload == FIRN_PAYLOAD_AUTO ||
                     (feed->value.payload == FIRN_PAYLOAD_JSON && feed->value.schema == NULL);
-    return !inferred && feed->transform == NULL;
+    return !inferred && !by_sql;
 }
 
 typedef struct evolve_job {
@@ -197,8 +198,11 @@ static firn_rc evolve(const write_job *job, firn_arena *arena, const firn_metada
                       const firn_schema *records, firn_evolution *out, firn_err *err)
 {
     const firn_feed *feed = &job->run->feed;
-    const firn_evolve_options options = {
-        .key = feed->key, .n_key = feed->n_key, .nullability_known = nullability_is_known(feed)};
+    firn_evolve_options options = {.nullability_known = nullability_is_known(feed)};
+    if (job->changes != NULL) {
+        options.key = job->changes->key;
+        options.n_key = job->changes->n_key;
+    }
     return firn_evolve(arena, metadata, records, &options, out, err);
 }
 
@@ -317,10 +321,34 @@ static void add_files(write_job *job, const firn_rows_written *written)
     pending->rows += written->rows;
 }
 
+/* One commit's changes by key are one upsert: writer.c sees to it that they come as a whole. */
+static firn_rc write_changes(write_job *job, firn_err *err)
+{
+    firn_pending *pending = job->target->pending;
+    firn_pending_table *table = pending_table(pending, job->ident);
+    const firn_rows_upsert options = {.write = {.rows = job->rows,
+                                                .n_rows = job->n_rows,
+                                                .sql = job->sql,
+                                                .metadata = job->metadata,
+                                                .table_text = job->text,
+                                                .ignore_unknown = !job->run->feed.evolve},
+                                      .key = job->changes->key,
+                                      .n_key = job->changes->n_key,
+                                      .order_by = job->changes->order_by,
+                                      .delete_if = job->changes->delete_if,
+                                      .truncate_if = job->changes->truncate_if};
+    firn_pending_table_discard(job->run->session, table, 0);
+    FIRN_TRY(firn_upsert_open(job->run->session, pending->arena, &options, &table->upsert, err));
+    pending->rows += firn_upsert_keys(table->upsert);
+    return FIRN_OK;
+}
+
 static firn_rc write_files(write_job *job, firn_err *err)
 {
     firn_rows_written written = {0};
-    if (job->n_rows > 0) {
+    if (job->n_rows > 0 && job->changes != NULL) {
+        FIRN_TRY(write_changes(job, err));
+    } else if (job->n_rows > 0) {
         const firn_rows_write write = {.rows = job->rows,
                                        .n_rows = job->n_rows,
                                        .sql = job->sql,
@@ -349,6 +377,9 @@ firn_rc firn_write_one_table(write_job *job, firn_err *err)
 
 static const char *source_sql(const write_job *job)
 {
+    if (job->changes != NULL) {
+        return job->changes->sql;
+    }
     return job->run->feed.transform != NULL ? job->run->feed.transform : "SELECT * FROM batch";
 }
 
@@ -390,15 +421,45 @@ static firn_rc write_all(write_job *job, firn_err *err)
     const firn_feed *feed = &job->run->feed;
     job->is_anchor = true;
     job->ident = job->target->ident;
-    job->sql = feed->transform;
-    if (feed->route_by == NULL) {
+    job->sql = job->changes != NULL ? job->changes->sql : feed->transform;
+    if (feed->route_by == NULL || job->n_rows == 0) {
         return firn_write_one_table(job, err);
     }
     write_job rest = *job;
     rest.sql = firn_arena_printf(job->arena, "SELECT * FROM (%s) WHERE (%s) IS NULL",
                                  source_sql(job), feed->route_by);
     FIRN_TRY(firn_write_one_table(&rest, err));
-    return job->n_rows > 0 ? write_routes(job, err) : FIRN_OK;
+    return write_routes(job, err);
+}
+
+/* Every change as a row of its own, beside the table that they make. */
+static firn_rc write_log(const write_job *job, const firn_change_plan *changes, firn_err *err)
+{
+    const firn_feed *feed = &job->run->feed;
+    write_job log = *job;
+    if (feed->change_log == NULL || changes->log_sql == NULL) {
+        return FIRN_OK;
+    }
+    log.is_anchor = false;
+    log.is_log = true;
+    log.changes = NULL;
+    log.ident = firn_feed_ident(job->arena, feed->change_log, "topic", job->target->topic);
+    log.sql = changes->log_sql;
+    return firn_write_one_table(&log, err);
+}
+
+static firn_rc write_as_changes(write_job *job, firn_err *err)
+{
+    firn_change_plan changes;
+    FIRN_TRY(firn_change_plan_make(job->run->session, job->arena, &job->run->feed, job->rows,
+                                   job->n_rows, &changes, err));
+    if (changes.sql == NULL) {
+        job->n_rows = 0; /* no change among them; their offsets count all the same */
+    } else {
+        job->changes = &changes;
+    }
+    FIRN_TRY(write_all(job, err));
+    return write_log(job, &changes, err);
 }
 
 firn_rc firn_write_rows(firn_feed_target *target, firn_arena *arena, const firn_rows *rows,
@@ -410,7 +471,8 @@ firn_rc firn_write_rows(firn_feed_target *target, firn_arena *arena, const firn_
                      .rows = rows,
                      .chunks = chunks,
                      .n_rows = n};
-    return write_all(&job, err);
+    return target->run->feed.mode == FIRN_FEED_APPEND ? write_all(&job, err)
+                                                      : write_as_changes(&job, err);
 }
 
 void firn_pending_table_discard(firn_session *session, firn_pending_table *table, size_t keep)

@@ -2,6 +2,7 @@
 #ifndef INGEST_WRITE_ROWS_H
 #define INGEST_WRITE_ROWS_H
 
+#include "changes.h"
 #include "evolve.h"
 #include "run.h"
 
@@ -18,10 +19,11 @@ typedef struct write_job {
     const firn_rows *rows;
     const firn_chunk *const *chunks; /* that the rows are of */
     size_t n_rows;
-    bool is_anchor, is_letters;
+    bool is_anchor, is_letters, is_log;
     firn_ident ident;
     const char *text;
-    const char *sql; /* NULL: the rows as they are */
+    const char *sql;                 /* NULL: the rows as they are */
+    const firn_change_plan *changes; /* the rows are changes by key; NULL: they are appended */
     firn_table table;
     const firn_metadata *metadata; /* NULL: there is no such table */
 } write_job;

@@ -111,13 +111,15 @@ typedef struct firn_upserted {
  *         firn_upsert_discard(upsert);
  *
  * Planning again looks only into data files that were not there before, so it is short enough to be done while other writers wait:
- * writers of other keys never make one another fail. The upsert lives in `arena`, which must end before the session does. */
+ * writers of other keys never make one another fail. The upsert lives in `arena`, which must end before the session does; options are
+ * borrowed for the call of firn_upsert_open alone. */
 typedef struct firn_upsert firn_upsert;
 firn_rc firn_upsert_open(firn_session *session, firn_arena *arena, const firn_rows_upsert *options,
                          firn_upsert **out, firn_err *err) FIRN_MUST_USE;
 /* `head` must live until the change is used. VALIDATION when the table is another one now, or has lost a key column. */
 firn_rc firn_upsert_plan(firn_upsert *upsert, const firn_metadata *head, firn_upserted *out,
                          firn_err *err) FIRN_MUST_USE;
+int64_t firn_upsert_keys(const firn_upsert *upsert); /* that have a change */
 /* Delete what was written: not after an unknown outcome. */
 void firn_upsert_discard(firn_upsert *upsert);
 
