@@ -62,14 +62,15 @@ static const char *last_part(const char *name)
     return dot ? dot + 1 : name;
 }
 
-/* The branch's own name, unless it is the tag's or, as the last part of a full name, another branch's too. */
+/* The branch's own name, unless it is the tag's or, as the last part of a full name, another branch's too: in any case of the letters,
+ * which SQL does not tell apart. */
 static const char *branch_name(shaper *s, const firn_avro_schema *schema, size_t branch,
                                size_t position)
 {
     const char *name = last_part(schema->branches[branch]->name);
-    bool taken = firn_streq(name, "tag");
+    bool taken = firn_strcaseeq(name, "tag");
     for (size_t i = 0; !taken && i < schema->branch_count; i++)
-        taken = i != branch && firn_streq(name, last_part(schema->branches[i]->name));
+        taken = i != branch && firn_strcaseeq(name, last_part(schema->branches[i]->name));
     return taken ? firn_arena_printf(s->arena, "field%zu", position) : name;
 }
 

@@ -1,5 +1,8 @@
 /* The one C++ file: .proto text through libprotobuf's parser and linker into the C structures of proto_parse.h.
  *
+ * A schema may also come parsed: a FileDescriptorProto in base64. Serializers that have no .proto file at hand register that, and not
+ * every registry makes text of it. Text always has a character that base64 has not.
+ *
  * Nothing is read from disk: a source tree in memory answers for the file, its imports and those that libprotobuf carries itself.
  * Exceptions end here, also those that libprotobuf throws for a failed check. Everything C++ is gone when the call returns.
  */
@@ -9,6 +12,7 @@ extern "C" {
 
 #include <google/protobuf/compiler/importer.h>
 #include <google/protobuf/descriptor.h>
+#include <google/protobuf/descriptor.pb.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 #include <google/protobuf/stubs/logging.h>
 #include <google/protobuf/unknown_field_set.h>
@@ -69,6 +73,50 @@ class memory_tree : public pb::compiler::SourceTree
 
     const firn_proto_source *source_;
     std::vector<std::string *> texts_;
+};
+
+/* Files as the linker asks for them: parsed ones are taken as they are, texts go through the parser. */
+class schema_database : public pb::DescriptorDatabase
+{
+  public:
+    schema_database(pb::DescriptorDatabase *texts, const firn_proto_source *source)
+        : texts_(texts), source_(source)
+    {
+    }
+
+    bool FindFileByName(const std::string &name, pb::FileDescriptorProto *out) override
+    {
+        const char *text =
+            name == MAIN_FILE ? source_->text : source_->find(source_->ctx, name.c_str());
+        if (!text || !unpack(text, out))
+            return texts_->FindFileByName(name, out);
+        out->set_name(name);
+        return true;
+    }
+
+    bool FindFileContainingSymbol(const std::string &, pb::FileDescriptorProto *) override
+    {
+        return false;
+    }
+
+    bool FindFileContainingExtension(const std::string &, int, pb::FileDescriptorProto *) override
+    {
+        return false;
+    }
+
+  private:
+    static bool unpack(const char *text, pb::FileDescriptorProto *out)
+    {
+        if (!*text || strpbrk(text, ";{\"'"))
+            return false;
+        size_t len;
+        std::vector<uint8_t> bytes(strlen(text) / 4 * 3 + 2);
+        return firn_proto_unpack(text, bytes.data(), &len) &&
+               out->ParseFromArray(bytes.data(), static_cast<int>(len));
+    }
+
+    pb::DescriptorDatabase *texts_;
+    const firn_proto_source *source_;
 };
 
 /* Keeps the first error: those that follow are mostly its children. */
@@ -372,8 +420,12 @@ firn_rc parse(firn_arena *arena, const firn_proto_source *source, firn_proto_fil
     pb::LogSilencer silence;
     memory_tree tree(source);
     first_error error;
-    pb::compiler::Importer importer(&tree, &error);
-    const pb::FileDescriptor *from = importer.Import(MAIN_FILE);
+    pb::compiler::SourceTreeDescriptorDatabase texts(&tree);
+    texts.RecordErrorsTo(&error);
+    schema_database files(&texts, source);
+    pb::DescriptorPool pool(&files, texts.GetValidationErrorCollector());
+    pool.EnforceWeakDependencies(true);
+    const pb::FileDescriptor *from = pool.FindFileByName(MAIN_FILE);
     if (!from) {
         FIRN_FAIL(err, FIRN_E_SYNTAX, "Protobuf schema: %s",
                   error.text.empty() ? "it does not parse" : error.text.c_str());

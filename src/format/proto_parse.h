@@ -110,7 +110,7 @@ typedef struct firn_proto_file {
 } firn_proto_file;
 
 typedef struct firn_proto_source {
-    const char *text;
+    const char *text; /* or a FileDescriptorProto in base64; imports, too */
     /* An import's text, NULL: there is none. google/protobuf/ is asked for only here and found inside otherwise. */
     const char *(*find)(const void *ctx, const char *name);
     const void *ctx;
@@ -121,6 +121,8 @@ extern "C" {
 #endif
 firn_rc firn_proto_parse_source(firn_arena *arena, const firn_proto_source *source,
                                 firn_proto_file **out, firn_err *err) FIRN_MUST_USE;
+/* proto_schema.c: base64, `out` having room for strlen(text) / 4 * 3 + 2 bytes. */
+bool firn_proto_unpack(const char *text, uint8_t *out, size_t *out_len);
 #ifdef __cplusplus
 }
 #endif

@@ -5,6 +5,7 @@
  */
 #include "base/map.h"
 #include "format/protobuf.h"
+#include "json_text.h"
 #include "proto_imports.h"
 #include "proto_parse.h"
 
@@ -72,6 +73,11 @@ static firn_rc check_text(const char *name, const char *text, firn_err *err)
                   FIRN_AVRO_DEPTH_MAX);
     }
     return FIRN_OK;
+}
+
+bool firn_proto_unpack(const char *text, uint8_t *out, size_t *out_len)
+{
+    return firn_text_base64(firn_bytes_str(text), out, out_len);
 }
 
 firn_rc firn_proto_parse(firn_arena *arena, const char *text, const firn_proto_import *imports,

@@ -133,6 +133,35 @@ static void test_imports(void **state)
         (void)file_of(*state, firn_arena_printf(*state, P3 "import '%s';", known[i]));
 }
 
+static void test_parsed_files(void **state)
+{
+    firn_err err = {0};
+    firn_proto_file *file;
+    const firn_proto_message *found;
+    const firn_avro_schema *schema;
+    /* import "b.proto"; message M { p.B b = 1; repeated int32 n = 2; } */
+    const char *main_file =
+        "CgptYWluLnByb3RvGgdiLnByb3RvIh8KAU0SDwoBYhgBIAEoCzIELnAuQhIJCgFuGAIgAyg"
+        "FYgZwcm90bzM=";
+    /* package p; message B { int64 x = 1; } */
+    const char *b = "Cg53aGF0ZXZlci5wcm90bxIBcCIOCgFCEgkKAXgYASABKANiBnByb3RvMw==";
+    const firn_proto_import parsed[] = {{"b.proto", b}};
+    const firn_proto_import text[] = {{"b.proto", P3 "package p; message B { int64 x = 1; }"}};
+    for (int i = 0; i < 2; i++) {
+        assert_ok(firn_proto_parse(*state, main_file, i ? text : parsed, 1, &file, &err), &err);
+        assert_ok(firn_proto_by_name(file, "M", &found, &err), &err);
+        assert_ok(firn_proto_avro(*state, found, &schema, &err), &err);
+        assert_int_equal(schema->field_count, 2);
+    }
+    assert_fails(firn_proto_parse(*state, main_file, NULL, 0, &file, &err), FIRN_E_SYNTAX, &err,
+                 "b.proto");
+    /* message M { Nowhere b = 1; } */
+    assert_fails(firn_proto_parse(*state, "CgFjIhgKAU0SEwoBYhgBIAEoCzIILk5vd2hlcmViBnByb3RvMw==",
+                                  NULL, 0, &file, &err),
+                 FIRN_E_SYNTAX, &err, "Nowhere");
+    assert_fails(firn_proto_parse(*state, "AAAA", NULL, 0, &file, &err), FIRN_E_SYNTAX, &err, "");
+}
+
 static void test_refused(void **state)
 {
     refuse(*state, P3 "\nmessage M {\n  int32 a 1;\n}", "line 3, column 11: ");
@@ -197,8 +226,8 @@ static void test_bounds(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        arena_test(test_columns), arena_test(test_finding), arena_test(test_imports),
-        arena_test(test_refused), arena_test(test_bounds),
+        arena_test(test_columns),      arena_test(test_finding), arena_test(test_imports),
+        arena_test(test_parsed_files), arena_test(test_refused), arena_test(test_bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

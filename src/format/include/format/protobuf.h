@@ -31,7 +31,8 @@ typedef struct firn_proto_import {
     const char *name; /* "shop/types.proto" */
     const char *text;
 } firn_proto_import;
-/* SYNTAX with line and column; LIMIT. google/protobuf/, google/type/ and confluent/ imports are built in. */
+/* Texts are .proto files, or such a file parsed (a FileDescriptorProto in base64, as registries may give it). SYNTAX with line and column;
+ * LIMIT. google/protobuf/, google/type/ and confluent/ imports are built in. */
 firn_rc firn_proto_parse(firn_arena *arena, const char *text, const firn_proto_import *imports,
                          size_t n_imports, firn_proto_file **out, firn_err *err) FIRN_MUST_USE;
 /* By full name, or by Confluent's index path ([1, 0]: the first nested type of the second; entry types of maps do not count). NOT_FOUND. */
