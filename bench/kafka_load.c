@@ -3,6 +3,9 @@
  *   kafka_load numbered --brokers B [--topic T] [--partitions P] [--count N] [--rate R] [--first SEQ]
  *       N records over P partitions: {"part":3,"seq":17,"ts":1700000000000,"payload":"<md5 of 3:17>"}. `seq` counts from --first (0) in each
  *       partition, so with an idempotent producer on a new topic it is the offset.
+ *   kafka_load changes --brokers B [--topic T] [--partitions P] [--count N] [--keys K] [--first SEQ]
+ *       N changes of K keys, key k to partition k % P: {"id":k,"seq":i,"note":"..."}, keyed {"id":k}, of i from --first. What change i is
+ *       comes from x = splitmix64(i) alone: k is x % K, and every tenth (x >> 40) % 10 == 0 is a tombstone.
  *   kafka_load shop --brokers B --registry URL [--seconds S] [--rate R] [--bad-every N]
  *       An e-commerce stream for S seconds, R records a second over three topics:
  *       customers     JSON, keyed by customer: the customer as it is now; null when it is gone
@@ -32,7 +35,7 @@ enum { VALUE_BYTES_MAX = 4096, CUSTOMERS = 2000, PRODUCTS = 200, ITEMS_MAX = 4, 
 typedef struct settings {
     const char *brokers, *topic, *registry;
     int partitions;
-    int64_t count, first, rate, seconds, bad_every;
+    int64_t count, first, rate, seconds, bad_every, keys;
 } settings;
 
 static atomic_bool told_to_stop;
@@ -210,6 +213,39 @@ static void produce_numbered(rd_kafka_t *kafka, const settings *set)
         keep_pace(kafka, i + 1, set->rate, started_us);
     }
     EVP_MD_CTX_free(md5);
+}
+
+/* ---- changes -------------------------------------------------------------------------------------------- */
+
+static uint64_t splitmix64(uint64_t i)
+{
+    uint64_t x = (i + 1) * UINT64_C(0x9E3779B97F4A7C15);
+    x = (x ^ (x >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
+    x = (x ^ (x >> 27)) * UINT64_C(0x94D049BB133111EB);
+    return x ^ (x >> 31);
+}
+
+static void produce_changes(rd_kafka_t *kafka, const settings *set)
+{
+    int64_t started_us = now_us();
+    create_topic(kafka, set->topic, set->partitions);
+    for (int64_t i = set->first; i < set->first + set->count && !atomic_load(&told_to_stop); i++) {
+        char key[64], value[128];
+        uint64_t x = splitmix64((uint64_t)i);
+        int64_t id = (int64_t)(x % (uint64_t)set->keys);
+        bool gone = (x >> 40) % 10 == 0;
+        int key_bytes = snprintf(key, sizeof(key), "{\"id\":%" PRId64 "}", id);
+        int n = snprintf(value, sizeof(value),
+                         "{\"id\":%" PRId64 ",\"seq\":%" PRId64 ",\"note\":\"%016" PRIx64 "\"}", id,
+                         i, x);
+        produce(kafka, &(message){.topic = set->topic,
+                                  .partition = (int32_t)(id % set->partitions),
+                                  .key = key,
+                                  .key_bytes = (size_t)key_bytes,
+                                  .value = gone ? NULL : value,
+                                  .value_bytes = gone ? 0 : (size_t)n});
+        keep_pace(kafka, i - set->first + 1, set->rate, started_us);
+    }
 }
 
 /* ---- Avro, as far as the orders need it ------------------------------------------------------------------- */
@@ -457,11 +493,17 @@ static int64_t number(const char *text)
 static void read_options(int argc, char **argv, settings *set)
 {
     static const struct option OPTIONS[] = {
-        {"brokers", required_argument, NULL, 'b'},  {"topic", required_argument, NULL, 't'},
-        {"registry", required_argument, NULL, 'g'}, {"partitions", required_argument, NULL, 'p'},
-        {"count", required_argument, NULL, 'n'},    {"rate", required_argument, NULL, 'r'},
-        {"seconds", required_argument, NULL, 's'},  {"bad-every", required_argument, NULL, 'x'},
-        {"first", required_argument, NULL, 'f'},    {0},
+        {"brokers", required_argument, NULL, 'b'},
+        {"topic", required_argument, NULL, 't'},
+        {"registry", required_argument, NULL, 'g'},
+        {"partitions", required_argument, NULL, 'p'},
+        {"count", required_argument, NULL, 'n'},
+        {"rate", required_argument, NULL, 'r'},
+        {"seconds", required_argument, NULL, 's'},
+        {"bad-every", required_argument, NULL, 'x'},
+        {"first", required_argument, NULL, 'f'},
+        {"keys", required_argument, NULL, 'k'},
+        {0},
     };
     for (int c = 0; (c = getopt_long(argc, argv, "", OPTIONS, NULL)) != -1;) {
         switch (c) {
@@ -473,18 +515,20 @@ static void read_options(int argc, char **argv, settings *set)
         case 'r': set->rate = number(optarg); break;
         case 's': set->seconds = number(optarg); break;
         case 'f': set->first = number(optarg); break;
+        case 'k': set->keys = number(optarg); break;
         case 'x': set->bad_every = number(optarg); break;
         default: exit(2);
         }
     }
-    if (set->brokers == NULL || set->partitions < 1) {
-        die("usage", "kafka_load numbered|shop|create --brokers HOST:PORT ...");
+    if (set->brokers == NULL || set->partitions < 1 || set->keys < 1) {
+        die("usage", "kafka_load numbered|changes|shop|create --brokers HOST:PORT ...");
     }
 }
 
 int main(int argc, char **argv)
 {
-    settings set = {.topic = "numbered", .partitions = 16, .count = 1000000, .seconds = 30};
+    settings set = {
+        .topic = "numbered", .partitions = 16, .count = 1000000, .seconds = 30, .keys = 100000};
     const char *command = argc > 1 ? argv[1] : "";
     read_options(argc - 1, argv + 1, &set);
     signal(SIGINT, on_signal);
@@ -492,12 +536,14 @@ int main(int argc, char **argv)
     rd_kafka_t *kafka = open_producer(set.brokers);
     if (strcmp(command, "numbered") == 0) {
         produce_numbered(kafka, &set);
+    } else if (strcmp(command, "changes") == 0) {
+        produce_changes(kafka, &set);
     } else if (strcmp(command, "shop") == 0) {
         produce_shop(kafka, &set);
     } else if (strcmp(command, "create") == 0) {
         create_topic(kafka, set.topic, set.partitions);
     } else {
-        die(command, "is no command: numbered, shop or create");
+        die(command, "is no command: numbered, changes, shop or create");
     }
     while (rd_kafka_outq_len(kafka) > 0) {
         rd_kafka_poll(kafka, 100);
