@@ -176,7 +176,7 @@ static void produce(const options *o)
         die(o->topic, "records were not delivered");
 }
 
-/* ---- consume ---- */
+/* ---- consume: with the settings of firn's own consumer (source/kafka_consumer.c) ---- */
 
 static void assign_all(rd_kafka_t *kafka, const options *o)
 {
@@ -202,6 +202,11 @@ static void consume(const options *o)
         {"group.id", "ingest-load"},
         {"enable.auto.commit", "false"},
         {"isolation.level", "read_committed"},
+        {"check.crcs", "true"},
+        {"queued.max.messages.kbytes", "65536"},
+        {"queued.min.messages", "262144"},
+        {"fetch.max.bytes", "33554432"},
+        {"fetch.wait.max.ms", "250"},
         {NULL, NULL},
     };
     static rd_kafka_message_t *messages[BATCH_MESSAGES];
