@@ -352,5 +352,8 @@ firn_rc firn_place_reload(firn_feed_run *run, firn_err *err)
             FIRN_TRY(place(run, topic->target, &held, &partition, &topic->partitions[k], err));
         }
     }
-    return firn_place_seek(run, err);
+    run->must_seek = true;
+    FIRN_TRY(firn_place_seek(run, err));
+    run->must_seek = false;
+    return FIRN_OK;
 }

@@ -389,13 +389,22 @@ static void grow_wait(firn_feed_run *run)
     run->wait_ms = run->wait_ms > WAIT_MS_MAX ? WAIT_MS_MAX : run->wait_ms;
 }
 
+/* Until it succeeds nothing is taken: the consumer may stand further on than we do, and what is between would be skipped. */
+static firn_rc seek_back(firn_feed_run *run, firn_err *err)
+{
+    run->must_seek = true;
+    FIRN_TRY(firn_place_seek(run, err));
+    run->must_seek = false;
+    return FIRN_OK;
+}
+
 /* Nothing is taken while something is out of reach; the group is served all the while. */
 static firn_rc wait_for(firn_feed_run *run, const firn_err *what, firn_err *err)
 {
     grow_wait(run);
     run->waits_until_us = firn_monotonic_us() + run->wait_ms * 1000;
     firn_run_waits(run, FIRN_POLLER, what);
-    return firn_place_seek(run, err);
+    return seek_back(run, err);
 }
 
 static void end_wait(firn_feed_run *run)
@@ -419,7 +428,8 @@ static firn_rc poll_once(firn_feed_run *run, firn_err *err)
         run->troubled = false;
         firn_run_goes_on(run, FIRN_POLLER);
     }
-    if (batch.n == 0 || run->waits_until_us > firn_monotonic_us()) {
+    if (batch.n == 0 || run->must_seek || run->waits_until_us > firn_monotonic_us()) {
+        run->must_seek = run->must_seek || batch.n > 0;
         firn_kafka_batch_free(&batch);
         return FIRN_OK;
     }
@@ -492,10 +502,12 @@ static firn_rc look_around(firn_feed_run *run, bool *drained, firn_err *err)
             continue;
         }
         state->high = all[i].high >= 0 ? all[i].high : state->high;
-        /* Behind the last record there may be marks of transactions, which are no records: the consumer's place counts. */
-        int64_t next = all[i].offset > state->next ? all[i].offset : state->next;
-        lag += state->high > next ? state->high - next : 0;
-        if (state->drain_to > next) {
+        /* Behind the last record there may be marks of transactions, which are no records. */
+        if (state->assigned && !run->must_seek && all[i].offset > state->next) {
+            state->next = all[i].offset;
+        }
+        lag += state->high > state->next ? state->high - state->next : 0;
+        if (state->drain_to > state->next) {
             *drained = false;
         }
     }
@@ -536,6 +548,9 @@ static firn_rc step(firn_feed_run *run, bool *end, firn_err *err)
             *err = own;
             return rc;
         }
+    }
+    if (run->must_seek && run->waits_until_us <= firn_monotonic_us()) {
+        FIRN_TRY(seek_back(run, err));
     }
     pause_if_full(run, err);
     FIRN_TRY(poll_once(run, err));

@@ -191,6 +191,7 @@ struct firn_feed_run {
     firn_feed_target *targets; /* grown at the head; read by the writer through blocks only */
     bool paused;
     bool troubled;          /* the last poll failed */
+    bool must_seek;         /* nothing is taken before a seek has succeeded */
     bool placed;            /* partitions were assigned once */
     int64_t looked_us;      /* monotonic, as all here: the last look around */
     int64_t waits_until_us; /* 0: nothing to wait for */

@@ -47,6 +47,8 @@ typedef struct part {
     const char *topic;
     int32_t partition;
     int64_t next;
+    int64_t
+        end; /* where librdkafka last found the end, behind marks of transactions; -1: not since the last start */
     bool assigned;
     bool gone;          /* stopped by librdkafka: its offset does not exist */
     int64_t bind_until; /* monotonic; 0: done */
@@ -107,7 +109,7 @@ static part *part_of(firn_kafka_consumer *c, const char *name, int32_t partition
     part **at = &t->parts.items[partition];
     if (*at == NULL) {
         *at = FIRN_NEW(c->arena, part);
-        **at = (part){.topic = t->name, .partition = partition, .next = -1};
+        **at = (part){.topic = t->name, .partition = partition, .next = -1, .end = -1};
     }
     return *at;
 }
@@ -245,6 +247,7 @@ static firn_rc start_due(firn_kafka_consumer *c, firn_err *err)
     for (int i = 0; i < c->due->cnt; i++) {
         part *p = part_of(c, parts[i].topic, parts[i].partition);
         p->next = parts[i].offset;
+        p->end = -1;
         p->gone = false;
         p->bind_until = c->due_asked_us + BIND_US;
         c->due->elems[i].offset = p->next;
@@ -369,7 +372,10 @@ static void note_error(firn_kafka_consumer *c, const rd_kafka_message_t *message
 {
     const char *name = message->rkt != NULL ? rd_kafka_topic_name(message->rkt) : NULL;
     firn_rc rc = firn_kafka_rc(message->err);
-    if (message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET && name != NULL) {
+    if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF && name != NULL) {
+        part *p = part_of(c, name, message->partition);
+        p->end = p->assigned ? message->offset : -1;
+    } else if (message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET && name != NULL) {
         note_gap(c, message);
     } else if (rc == FIRN_E_NOT_FOUND && name != NULL) {
         note_missing(c, name);
@@ -491,6 +497,7 @@ static firn_rc consumer_conf(firn_kafka_consumer *c, rd_kafka_conf_t *conf, firn
     FIRN_TRY(firn_kafka_conf_set(conf, "enable.auto.commit", "false", err));
     FIRN_TRY(firn_kafka_conf_set(conf, "enable.auto.offset.store", "false", err));
     FIRN_TRY(firn_kafka_conf_set(conf, "auto.offset.reset", "error", err));
+    FIRN_TRY(firn_kafka_conf_set(conf, "enable.partition.eof", "true", err));
     rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
     rd_kafka_conf_set_offset_commit_cb(conf, on_commit);
     return FIRN_OK;
@@ -805,7 +812,7 @@ firn_rc firn_kafka_assignment(firn_kafka_consumer *c, firn_arena *arena, firn_ka
                                           .partition = p->partition,
                                           .low = low < 0 ? -1 : low,
                                           .high = high < 0 ? -1 : high,
-                                          .offset = p->next};
+                                          .offset = p->end > p->next ? p->end : p->next};
     }
     *out = parts;
     *n = c->assigned.len;
@@ -858,6 +865,7 @@ firn_rc firn_kafka_seek(firn_kafka_consumer *c, const firn_kafka_partition *part
         }
         assert(partitions[i].offset >= 0);
         p->next = partitions[i].offset;
+        p->end = -1;
         if (p->gone) {
             rc = restart(c, p, err);
         } else {
