@@ -23,7 +23,7 @@ firn_rc firn_feed_table_updates(write_job *job, json_t **updates, firn_err *err)
         plan.properties = feed->properties;
     }
     FIRN_TRY(firn_table_plan_version(session, &plan, &version, err));
-    FIRN_TRY(firn_rows_describe(session, job->arena, job->rows, job->n_rows, job->shape, version,
+    FIRN_TRY(firn_rows_describe(session, job->arena, job->rows, job->n_rows, job->sql, version,
                                 &schema, err));
     plan.schema = schema;
     plan.format_version = version;

@@ -32,6 +32,7 @@ static void the_last_change_of_a_key_counts(void **state)
                 "max(name) FILTER (WHERE id = 5), count(*) FILTER (WHERE id = 4) FROM "
                 "bronze.customers",
                 "19|19|second|back|0");
+    lake_expect(f->lake, "SELECT count(*) FROM (DESCRIBE bronze.customers)", "2");
     change(f, 2, 3, "third");
     change(f, 2, 6, NULL);
     change(f, 2, 20, "new");
