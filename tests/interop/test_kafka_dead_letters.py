@@ -2,13 +2,16 @@
 the tables of dead letters as anybody would."""
 import json
 import subprocess
+import sys
 import time
 
-import pytest
 import servers
-from conftest import init, local_path
+from confluent_kafka.schema_registry import SchemaRegistryClient
+from confluent_kafka.schema_registry.protobuf import ProtobufSerializer
+from confluent_kafka.serialization import MessageField, SerializationContext
+from conftest import init
 from pyiceberg.table import StaticTable
-from servers.kafka_client import KafkaClient, framed
+from servers.kafka_client import framed
 
 ORDER = {"type": "record", "name": "Order", "fields": [{"name": "id", "type": "long"}, {"name": "note", "type": ["null", "string"], "default": None}]}
 
@@ -244,3 +247,29 @@ def test_protobuf(tmp_path, kafka, registry, topic):
     letters = feed.letters()
     assert {o: letter["code"] for o, letter in letters.items()} == {1: "CORRUPT", 2: "CORRUPT"}
     assert '"note"' in letters[2]["error"]
+
+
+def test_protobuf_as_confluents_own_serializer_writes_it(tmp_path, kafka, registry, topic):
+    """It registers descriptors in base64, each import a subject of its own, and puts the message's indexes before the message."""
+    (tmp_path / "money_firn.proto").write_text('syntax = "proto3"; package pay; message Money { string currency = 1; int64 cents = 2; }')
+    (tmp_path / "orders_firn.proto").write_text(
+        'syntax = "proto3"; package shop; import "money_firn.proto"; import "google/protobuf/timestamp.proto";'
+        "message Shop { message Order { int64 id = 1; pay.Money total = 2; repeated string tags = 3; google.protobuf.Timestamp seen = 4;"
+        " map<string, int32> counts = 5; oneof how { string card = 6; bool cash = 7; } } }")
+    subprocess.run([sys.executable, "-m", "grpc_tools.protoc", f"-I{tmp_path}", f"--python_out={tmp_path}", "money_firn.proto", "orders_firn.proto"], check=True, cwd=tmp_path)
+    sys.path.insert(0, str(tmp_path))
+    import orders_firn_pb2
+
+    serializer = ProtobufSerializer(orders_firn_pb2.Shop.Order, SchemaRegistryClient({"url": registry.uri}), {"use.deprecated.format": False})
+    orders = []
+    for i in range(3):
+        order = orders_firn_pb2.Shop.Order(id=i, tags=["a", "b"][:i], counts={"x": i}, cash=True)
+        order.total.currency, order.total.cents = "EUR", 100 * i
+        order.seen.FromMicroseconds(1_700_000_000_000_000 + i)
+        orders.append(serializer(order, SerializationContext(topic, MessageField.VALUE)))
+    feed = Feed(tmp_path, kafka, topic, "format: protobuf\n", registry)
+    feed.produce(*orders, orders[2][:-1])
+    feed.drained()
+    rows = feed.firn.sql("SELECT id, total.cents AS cents, len(tags) AS tags, epoch_us(seen) AS seen, counts['x'] AS x, card, cash FROM bronze.orders ORDER BY id")
+    assert rows == [{"id": i, "cents": 100 * i, "tags": i, "seen": 1_700_000_000_000_000 + i, "x": i, "card": None, "cash": True} for i in range(3)]
+    assert [letter["code"] for letter in feed.letters().values()] == ["CORRUPT"]
