@@ -208,6 +208,29 @@ static void places_and_headers_come_along(void **state)
         "1|orders|3|77|01");
 }
 
+/* With keys a letter is a change like any other; a tombstone deletes. */
+static void changes_by_key(void **state)
+{
+    lake_fixture *f = *state;
+    write_feed(
+        f,
+        "format: json\nschema: \"id bigint, name string\"\nkey_format: json\nkey_schema: \"id bigint\"\n"
+        "mode: upsert\nkey: [id]\n");
+    lake_exec(f, "INSERT INTO bronze.orders VALUES (1, 'old'), (2, 'old'), (3, 'old')");
+    letter(f, "orders", 0, 1, "'{\"id\": 1, \"name\": \"newer\"}'::BLOB");
+    letter(f, "orders", 0, 2, "'{\"id\": 1, \"name\": \"newest\"}'::BLOB");
+    letter(f, "orders", 0, 3, "NULL");
+    letter(f, "orders", 0, 4, "'{\"id\": 4, \"name\": \"new\"}'::BLOB");
+    letter(f, "orders", 0, 5, "'{'::BLOB");
+    lake_exec(
+        f,
+        "UPDATE " LETTERS
+        " SET key = ('{\"id\": ' || CASE \"offset\" WHEN 3 THEN 2 WHEN 4 THEN 4 ELSE 1 END || '}')::BLOB");
+    expect_replay(f, NULL, NULL, 4, 1);
+    lake_expect(f, "SELECT id, name FROM bronze.orders ORDER BY id", "1|newest\n3|old\n4|new");
+    lake_expect(f, "SELECT \"offset\", attempts FROM " LETTERS, "5|2");
+}
+
 /* Letters of others in the same files stay as they are, and a record that is there twice becomes one row. */
 static void others_and_doubles(void **state)
 {
@@ -328,6 +351,7 @@ int main(void)
         REPLAY_TEST(what_the_table_refuses_stays),
         REPLAY_TEST(transforms_are_run),
         REPLAY_TEST(places_and_headers_come_along),
+        REPLAY_TEST(changes_by_key),
         REPLAY_TEST(others_and_doubles),
         REPLAY_TEST(a_dropped_table_is_said),
         REPLAY_TEST(a_registry_that_is_away_fails_nobody),
