@@ -127,7 +127,7 @@ class Campaign:
         self.kinds = set(kinds or ("kill", "zombie", "leave", "guest", "broker", "catalog", "disk", "expire"))
         self.disk_mb, self.commit_every = disk_mb, commit_every
         self.counts = collections.Counter()
-        self.leaving = []
+        self.leaving, self.complete = [], False
         self.statuses = {}  # pid -> what it said last
         self.workers = [Worker(self, i) for i in range(workers + 1)]  # the last one is the guest
         self.stack = contextlib.ExitStack()
@@ -227,27 +227,43 @@ class Campaign:
         heapq.heappush(self.agenda, (when, self.sequence, action))
 
     def strike(self, fault):
+        """A slow machine is late with mending what the plan thinks is whole again: what is still broken is not broken once more."""
+        what = fault.slot if fault.slot >= 0 else fault.kind
+        if what in self.broken:
+            self.counts["faults left out"] += 1
+            return
         self.counts[fault.kind + (f" {fault.how}" if fault.how else "")] += 1
         getattr(self, f"strike_{fault.kind}")(fault)
+
+    def mend(self, fault, action):
+        """Does `action` when the fault's time is over."""
+        what = fault.slot if fault.slot >= 0 else fault.kind
+        self.broken.add(what)
+
+        def now():
+            self.broken.discard(what)
+            action()
+
+        self.at(time.monotonic() + fault.duration, now)
 
     def strike_kill(self, fault):
         worker = self.workers[fault.slot]
         worker.kill()
-        self.at(time.monotonic() + fault.duration, worker.start)
+        self.mend(fault, worker.start)
 
     def strike_zombie(self, fault):
         worker = self.workers[fault.slot]
         zombie = worker.process
         if zombie is not None:
             zombie.send_signal(signal.SIGSTOP)
-            self.at(time.monotonic() + fault.duration, lambda: zombie.send_signal(signal.SIGCONT))
+            self.mend(fault, lambda: zombie.send_signal(signal.SIGCONT))
 
     def strike_leave(self, fault):
         worker = self.workers[fault.slot]
         worker.send(signal.SIGTERM)
         leaving, worker.process = worker.process, None
         self.leaving.append(leaving)
-        self.at(time.monotonic() + fault.duration, worker.start)
+        self.mend(fault, worker.start)
 
     def strike_guest(self, fault):
         guest = self.workers[-1]
@@ -261,14 +277,14 @@ class Campaign:
                 self.leaving.append(guest.process)
                 guest.process = None
 
-        self.at(time.monotonic() + fault.duration, go)
+        self.mend(fault, go)
 
     def strike_broker(self, fault):
         def back():
             self.broker.thaw() if fault.how == "freeze" else self.broker.launch()
 
         {"kill": self.broker.kill, "stop": self.broker.stop, "freeze": self.broker.freeze}[fault.how]()
-        self.at(time.monotonic() + fault.duration, back)
+        self.mend(fault, back)
 
     def strike_catalog(self, fault):
         if self.postgres:
@@ -293,7 +309,7 @@ class Campaign:
                 lock.close()
                 self.outage_over()
 
-        self.at(time.monotonic() + fault.duration, back)
+        self.mend(fault, back)
 
     def strike_disk(self, fault):
         ballast = os.path.join(os.path.dirname(self.lake), "ballast")
@@ -309,7 +325,7 @@ class Campaign:
             os.unlink(ballast)
             self.outage_over()
 
-        self.at(time.monotonic() + fault.duration, back)
+        self.mend(fault, back)
 
     def strike_expire(self, _fault):
         def run():
@@ -334,7 +350,7 @@ class Campaign:
     def run(self):
         """Produces, breaks, mends, drains; then everything that was produced is in the table, or it raises."""
         self.started, self.outages, self.outage_ended, self.agenda, self.sequence = time.monotonic(), 0, 0, [], 0
-        self.threads, self.refusals = [], []
+        self.threads, self.refusals, self.broken = [], [], set()
         plan = make_plan(self.seed, self.seconds, len(self.workers) - 1, self.kinds)
         say(f"seed {self.seed}: {len(plan)} faults in {self.seconds} s, {self.records:,} records, {self.partitions} partitions, {self.backend}; FIRN_CAMPAIGN_SEED={self.seed} plays it again")
         rate = int(self.records / (self.seconds * 0.9))
@@ -360,6 +376,7 @@ class Campaign:
             producer.kill()
         self.end_workers()
         self.took = time.monotonic() - self.started
+        self.complete = True
 
     def produce(self, records, rate):
         """Starts a producer of `records` more numbered records, as many a second as `rate`."""

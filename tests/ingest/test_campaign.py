@@ -32,6 +32,12 @@ def test_every_record_once(campaign):
     assert len(orphans) <= 2 * interrupted
 
 
+@pytest.fixture
+def afterwards(campaign):
+    assert campaign.complete, "the campaign itself has failed"
+    return campaign
+
+
 def spark_session(tmp_path, uri):
     import sparkenv
 
@@ -41,60 +47,60 @@ def spark_session(tmp_path, uri):
     return spark
 
 
-def test_a_rollback_by_spark_takes_rows_and_not_the_place(campaign, tmp_path):
+def test_a_rollback_by_spark_takes_rows_and_not_the_place(afterwards, tmp_path):
     """Spark rolls the table back. The feed goes on where it was: nothing comes twice. `firn ingest resume` brings the rest again, once."""
-    before = campaign.offsets()
-    n = campaign.check_every_record_once()
-    with servers.FirnServer(campaign.lake) as server:
-        add_some(campaign, 1000)
-        drain(campaign)
+    before = afterwards.offsets()
+    n = afterwards.check_every_record_once()
+    with servers.FirnServer(afterwards.lake) as server:
+        add_some(afterwards, 1000)
+        drain(afterwards)
         spark = spark_session(tmp_path, server.uri)
         snapshots = [r.snapshot_id for r in spark.sql(f"SELECT snapshot_id FROM rest.{TABLE}.snapshots ORDER BY committed_at").collect()]
-        target = campaign.sql(f"SELECT snapshot_id FROM {TABLE}.history ORDER BY made_current_at DESC LIMIT 1 OFFSET 1")[0]["snapshot_id"]
+        target = afterwards.sql(f"SELECT snapshot_id FROM {TABLE}.history ORDER BY made_current_at DESC LIMIT 1 OFFSET 1")[0]["snapshot_id"]
         assert int(target) in snapshots
         spark.sql(f"CALL rest.system.rollback_to_snapshot('{TABLE}', {target})")
         spark.stop()
-    offsets = campaign.offsets()
-    rows = campaign.sql(f"SELECT count(*) AS n FROM {TABLE}")[0]["n"]
-    assert rows < n + 1000 * campaign.partitions and all(offsets[p] == before[p] + 1000 for p in before)
+    offsets = afterwards.offsets()
+    rows = afterwards.sql(f"SELECT count(*) AS n FROM {TABLE}")[0]["n"]
+    assert rows < n + 1000 * afterwards.partitions and all(offsets[p] == before[p] + 1000 for p in before)
 
-    drain(campaign)  # nothing is read again by itself
-    assert campaign.offsets() == offsets and campaign.sql(f"SELECT count(*) AS n FROM {TABLE}")[0]["n"] == rows
+    drain(afterwards)  # nothing is read again by itself
+    assert afterwards.offsets() == offsets and afterwards.sql(f"SELECT count(*) AS n FROM {TABLE}")[0]["n"] == rows
 
-    held = campaign.sql(f"SELECT _kafka.partition AS p, max(_kafka.offset) + 1 AS o FROM {TABLE} GROUP BY 1")
+    held = afterwards.sql(f"SELECT _kafka.partition AS p, max(_kafka.offset) + 1 AS o FROM {TABLE} GROUP BY 1")
     places = ",".join(f"{FEED}:{r['p']}={r['o']}" for r in held)
-    done = campaign.firn("ingest", "resume", FEED, "--from", places)
+    done = afterwards.firn("ingest", "resume", FEED, "--from", places)
     assert done.returncode == 0, done.stderr
-    drain(campaign)
-    assert campaign.check_every_record_once() == n + 1000 * campaign.partitions
+    drain(afterwards)
+    assert afterwards.check_every_record_once() == n + 1000 * afterwards.partitions
 
 
-def test_a_branch_that_is_reset_takes_rows_and_place_back(campaign):
+def test_a_branch_that_is_reset_takes_rows_and_place_back(afterwards):
     """`firn ref reset` is the rollback that a feed follows by itself: what was taken away is read again, once."""
-    n = campaign.check_every_record_once()
-    commit = json.loads(campaign.firn("ref", "log", "--format", "json").stdout)[0]["commit_id"]
-    add_some(campaign, 1000)
-    drain(campaign)
-    assert campaign.check_every_record_once() == n + 1000 * campaign.partitions
-    done = campaign.firn("ref", "reset", "main", commit)
+    n = afterwards.check_every_record_once()
+    commit = json.loads(afterwards.firn("ref", "log", "--format", "json").stdout)[0]["commit_id"]
+    add_some(afterwards, 1000)
+    drain(afterwards)
+    assert afterwards.check_every_record_once() == n + 1000 * afterwards.partitions
+    done = afterwards.firn("ref", "reset", "main", commit)
     assert done.returncode == 0, done.stderr
-    assert campaign.sql(f"SELECT count(*) AS n FROM {TABLE}")[0]["n"] == n
-    drain(campaign)
-    assert campaign.check_every_record_once() == n + 1000 * campaign.partitions
+    assert afterwards.sql(f"SELECT count(*) AS n FROM {TABLE}")[0]["n"] == n
+    drain(afterwards)
+    assert afterwards.check_every_record_once() == n + 1000 * afterwards.partitions
 
 
-def test_it_goes_on_after_all_snapshots_but_one_are_gone(campaign):
+def test_it_goes_on_after_all_snapshots_but_one_are_gone(afterwards):
     from pyiceberg.catalog import load_catalog
 
-    with servers.FirnServer(campaign.lake) as server:
+    with servers.FirnServer(afterwards.lake) as server:
         table = load_catalog("campaign", type="rest", uri=server.uri).load_table(TABLE)
         old = [s.snapshot_id for s in table.metadata.snapshots if s.snapshot_id != table.metadata.current_snapshot_id]
         table.maintenance.expire_snapshots().by_ids(old).commit()
         assert len(load_catalog("campaign", type="rest", uri=server.uri).load_table(TABLE).metadata.snapshots) == 1
-    n = campaign.check_every_record_once()
-    add_some(campaign, 500)
-    drain(campaign)
-    assert campaign.check_every_record_once() == n + 500 * campaign.partitions
+    n = afterwards.check_every_record_once()
+    add_some(afterwards, 500)
+    drain(afterwards)
+    assert afterwards.check_every_record_once() == n + 500 * afterwards.partitions
 
 
 def add_some(campaign, per_partition):
