@@ -375,6 +375,28 @@ const firn_command firn_commands[] = {
      firn_cmd_feed_show,
      {{0}},
      {"firn feed show orders"}},
+    {"ingest topics",
+     "[SOURCE]",
+     "show what a Kafka cluster has, and the tables that it would become",
+     "Partitions, records, rate and size of each topic, the formats of its keys and values (guessed "
+     "from the newest records of each partition), and the columns that they would have. It joins no "
+     "group and changes nothing. SOURCE is a name of firn.yaml's sources; not needed if there is one.",
+     firn_cmd_ingest_topics,
+     {{"pattern", 0, "P", NULL, false,
+       "one topic, or those that match a regular expression that starts with ^"},
+      {"feed", 0, "TOPIC", NULL, false, "print a feed file for this topic"}},
+     {"firn ingest topics", "firn ingest topics shop --pattern '^orders'",
+      "firn ingest topics --feed orders > feeds/orders.yaml"}},
+    {"ingest status",
+     "[FEED...]",
+     "show how the feeds are doing",
+     "Of feeds that run on this machine what their processes say; of the others how far their tables "
+     "are behind the topics. in/s is over the last seconds, fresh the age of the newest record when it "
+     "was committed, bad the dead letters since the start.",
+     firn_cmd_ingest_status,
+     {{"watch", 'w', NULL, NULL, false, "go on showing it, once a second, until Ctrl-C"}},
+     {"firn ingest status", "firn ingest status --watch",
+      "firn ingest status orders --format json"}},
     {"ingest run",
      "[FEED...]",
      "run feeds, until Ctrl-C",

@@ -152,12 +152,8 @@ char *firn_term_sql(firn_arena *arena, const firn_schema *schema, int32_t source
                     const firn_transform *transform);
 /* A column's path with each part quoted where it must be. */
 char *firn_path_sql(firn_arena *arena, const firn_schema *schema, int32_t field_id);
-/* A name, quoted only where it must be (reserved words, other characters). */
-const char *firn_name_sql(firn_arena *arena, const char *name);
 /* A table's name, each part quoted only where it must be. */
 char *firn_ident_sql(firn_arena *arena, firn_ident ident);
-/* A type as CREATE TABLE takes it. */
-const char *firn_type_sql(firn_arena *arena, const firn_type *type);
 
 /* NO_COLUMN "there is no column <path> in <table>. Did you mean ...?" */
 firn_rc firn_no_column(firn_arena *arena, const firn_schema *schema, const char *path,

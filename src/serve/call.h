@@ -13,6 +13,8 @@
 #include "net/http_server.h"
 #include "serve/serve.h"
 
+#include <stdatomic.h>
+
 typedef struct firn_call firn_call;
 typedef struct firn_auth firn_auth;
 
@@ -44,6 +46,8 @@ typedef struct firn_route {
 extern const firn_route firn_routes[];
 extern const size_t firn_routes_len;
 
+enum { FIRN_STATUS_CLASSES = 5 };
+
 struct firn_server {
     firn_lake *lake;
     firn_catalog *catalog;
@@ -55,10 +59,16 @@ struct firn_server {
     const char *
         catalog_file; /* of an SQLite catalog, and which file that was at start; NULL: another catalog */
     uint64_t catalog_device, catalog_inode;
+    int64_t started_us;
+    atomic_uint_fast64_t requests[FIRN_STATUS_CLASSES]; /* answered, by 1xx to 5xx */
+    atomic_uint_fast64_t commits;                       /* made by calls */
     int64_t expired_us; /* atomic: when old idempotency keys were last deleted */
     firn_arena *arena;  /* of the server's own life */
     const char *url;
 };
+
+/* One call has its answer: for /metrics. */
+void firn_serve_count(firn_server *server, const firn_call *call);
 
 enum { FIRN_CALL_PARAMS_MAX = 6 };
 

@@ -8,6 +8,9 @@
 firn_rc firn_rest_config(firn_call *call, firn_err *err) FIRN_MUST_USE;
 firn_rc firn_serve_health(firn_call *call, firn_err *err) FIRN_MUST_USE;
 
+/* metrics.c */
+firn_rc firn_serve_metrics(firn_call *call, firn_err *err) FIRN_MUST_USE;
+
 /* oauth.c */
 firn_rc firn_rest_oauth_token(firn_call *call, firn_err *err) FIRN_MUST_USE;
 

@@ -303,4 +303,5 @@ void firn_serve_request(firn_server *server, const firn_http_request *request,
     if (rc != FIRN_OK) {
         firn_reply_error(&call, rc, &err);
     }
+    firn_serve_count(server, &call);
 }

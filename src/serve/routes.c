@@ -11,6 +11,7 @@
 
 const firn_route firn_routes[] = {
     {"GET", "/health", firn_serve_health, FIRN_ROLE_NONE, 0},
+    {"GET", "/metrics", firn_serve_metrics, READ, 0},
     {"GET", "/v1/config", firn_rest_config, READ, 0},
     {"POST", "/v1/oauth/tokens", firn_rest_oauth_token, FIRN_ROLE_NONE, 0},
 

@@ -3,6 +3,7 @@
 #include "call.h"
 
 #include "base/io.h"
+#include "base/time.h"
 
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -46,6 +47,7 @@ firn_rc firn_serve_new(const firn_serve_options *options, firn_server **out, fir
     server->arena = firn_arena_new();
     server->lake = options->lake;
     server->catalog = firn_lake_catalog(options->lake);
+    server->started_us = firn_now_us();
     server->lake_name = config->name;
     server->warehouse_path = firn_lake_path(options->lake, server->arena, config->warehouse);
     server->warehouse = firn_location_of_path(server->arena, server->warehouse_path);

@@ -71,6 +71,18 @@ void firn_kafka_trouble_note(firn_kafka_trouble *trouble, rd_kafka_resp_err_t co
     }
 }
 
+/* Before 2.6.1, librdkafka answers SCRAM's challenge in a way that brokers since CVE-2024-56128 refuse
+ * (docs/decisions/028-librdkafka.md). */
+static const char *login_advice(const firn_kafka_options *options)
+{
+    enum { SCRAM_WORKS = 0x020601ff };
+    bool scram = options->mechanism != NULL && firn_starts_with(options->mechanism, "SCRAM-");
+    return scram && rd_kafka_version() < SCRAM_WORKS
+               ? " (check the login; and brokers from 3.7.2 or 3.8.1 on take SCRAM only from librdkafka "
+                 "2.6.1 on, this one is older: docs/guide/kafka.md says how to bring a newer one)"
+               : " (check the login and what it may read)";
+}
+
 firn_rc firn_kafka_fail(const firn_kafka *kafka, const firn_kafka_trouble *trouble,
                         rd_kafka_resp_err_t code, const char *what, firn_err *err)
 {
@@ -80,7 +92,7 @@ firn_rc firn_kafka_fail(const firn_kafka *kafka, const firn_kafka_trouble *troub
         by_trouble && trouble->text[0] != '\0' ? trouble->text : rd_kafka_err2str(code);
     firn_rc rc = firn_kafka_rc(by_trouble ? trouble->code : code);
     FIRN_FAIL(err, rc, "Kafka at %s: %s: %s%s", kafka->options.brokers, what, why,
-              rc == FIRN_E_PERMISSION ? " (check the login and what it may read)" : "");
+              rc == FIRN_E_PERMISSION ? login_advice(&kafka->options) : "");
 }
 
 /* ---- handles ------------------------------------------------------------------------------------------- */
@@ -115,7 +127,7 @@ static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
     firn_kafka_trouble_note(mine->trouble, (rd_kafka_resp_err_t)code, reason);
 }
 
-firn_rc firn_kafka_client(rd_kafka_conf_t *conf, firn_kafka_opaque *opaque, rd_kafka_t **out,
+firn_rc firn_kafka_handle(rd_kafka_conf_t *conf, firn_kafka_opaque *opaque, rd_kafka_t **out,
                           firn_err *err)
 {
     bool tokens = opaque->kafka->oauth != NULL;
@@ -214,7 +226,7 @@ static firn_rc client_of(firn_kafka *kafka, rd_kafka_t **out, firn_err *err)
         rd_kafka_conf_t *conf = NULL;
         rc = firn_kafka_conf(kafka, &conf, err);
         if (rc == FIRN_OK) {
-            rc = firn_kafka_client(conf, &kafka->opaque, &kafka->rk, err);
+            rc = firn_kafka_handle(conf, &kafka->opaque, &kafka->rk, err);
         }
     }
     *out = kafka->rk;
@@ -320,13 +332,18 @@ static firn_rc add_named(topics *t, firn_kafka *kafka, rd_kafka_t *rk, const cha
     return rc;
 }
 
-/* As librdkafka takes patterns: POSIX extended, anywhere after the ^. Topics of the brokers' own (__consumer_offsets) are no
- * one's. */
+/* librdkafka's patterns match the beginning of a name; ours, as Java's, all of it. POSIX extended. */
+char *firn_kafka_pattern(firn_arena *arena, const char *pattern)
+{
+    return firn_arena_printf(arena, "^(%s)$", pattern + 1);
+}
+
+/* Topics of the brokers' own (__consumer_offsets) are no one's. */
 static firn_rc add_matching(topics *t, const struct rd_kafka_metadata *metadata,
                             const char *pattern, firn_err *err)
 {
     regex_t regex;
-    int code = regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB);
+    int code = regcomp(&regex, firn_kafka_pattern(t->arena, pattern), REG_EXTENDED | REG_NOSUB);
     if (code != 0) {
         char why[200];
         regerror(code, &regex, why, sizeof(why));
@@ -500,7 +517,7 @@ firn_rc firn_kafka_committed(firn_kafka *kafka, const char *group, firn_kafka_pa
     firn_kafka_trouble trouble = {0};
     firn_kafka_opaque opaque = {.kafka = kafka, .trouble = &trouble};
     rd_kafka_t *rk;
-    FIRN_TRY(firn_kafka_client(conf, &opaque, &rk, err));
+    FIRN_TRY(firn_kafka_handle(conf, &opaque, &rk, err));
     rd_kafka_topic_partition_list_t *list = firn_kafka_list(partitions, n);
     rd_kafka_resp_err_t code = rd_kafka_committed(rk, list, QUESTION_MS);
     for (size_t i = 0; code == RD_KAFKA_RESP_ERR_NO_ERROR && i < n; i++) {

@@ -15,7 +15,7 @@
  *       once, so that what was fetched before it never comes out of the queue.
  *   P3  Partitions are started only after the owner said where. While it cannot (its catalog is away), the group waits: librdkafka
  *       keeps the membership alive, and each poll asks again.
- *   P4  A client is destroyed after its last message: batches hold a reference.
+ *   P4  A client is destroyed after its last message: batches hold a reference (kafka_messages.c).
  */
 #include "kafka_private.h"
 
@@ -24,7 +24,6 @@
 #include "base/time.h"
 
 #include <assert.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 
 enum {
@@ -64,20 +63,11 @@ typedef struct missing {
     int64_t since_us, probed_us;
 } missing;
 
-/* What messages need after their consumer is gone. */
-typedef struct client {
-    rd_kafka_t *rk;
-    rd_kafka_queue_t *data;
-    atomic_size_t refs;
-    firn_kafka_opaque opaque;
-    firn_kafka_trouble trouble;
-} client;
-
 struct firn_kafka_consumer {
     firn_arena *arena;
     firn_kafka *kafka;
     firn_kafka_consumer_options options;
-    client *core;
+    firn_kafka_client *core;
     firn_map *topics; /* name -> topic; names live as long as the consumer */
     FIRN_VEC(part *) assigned;
     FIRN_VEC(missing) missing;
@@ -457,15 +447,6 @@ static firn_rc check_missing(firn_kafka_consumer *c, firn_err *err)
 
 /* ---- making and ending --------------------------------------------------------------------------------- */
 
-static void core_unref(client *core)
-{
-    if (atomic_fetch_sub(&core->refs, 1) == 1) {
-        rd_kafka_queue_destroy(core->data);
-        rd_kafka_destroy(core->rk);
-        free(core);
-    }
-}
-
 static firn_rc consumer_conf(firn_kafka_consumer *c, rd_kafka_conf_t *conf, firn_err *err)
 {
     size_t bytes = c->options.queue_bytes;
@@ -512,18 +493,11 @@ static firn_rc make_core(firn_kafka_consumer *c, firn_err *err)
         rd_kafka_conf_destroy(conf);
         return rc;
     }
-    client *core = firn_calloc(1, sizeof(*core));
-    core->opaque = (firn_kafka_opaque){.kafka = c->kafka, .trouble = &core->trouble, .owner = c};
-    rc = firn_kafka_client(conf, &core->opaque, &core->rk, err);
-    if (rc != FIRN_OK) {
-        free(core);
-        return rc;
+    rc = firn_kafka_client_new(c->kafka, conf, c, &c->core, err);
+    if (rc == FIRN_OK) {
+        rd_kafka_poll_set_consumer(c->core->rk);
     }
-    atomic_init(&core->refs, 1);
-    core->data = rd_kafka_queue_new(core->rk);
-    rd_kafka_poll_set_consumer(core->rk);
-    c->core = core;
-    return FIRN_OK;
+    return rc;
 }
 
 static firn_rc subscribe(firn_kafka_consumer *c, firn_err *err)
@@ -531,7 +505,9 @@ static firn_rc subscribe(firn_kafka_consumer *c, firn_err *err)
     rd_kafka_topic_partition_list_t *list =
         rd_kafka_topic_partition_list_new((int)c->options.n_topics);
     for (size_t i = 0; i < c->options.n_topics; i++) {
-        rd_kafka_topic_partition_list_add(list, c->options.topics[i], RD_KAFKA_PARTITION_UA);
+        const char *name = c->options.topics[i];
+        name = name[0] == '^' ? firn_kafka_pattern(c->arena, name) : name;
+        rd_kafka_topic_partition_list_add(list, name, RD_KAFKA_PARTITION_UA);
     }
     rd_kafka_resp_err_t code = rd_kafka_subscribe(c->core->rk, list);
     rd_kafka_topic_partition_list_destroy(list);
@@ -585,7 +561,7 @@ void firn_kafka_consumer_free(firn_kafka_consumer *c)
         }
         rd_kafka_consumer_close(c->core->rk); /* revokes: the owner hears of it */
         c->core->opaque.owner = NULL;
-        core_unref(c->core);
+        firn_kafka_client_unref(c->core);
     }
     forget_due(c);
     free(c->scratch);
@@ -639,61 +615,29 @@ static bool take(firn_kafka_consumer *c, cursor *at, const rd_kafka_message_t *m
         return false;
     }
     p->next = message->offset + 1;
-    rd_kafka_timestamp_type_t kind;
-    *out = (firn_kafka_message){
-        .topic = p->topic,
-        .partition = p->partition,
-        .offset = message->offset,
-        .timestamp_ms = rd_kafka_message_timestamp(message, &kind),
-        .key = {.data = message->key, .len = message->key_len},
-        .value = {.data = message->payload, .len = message->len},
-        .handle = (void *)(uintptr_t)message,
-    };
+    *out = firn_kafka_message_of(message, p->topic);
     return true;
 }
 
-typedef struct block {
-    client *core;
-    firn_kafka_message messages[];
-} block;
-
 static void hand_out(firn_kafka_consumer *c, size_t n, firn_kafka_batch *out)
 {
-    block *b = firn_malloc(sizeof(*b) + firn_mul_size(n, sizeof(firn_kafka_message)));
+    firn_kafka_message *messages = firn_kafka_batch_new(n);
     cursor at = {.partition = -1};
     size_t kept = 0;
     for (size_t i = 0; i < n; i++) {
         rd_kafka_message_t *message = c->scratch[i];
         if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
             note_error(c, message);
-        } else if (take(c, &at, message, &b->messages[kept])) {
+        } else if (take(c, &at, message, &messages[kept])) {
             kept++;
             continue;
         }
         rd_kafka_message_destroy(message);
     }
-    if (kept == 0) {
-        free(b);
-        return;
+    if (kept > 0) {
+        c->core->trouble = (firn_kafka_trouble){0};
     }
-    c->core->trouble = (firn_kafka_trouble){0};
-    b->core = c->core;
-    atomic_fetch_add(&c->core->refs, 1);
-    *out = (firn_kafka_batch){.messages = b->messages, .n = kept, .handle = b};
-}
-
-void firn_kafka_batch_free(firn_kafka_batch *batch)
-{
-    block *b = batch->handle;
-    if (b == NULL) {
-        return;
-    }
-    for (size_t i = 0; i < batch->n; i++) {
-        rd_kafka_message_destroy(b->messages[i].handle);
-    }
-    core_unref(b->core);
-    free(b);
-    *batch = (firn_kafka_batch){0};
+    firn_kafka_batch_end(c->core, messages, kept, out);
 }
 
 /* Waits for the first message only; what else is there by then comes along. */
@@ -763,35 +707,6 @@ firn_rc firn_kafka_poll(firn_kafka_consumer *c, size_t max, int timeout_ms, firn
     }
     FIRN_TRY(check_trouble(c, err));
     return check_missing(c, err);
-}
-
-firn_rc firn_kafka_headers(const firn_kafka_message *message, firn_arena *arena,
-                           firn_kafka_header **out, size_t *n, firn_err *err)
-{
-    *out = NULL;
-    *n = 0;
-    rd_kafka_headers_t *headers = NULL;
-    rd_kafka_resp_err_t code = rd_kafka_message_headers(message->handle, &headers);
-    if (code == RD_KAFKA_RESP_ERR__NOENT) {
-        return FIRN_OK;
-    }
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        FIRN_FAIL(err, FIRN_E_CORRUPT, "headers of %s [%d] at offset %lld: %s", message->topic,
-                  (int)message->partition, (long long)message->offset, rd_kafka_err2str(code));
-    }
-    size_t count = rd_kafka_header_cnt(headers);
-    *out = FIRN_NEW_N(arena, firn_kafka_header, count);
-    for (; *n < count; (*n)++) {
-        firn_kafka_header *h = &(*out)[*n];
-        const void *value = NULL;
-        size_t len = 0;
-        if (rd_kafka_header_get_all(headers, *n, &h->name, &value, &len) !=
-            RD_KAFKA_RESP_ERR_NO_ERROR) {
-            break;
-        }
-        h->value = (firn_bytes){.data = value, .len = len};
-    }
-    return FIRN_OK;
 }
 
 /* ---- positions ----------------------------------------------------------------------------------------- */

@@ -51,14 +51,37 @@ void firn_kafka_oauth_free(firn_kafka_oauth *oauth)
 
 static const char *form_of(firn_arena *arena, const firn_kafka_options *o)
 {
-    FIRN_AUTO_BUF firn_buf form = {0};
-    firn_buf_printf(&form, "grant_type=client_credentials&client_id=%s&client_secret=%s",
-                    firn_url_encode(arena, o->oauth_client),
-                    firn_url_encode(arena, o->oauth_secret));
-    if (o->oauth_scope != NULL) {
-        firn_buf_printf(&form, "&scope=%s", firn_url_encode(arena, o->oauth_scope));
+    return o->oauth_scope == NULL
+               ? "grant_type=client_credentials"
+               : firn_arena_printf(arena, "grant_type=client_credentials&scope=%s",
+                                   firn_url_encode(arena, o->oauth_scope));
+}
+
+/* RFC 4648, 4. */
+static char *base64(firn_arena *arena, const char *text)
+{
+    static const char DIGITS[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    size_t len = strlen(text);
+    char *out = firn_arena_alloc(arena, len / 3 * 4 + 5), *to = out;
+    for (size_t i = 0; i < len; i += 3) {
+        uint32_t bits = (uint32_t)(uint8_t)text[i] << 16;
+        bits |= i + 1 < len ? (uint32_t)(uint8_t)text[i + 1] << 8 : 0;
+        bits |= i + 2 < len ? (uint32_t)(uint8_t)text[i + 2] : 0;
+        *to++ = DIGITS[bits >> 18];
+        *to++ = DIGITS[bits >> 12 & 63];
+        *to++ = i + 1 < len ? DIGITS[bits >> 6 & 63] : '=';
+        *to++ = i + 2 < len ? DIGITS[bits & 63] : '=';
     }
-    return firn_arena_strdup(arena, firn_buf_cstr(&form));
+    *to = '\0';
+    return out;
+}
+
+/* Basic authentication is what every provider must take (2.3.1); id and secret are form-encoded within. */
+static const char *login_of(firn_arena *arena, const firn_kafka_options *o)
+{
+    const char *pair = firn_arena_printf(arena, "%s:%s", firn_url_encode(arena, o->oauth_client),
+                                         firn_url_encode(arena, o->oauth_secret));
+    return firn_arena_printf(arena, "Basic %s", base64(arena, pair));
 }
 
 typedef struct token {
@@ -71,14 +94,15 @@ static firn_rc fetch(const firn_kafka_oauth *oauth, firn_arena *arena, token *ou
 {
     const char *url = firn_url_for_message(arena, oauth->options->oauth_url);
     const firn_http_header headers[] = {{"Content-Type", "application/x-www-form-urlencoded"},
-                                        {"Accept", "application/json"}};
+                                        {"Accept", "application/json"},
+                                        {"Authorization", login_of(arena, oauth->options)}};
     firn_http_reply reply = {0};
     FIRN_TRY(firn_http_do(
         oauth->http, arena,
         &(firn_http_call){.method = "POST",
                           .url = oauth->options->oauth_url,
                           .headers = headers,
-                          .n_headers = 2,
+                          .n_headers = 3,
                           .body = firn_bytes_str(form_of(arena, oauth->options)),
                           .idempotent = true}, /* a token that got lost on the way harms nobody */
         &reply, err));

@@ -9,6 +9,7 @@
 #include <librdkafka/rdkafka.h>
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 typedef struct firn_kafka_oauth firn_kafka_oauth;
 
@@ -56,10 +57,12 @@ void firn_kafka_oauth_refresh(firn_kafka_oauth *oauth, rd_kafka_t *rk);
 
 /* ---- kafka.c: handles and questions ------------------------------------------------------------------------ */
 /* Takes `conf`, also on failure. */
-firn_rc firn_kafka_client(rd_kafka_conf_t *conf, firn_kafka_opaque *opaque, rd_kafka_t **out,
+firn_rc firn_kafka_handle(rd_kafka_conf_t *conf, firn_kafka_opaque *opaque, rd_kafka_t **out,
                           firn_err *err) FIRN_MUST_USE;
 /* With their offsets. The caller destroys it. */
 rd_kafka_topic_partition_list_t *firn_kafka_list(const firn_kafka_partition *partitions, size_t n);
+/* A pattern ("^...") as librdkafka and regcomp take it. */
+char *firn_kafka_pattern(firn_arena *arena, const char *pattern);
 firn_rc firn_kafka_rc(rd_kafka_resp_err_t code);
 /* Remember what an error callback said. A refused login is not overwritten by its consequences. */
 void firn_kafka_trouble_note(firn_kafka_trouble *trouble, rd_kafka_resp_err_t code,
@@ -71,5 +74,25 @@ firn_rc firn_kafka_fail(const firn_kafka *kafka, const firn_kafka_trouble *troub
 firn_rc firn_kafka_watermarks(const firn_kafka *kafka, rd_kafka_t *rk,
                               firn_kafka_partition *partitions, size_t n,
                               firn_err *err) FIRN_MUST_USE;
+
+/* ---- kafka_messages.c: clients that hand messages out ------------------------------------------------------- */
+/* What messages need after their consumer is gone. */
+typedef struct firn_kafka_client {
+    rd_kafka_t *rk;
+    rd_kafka_queue_t *data; /* messages come here */
+    atomic_size_t refs;     /* its maker, and each batch */
+    firn_kafka_opaque opaque;
+    firn_kafka_trouble trouble;
+} firn_kafka_client;
+
+/* Takes `conf`, also on failure. */
+firn_rc firn_kafka_client_new(firn_kafka *kafka, rd_kafka_conf_t *conf, void *owner,
+                              firn_kafka_client **out, firn_err *err) FIRN_MUST_USE;
+void firn_kafka_client_unref(firn_kafka_client *client);
+firn_kafka_message firn_kafka_message_of(const rd_kafka_message_t *message, const char *topic);
+/* Room for n messages, and the batch of the first `n` of them (n 0: no batch). */
+firn_kafka_message *firn_kafka_batch_new(size_t n);
+void firn_kafka_batch_end(firn_kafka_client *client, firn_kafka_message *messages, size_t n,
+                          firn_kafka_batch *out);
 
 #endif

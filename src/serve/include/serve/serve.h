@@ -4,6 +4,7 @@
  *   /iceberg/<ref>/v1/...       the same on another branch, tag or commit
  *   /api/v1/...                 management: refs, log, diff, merge
  *   /health                     is it up
+ *   /metrics                    figures for Prometheus: the server, and the feeds that run on this machine
  */
 #ifndef SERVE_SERVE_H
 #define SERVE_SERVE_H

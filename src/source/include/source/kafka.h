@@ -45,7 +45,7 @@ typedef struct firn_kafka_partition {
 } firn_kafka_partition;
 
 /* Topics whose names fulfil one of `patterns` ("orders", "^shop\\..*"), sorted, with every partition's low and high. NOT_FOUND for a
- * name that is none; a pattern may match nothing. */
+ * name that is none; a pattern may match nothing. Patterns are POSIX extended regular expressions and match whole names. */
 firn_rc firn_kafka_partitions(firn_kafka *kafka, firn_arena *arena, const char *const *patterns,
                               size_t n, firn_kafka_partition **out, size_t *n_out,
                               firn_err *err) FIRN_MUST_USE;
@@ -83,6 +83,12 @@ void firn_kafka_batch_free(firn_kafka_batch *batch); /* any thread */
 /* The headers of a message; *n 0 when it has none. */
 firn_rc firn_kafka_headers(const firn_kafka_message *message, firn_arena *arena,
                            firn_kafka_header **out, size_t *n, firn_err *err) FIRN_MUST_USE;
+
+/* A look: up to `each` records of each partition from its `offset` on, to `high` at most; what has come when the time is over. Joins no
+ * group. `topic` of the messages is that of `partitions`. The caller frees the batch. */
+firn_rc firn_kafka_sample(firn_kafka *kafka, const firn_kafka_partition *partitions, size_t n,
+                          size_t each, int timeout_ms, firn_kafka_batch *out,
+                          firn_err *err) FIRN_MUST_USE;
 
 typedef struct firn_kafka_consumer_options {
     const char *group;
