@@ -100,7 +100,9 @@ bool firn_run_is_retriable(const firn_err *err)
     case FIRN_E_BUSY:
     case FIRN_E_UNAVAILABLE:
     case FIRN_E_CONFLICT:
-    case FIRN_E_MEMORY: return true;
+    case FIRN_E_MEMORY:
+    case FIRN_E_UNKNOWN_OUTCOME: /* of a file, table or schema: made again. A commit's is settled in commit.c. */
+        return true;
     default: return err->retriable;
     }
 }

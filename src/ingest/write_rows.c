@@ -477,10 +477,10 @@ firn_rc firn_write_rows(firn_feed_target *target, firn_arena *arena, const firn_
 
 void firn_pending_table_discard(firn_session *session, firn_pending_table *table, size_t keep)
 {
-    firn_rows_written written = {0};
-    written.files.items = table->files.items + keep;
-    written.files.len = table->files.len - keep;
-    if (written.files.len > 0) {
+    if (table->files.len > keep) {
+        firn_rows_written written = {0};
+        written.files.items = table->files.items + keep;
+        written.files.len = table->files.len - keep;
         firn_rows_discard(session, &written);
     }
     table->files.len = keep;
