@@ -9,7 +9,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-enum { ROUTES_MAX = 1000 };
+enum { ROUTES_MAX = 1000, CREATE_TRIES = 5 };
 
 /* ---- what the engine sees of a chunk --------------------------------------------------------------------------- */
 
@@ -171,12 +171,17 @@ static firn_rc find_or_make_table(write_job *job, firn_err *err)
         job->metadata = NULL;
         return FIRN_OK; /* no rows: nobody can say what its columns would be */
     }
-    if (rc != FIRN_OK) {
+    /* Another feed may have been faster with the namespace alone: then our table is still not there. */
+    for (int tries = 0; rc != FIRN_OK && tries < CREATE_TRIES; tries++) {
         FIRN_TRY(create_table(job, err));
-        FIRN_TRY(load_table(job, err));
-        FIRN_TRY(check_same_table(job, err));
+        own = (firn_err){0};
+        rc = load_table(job, &own);
     }
-    return FIRN_OK;
+    if (rc != FIRN_OK) {
+        *err = own;
+        return rc;
+    }
+    return check_same_table(job, err);
 }
 
 /* ---- schemas ------------------------------------------------------------------------------------------------------- */

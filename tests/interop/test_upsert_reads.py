@@ -1,4 +1,4 @@
-"""Tables that feeds of mode upsert wrote, with position deletes (version 2) or deletion vectors (version 3): firn, DuckDB, PyIceberg and Spark read
+"""Tables that feeds of mode upsert wrote, with position deletes (version 2) or deletion vectors (version 3): firn, PyIceberg and Spark read
 the same rows, those of a fold of the topic.
 """
 import json
