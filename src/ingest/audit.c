@@ -326,7 +326,10 @@ char *firn_audit_feed(firn_arena *arena, const char *source, const firn_audit *a
     }
     firn_buf_printf(&out, "table: bronze.%s\n", name);
     if (audit->tombstones > 0) {
-        firn_buf_puts(&out, "mode: upsert # there are tombstones: a null value deletes its key\n");
+        firn_buf_puts(
+            &out,
+            "# There are tombstones. `mode: upsert` with `key: [column]` keeps one row per key, and a null "
+            "value deletes it;\n# as it stands, records are appended and tombstones passed over.\n");
     }
     firn_buf_puts(&out, "start: earliest\n"
                         "columns: {kafka: _kafka} # topic, partition, offset, timestamp, headers\n"
