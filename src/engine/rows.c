@@ -152,6 +152,9 @@ firn_rc firn_rows_to_files(firn_session *session, firn_arena *arena, const firn_
                                               .table_text = write->table_text,
                                               .ignore_unknown = write->ignore_unknown};
     FIRN_TRY(firn_batch_project(session, arena, &projection, &sql, err));
+    if (write->sql == NULL && firn_batch_rows(batch) == 0) {
+        return FIRN_OK;
+    }
     const firn_write_options options = {.metadata = write->metadata,
                                         .table_text = write->table_text,
                                         .sql = sql,

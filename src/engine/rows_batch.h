@@ -31,6 +31,9 @@ firn_rc firn_batch_open(firn_session *session, firn_arena *arena, const firn_row
 /* A struct: the columns, without ids. FIRN_TYPE_UNKNOWN are columns that have only nulls. */
 const firn_type *firn_batch_type(const firn_batch *batch);
 int64_t firn_batch_rows(const firn_batch *batch);
+/* The batch gets one more column: the row's number among all that were given, from 0. */
+#define FIRN_BATCH_ROW "__firn_row"
+firn_rc firn_batch_number_rows(firn_batch *batch, firn_err *err) FIRN_MUST_USE;
 /* A FROM item in brackets. */
 const char *firn_batch_sql(const firn_batch *batch);
 /* A user's SELECT over `batch` and lake tables (NULL: all columns of the batch) as DuckDB SQL. SYNTAX when it is not one SELECT. */
@@ -83,9 +86,11 @@ const firn_arrow_reader *firn_arrow_reader_new(firn_arena *arena, const struct A
                                                const firn_type *type);
 /* The reader of the type's n-th column, and the array it reads. */
 const firn_arrow_reader *firn_arrow_reader_column(const firn_arrow_reader *reader, size_t column);
-/* Rows [from, from + count) of the "+s" array's column into a vector. TYPE names the column's path. */
+/* Rows [from, from + count) of the "+s" array's column into a vector, or, with `pick`, the rows pick[from], pick[from + 1], ... TYPE
+ * names the column's path. */
 firn_rc firn_arrow_read(const firn_arrow_reader *column, const struct ArrowArray *rows,
-                        int64_t from, idx_t count, duckdb_vector out, firn_err *err) FIRN_MUST_USE;
+                        const uint32_t *pick, int64_t from, idx_t count, duckdb_vector out,
+                        firn_err *err) FIRN_MUST_USE;
 
 /* ---- rows_scan.c ------------------------------------------------------------------------------------- */
 

@@ -7,6 +7,7 @@
  *     list's offsets say.
  *   - Arrow's validity bitmap and DuckDB's have the same layout. A null struct may have valid children in Arrow; DuckDB reads children
  *     without asking the parent, so the parent's nulls are put into the children (`outer`).
+ *   - Rows may be picked one by one: then nothing is consecutive, not even the items of lists that are.
  *   - Values under a null are never looked at: they may be anything.
  *   - What does not fit is TYPE with the column's path: never a wrong value.
  */
@@ -16,6 +17,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 enum { BITS = 64 };
 #define ALL_VALID      UINT64_MAX
@@ -63,6 +65,18 @@ struct firn_arrow_reader {
     firn_arrow_reader *children;
     size_t n_children;
 };
+
+/* Which rows of an array, its offset included: `at` and those behind it, or at + pick[0], at + pick[1], ... */
+typedef struct span {
+    int64_t at;
+    idx_t count;
+    const uint32_t *pick; /* NULL: consecutive */
+} span;
+
+static inline int64_t row_of(const span *rows, idx_t i)
+{
+    return rows->at + (int64_t)(rows->pick != NULL ? rows->pick[i] : i);
+}
 
 /* ---- compiling --------------------------------------------------------------------------------------- */
 
@@ -205,8 +219,19 @@ static uint64_t bits_at(const uint8_t *bits, int64_t at, idx_t n)
     return n < BITS ? word | (ALL_VALID << n) : word;
 }
 
+/* The same of rows that are picked. */
+static uint64_t picked_bits(const uint8_t *bits, const span *rows, idx_t from, idx_t n)
+{
+    uint64_t word = n < BITS ? ALL_VALID << n : 0;
+    for (idx_t i = 0; i < n; i++) {
+        int64_t row = row_of(rows, from + i);
+        word |= (uint64_t)(bits[row / 8] >> (row % 8) & 1) << i;
+    }
+    return word;
+}
+
 /* Which rows have a value, both in the array and in what is around it; NULL: all. */
-static const uint64_t *read_validity(const struct ArrowArray *array, int64_t at, idx_t count,
+static const uint64_t *read_validity(const struct ArrowArray *array, const span *rows,
                                      const uint64_t *outer, duckdb_vector out)
 {
     const uint8_t *bits = array->null_count != 0 && array->n_buffers > 0 ? array->buffers[0] : NULL;
@@ -214,9 +239,11 @@ static const uint64_t *read_validity(const struct ArrowArray *array, int64_t at,
     if (bits == NULL && outer == NULL) {
         return NULL;
     }
-    for (idx_t i = 0; i < count; i += BITS) {
-        idx_t n = count - i < BITS ? count - i : BITS;
-        uint64_t word = bits != NULL ? bits_at(bits, at + (int64_t)i, n) : ALL_VALID;
+    for (idx_t i = 0; i < rows->count; i += BITS) {
+        idx_t n = rows->count - i < BITS ? rows->count - i : BITS;
+        uint64_t word = bits == NULL         ? ALL_VALID
+                        : rows->pick == NULL ? bits_at(bits, rows->at + (int64_t)i, n)
+                                             : picked_bits(bits, rows, i, n);
         word &= outer != NULL ? outer[i / BITS] : ALL_VALID;
         if (mask == NULL && word != ALL_VALID) {
             duckdb_vector_ensure_validity_writable(out); /* all valid so far */
@@ -242,11 +269,32 @@ static void read_nulls(idx_t count, duckdb_vector out)
 
 /* ---- numbers ----------------------------------------------------------------------------------------- */
 
-static void read_integers(const firn_arrow_reader *r, const void *data, int64_t at, idx_t count,
-                          void *out)
+static void read_words(const void *data, const span *rows, void *out)
 {
-    for (idx_t i = 0; i < count; i++) {
-        int64_t row = at + (int64_t)i;
+    if (rows->pick == NULL) {
+        memcpy(out, (const int32_t *)data + rows->at, rows->count * sizeof(int32_t));
+        return;
+    }
+    for (idx_t i = 0; i < rows->count; i++) {
+        ((int32_t *)out)[i] = ((const int32_t *)data)[row_of(rows, i)];
+    }
+}
+
+static void read_double_words(const void *data, const span *rows, void *out)
+{
+    if (rows->pick == NULL) {
+        memcpy(out, (const int64_t *)data + rows->at, rows->count * sizeof(int64_t));
+        return;
+    }
+    for (idx_t i = 0; i < rows->count; i++) {
+        ((int64_t *)out)[i] = ((const int64_t *)data)[row_of(rows, i)];
+    }
+}
+
+static void read_integers(const firn_arrow_reader *r, const void *data, const span *rows, void *out)
+{
+    for (idx_t i = 0; i < rows->count; i++) {
+        int64_t row = row_of(rows, i);
         switch (r->kind) {
         case READ_I8: ((int32_t *)out)[i] = ((const int8_t *)data)[row]; break;
         case READ_U8: ((int32_t *)out)[i] = ((const uint8_t *)data)[row]; break;
@@ -266,44 +314,46 @@ static int64_t floor_div(int64_t value, int64_t by)
     return value / by - (value % by < 0);
 }
 
-static firn_rc read_timestamps(const firn_arrow_reader *r, const int64_t *data,
-                               const uint64_t *mask, idx_t count, int64_t *out, firn_err *err)
+static firn_rc read_timestamps(const firn_arrow_reader *r, const int64_t *data, const span *rows,
+                               const uint64_t *mask, int64_t *out, firn_err *err)
 {
-    for (idx_t i = 0; i < count; i++) {
+    for (idx_t i = 0; i < rows->count; i++) {
         out[i] = 0;
         if (!is_valid(mask, i)) {
             continue;
         }
+        int64_t value = data[row_of(rows, i)];
         if (r->kind == READ_PART) {
-            out[i] = floor_div(data[i], r->factor);
-        } else if (__builtin_mul_overflow(data[i], r->factor, &out[i])) {
+            out[i] = floor_div(value, r->factor);
+        } else if (__builtin_mul_overflow(value, r->factor, &out[i])) {
             FIRN_FAIL(err, FIRN_E_TYPE,
                       "column %s: the timestamp %" PRId64 " is beyond what microseconds can say",
-                      r->path, data[i]);
+                      r->path, value);
         }
     }
     return FIRN_OK;
 }
 
-static firn_rc read_days(const firn_arrow_reader *r, const int64_t *data, const uint64_t *mask,
-                         idx_t count, int32_t *out, firn_err *err)
+static firn_rc read_days(const firn_arrow_reader *r, const int64_t *data, const span *rows,
+                         const uint64_t *mask, int32_t *out, firn_err *err)
 {
-    for (idx_t i = 0; i < count; i++) {
-        int64_t days = is_valid(mask, i) ? floor_div(data[i], DAY_MS) : 0;
+    for (idx_t i = 0; i < rows->count; i++) {
+        int64_t value = is_valid(mask, i) ? data[row_of(rows, i)] : 0;
+        int64_t days = floor_div(value, DAY_MS);
         out[i] = (int32_t)days;
         if (out[i] != days) {
             FIRN_FAIL(err, FIRN_E_TYPE, "column %s: the date of %" PRId64 " ms is out of range",
-                      r->path, data[i]);
+                      r->path, value);
         }
     }
     return FIRN_OK;
 }
 
-static firn_rc read_times(const firn_arrow_reader *r, const void *data, int64_t at,
-                          const uint64_t *mask, idx_t count, int64_t *out, firn_err *err)
+static firn_rc read_times(const firn_arrow_reader *r, const void *data, const span *rows,
+                          const uint64_t *mask, int64_t *out, firn_err *err)
 {
-    for (idx_t i = 0; i < count; i++) {
-        int64_t row = at + (int64_t)i;
+    for (idx_t i = 0; i < rows->count; i++) {
+        int64_t row = row_of(rows, i);
         int64_t value =
             r->kind == READ_TIME_32 ? ((const int32_t *)data)[row] : ((const int64_t *)data)[row];
         out[i] = 0;
@@ -347,16 +397,16 @@ static void put_decimal(void *out, idx_t row, int precision, __int128 value)
     }
 }
 
-static firn_rc read_decimals(const firn_arrow_reader *r, const void *data, int64_t at,
-                             const uint64_t *mask, idx_t count, void *out, firn_err *err)
+static firn_rc read_decimals(const firn_arrow_reader *r, const void *data, const span *rows,
+                             const uint64_t *mask, void *out, firn_err *err)
 {
     __int128 limit = 1;
     for (int i = 0; i < r->precision; i++) {
         limit *= 10;
     }
-    for (idx_t i = 0; i < count; i++) {
+    for (idx_t i = 0; i < rows->count; i++) {
         bool valid = is_valid(mask, i);
-        __int128 value = valid ? decimal_at(data, at + (int64_t)i, r->factor) : 0;
+        __int128 value = valid ? decimal_at(data, row_of(rows, i), r->factor) : 0;
         if (value >= limit || value <= -limit) {
             FIRN_FAIL(err, FIRN_E_TYPE,
                       "column %s: a decimal has more than the %d digits of its type", r->path,
@@ -392,13 +442,14 @@ static firn_bytes text_at(const struct ArrowArray *array, bool wide, int64_t row
     return firn_bytes_of(to > from ? data + from : (const uint8_t *)"", (size_t)(to - from));
 }
 
-static firn_rc read_texts(const firn_arrow_reader *r, const struct ArrowArray *array, int64_t at,
-                          const uint64_t *mask, idx_t count, duckdb_string_t *out, firn_err *err)
+static firn_rc read_texts(const firn_arrow_reader *r, const struct ArrowArray *array,
+                          const span *rows, const uint64_t *mask, duckdb_string_t *out,
+                          firn_err *err)
 {
     bool wide = r->kind == READ_TEXT_64;
-    for (idx_t i = 0; i < count; i++) {
+    for (idx_t i = 0; i < rows->count; i++) {
         firn_bytes text =
-            is_valid(mask, i) ? text_at(array, wide, at + (int64_t)i) : firn_bytes_str("");
+            is_valid(mask, i) ? text_at(array, wide, row_of(rows, i)) : firn_bytes_str("");
         if (text.len > UINT32_MAX) {
             FIRN_FAIL(err, FIRN_E_LIMIT, "column %s: a value has more than 4 GB", r->path);
         }
@@ -407,12 +458,15 @@ static firn_rc read_texts(const firn_arrow_reader *r, const struct ArrowArray *a
     return FIRN_OK;
 }
 
-static void read_fixed(const firn_arrow_reader *r, const uint8_t *data, const uint64_t *mask,
-                       idx_t count, duckdb_string_t *out)
+static void read_fixed(const firn_arrow_reader *r, const uint8_t *data, const span *rows,
+                       const uint64_t *mask, duckdb_string_t *out)
 {
-    for (idx_t i = 0; i < count; i++) {
-        put_text(&out[i], is_valid(mask, i) ? data + (int64_t)i * r->factor : (const uint8_t *)"",
-                 is_valid(mask, i) ? (size_t)r->factor : 0);
+    for (idx_t i = 0; i < rows->count; i++) {
+        if (is_valid(mask, i)) {
+            put_text(&out[i], data + row_of(rows, i) * r->factor, (size_t)r->factor);
+        } else {
+            out[i] = (duckdb_string_t){0};
+        }
     }
 }
 
@@ -426,26 +480,27 @@ static duckdb_hugeint uuid_value(const uint8_t uuid[16])
                             .upper = (int64_t)(__builtin_bswap64(upper) ^ UUID_SIGN_FLIP)};
 }
 
-static void read_uuids(const uint8_t *data, const uint64_t *mask, idx_t count, duckdb_hugeint *out)
+static void read_uuids(const uint8_t *data, const span *rows, const uint64_t *mask,
+                       duckdb_hugeint *out)
 {
-    for (idx_t i = 0; i < count; i++) {
-        out[i] = is_valid(mask, i) ? uuid_value(data + i * 16) : (duckdb_hugeint){0};
+    for (idx_t i = 0; i < rows->count; i++) {
+        out[i] = is_valid(mask, i) ? uuid_value(data + row_of(rows, i) * 16) : (duckdb_hugeint){0};
     }
 }
 
 static firn_rc read_uuid_texts(const firn_arrow_reader *r, const struct ArrowArray *array,
-                               int64_t at, const uint64_t *mask, idx_t count, duckdb_hugeint *out,
+                               const span *rows, const uint64_t *mask, duckdb_hugeint *out,
                                firn_err *err)
 {
     bool wide = r->kind == READ_UUID_TEXT_64;
-    for (idx_t i = 0; i < count; i++) {
+    for (idx_t i = 0; i < rows->count; i++) {
         char text[FIRN_UUID_TEXT_BYTES] = {0};
         uint8_t uuid[16];
         out[i] = (duckdb_hugeint){0};
         if (!is_valid(mask, i)) {
             continue;
         }
-        firn_bytes given = text_at(array, wide, at + (int64_t)i);
+        firn_bytes given = text_at(array, wide, row_of(rows, i));
         memcpy(text, given.data, given.len < sizeof(text) ? given.len : sizeof(text) - 1);
         if (given.len != sizeof(text) - 1 || !firn_uuid_parse(text, uuid)) {
             FIRN_FAIL(err, FIRN_E_TYPE, "column %s: \"%.40s%s\" is no UUID", r->path, text,
@@ -458,8 +513,8 @@ static firn_rc read_uuid_texts(const firn_arrow_reader *r, const struct ArrowArr
 
 /* ---- nested ------------------------------------------------------------------------------------------ */
 
-static firn_rc read_array(const firn_arrow_reader *r, const struct ArrowArray *array, int64_t from,
-                          idx_t count, const uint64_t *outer, duckdb_vector out, firn_err *err);
+static firn_rc read_array(const firn_arrow_reader *r, const struct ArrowArray *array, span rows,
+                          const uint64_t *outer, duckdb_vector out, firn_err *err);
 
 static int64_t list_offset(const firn_arrow_reader *r, const struct ArrowArray *array, int64_t row)
 {
@@ -471,99 +526,148 @@ static int64_t list_offset(const firn_arrow_reader *r, const struct ArrowArray *
 }
 
 static firn_rc read_entries(const firn_arrow_reader *r, const struct ArrowArray *entries,
-                            int64_t from, idx_t count, duckdb_vector out, firn_err *err)
+                            span items, duckdb_vector out, firn_err *err)
 {
-    const struct ArrowArray *keys = entries->children[0];
-    duckdb_vector key_vector = duckdb_struct_vector_get_child(out, 0);
-    from += entries->offset;
-    FIRN_TRY(read_array(&r->children[0], keys, from, count, NULL, key_vector, err));
-    for (idx_t i = 0; i < count; i++) {
-        if (firn_duck_is_null(key_vector, i)) {
+    duckdb_vector keys = duckdb_struct_vector_get_child(out, 0);
+    duckdb_vector values = duckdb_struct_vector_get_child(out, 1);
+    items.at += entries->offset;
+    FIRN_TRY(read_array(&r->children[0], entries->children[0], items, NULL, keys, err));
+    for (idx_t i = 0; i < items.count; i++) {
+        if (firn_duck_is_null(keys, i)) {
             FIRN_FAIL(err, FIRN_E_TYPE, "column %s: a map has a key that is null", r->path);
         }
     }
-    return read_array(&r->children[1], entries->children[1], from, count, NULL,
-                      duckdb_struct_vector_get_child(out, 1), err);
+    return read_array(&r->children[1], entries->children[1], items, NULL, values, err);
 }
 
-static firn_rc read_lists(const firn_arrow_reader *r, const struct ArrowArray *array, int64_t at,
-                          idx_t count, duckdb_vector out, firn_err *err)
+/* Where each list lies among the items that are read; gives their number. */
+static idx_t place_lists(const firn_arrow_reader *r, const struct ArrowArray *array,
+                         const span *rows, duckdb_list_entry *lists)
 {
-    duckdb_list_entry *lists = duckdb_vector_get_data(out);
-    int64_t first = count > 0 ? list_offset(r, array, at) : 0;
-    for (idx_t i = 0; i < count; i++) {
-        int64_t begin = list_offset(r, array, at + (int64_t)i);
-        int64_t end = list_offset(r, array, at + (int64_t)i + 1);
-        lists[i] = (duckdb_list_entry){.offset = (uint64_t)(begin - first),
-                                       .length = (uint64_t)(end - begin)};
+    idx_t total = 0;
+    for (idx_t i = 0; i < rows->count; i++) {
+        int64_t row = row_of(rows, i);
+        int64_t n = list_offset(r, array, row + 1) - list_offset(r, array, row);
+        lists[i] = (duckdb_list_entry){.offset = total, .length = (uint64_t)n};
+        total += (idx_t)n;
     }
-    idx_t total = count > 0 ? (idx_t)(list_offset(r, array, at + (int64_t)count) - first) : 0;
-    if (duckdb_list_vector_reserve(out, total) != DuckDBSuccess ||
-        duckdb_list_vector_set_size(out, total) != DuckDBSuccess) {
+    return total;
+}
+
+/* The items of lists that were picked, behind the first one's. `pick` is freed by the caller. */
+static firn_rc pick_items(const firn_arrow_reader *r, const struct ArrowArray *array,
+                          const span *rows, span *items, uint32_t **pick, firn_err *err)
+{
+    *pick = firn_calloc(items->count > 0 ? items->count : 1, sizeof(**pick));
+    items->pick = *pick;
+    items->at = 0;
+    idx_t n = 0;
+    for (idx_t i = 0; i < rows->count; i++) {
+        int64_t row = row_of(rows, i);
+        int64_t end = list_offset(r, array, row + 1);
+        if (end > UINT32_MAX) {
+            FIRN_FAIL(err, FIRN_E_LIMIT, "column %s: lists have more than %" PRIu32 " items",
+                      r->path, UINT32_MAX);
+        }
+        for (int64_t at = list_offset(r, array, row); at < end; at++) {
+            (*pick)[n++] = (uint32_t)at;
+        }
+    }
+    return FIRN_OK;
+}
+
+static firn_rc read_lists(const firn_arrow_reader *r, const struct ArrowArray *array,
+                          const span *rows, duckdb_vector out, firn_err *err)
+{
+    uint32_t *pick = NULL;
+    span items = {.count = place_lists(r, array, rows, duckdb_vector_get_data(out))};
+    if (duckdb_list_vector_reserve(out, items.count) != DuckDBSuccess ||
+        duckdb_list_vector_set_size(out, items.count) != DuckDBSuccess) {
         FIRN_FAIL(err, FIRN_E_MEMORY,
                   "column %s: DuckDB has no memory for lists of %" PRIu64 " items", r->path,
-                  (uint64_t)total);
+                  (uint64_t)items.count);
     }
-    duckdb_vector items = duckdb_list_vector_get_child(out);
-    if (r->kind == READ_MAP) {
-        return read_entries(r, array->children[0], first, total, items, err);
+    firn_rc rc = FIRN_OK;
+    if (rows->pick != NULL) {
+        rc = pick_items(r, array, rows, &items, &pick, err);
+    } else if (rows->count > 0) {
+        items.at = list_offset(r, array, rows->at);
     }
-    return read_array(&r->children[0], array->children[0], first, total, NULL, items, err);
+    duckdb_vector vector = duckdb_list_vector_get_child(out);
+    if (rc == FIRN_OK) {
+        rc = r->kind == READ_MAP
+                 ? read_entries(r, array->children[0], items, vector, err)
+                 : read_array(&r->children[0], array->children[0], items, NULL, vector, err);
+    }
+    free(pick);
+    return rc;
+}
+
+static firn_rc read_struct(const firn_arrow_reader *r, const struct ArrowArray *array, span rows,
+                           const uint64_t *mask, duckdb_vector out, firn_err *err)
+{
+    for (size_t i = 0; i < r->n_children; i++) {
+        const firn_arrow_reader *child = &r->children[i];
+        FIRN_TRY(read_array(child, array->children[child->source], rows, mask,
+                            duckdb_struct_vector_get_child(out, i), err));
+    }
+    return FIRN_OK;
 }
 
 /* ---- all of them ------------------------------------------------------------------------------------- */
 
-/* Rows [from, from + count) behind the array's own offset. */
-static firn_rc read_array(const firn_arrow_reader *r, const struct ArrowArray *array, int64_t from,
-                          idx_t count, const uint64_t *outer, duckdb_vector out, firn_err *err)
+static firn_rc read_values(const firn_arrow_reader *r, const struct ArrowArray *array,
+                           const span *rows, const uint64_t *mask, void *out, firn_err *err)
 {
-    int64_t at = array->offset + from;
-    if (r->kind == READ_NULL) {
-        read_nulls(count, out);
-        return FIRN_OK;
-    }
-    const uint64_t *mask = read_validity(array, at, count, outer, out);
-    if (r->kind == READ_STRUCT) {
-        for (size_t i = 0; i < r->n_children; i++) {
-            const firn_arrow_reader *child = &r->children[i];
-            FIRN_TRY(read_array(child, array->children[child->source], at, count, mask,
-                                duckdb_struct_vector_get_child(out, i), err));
-        }
-        return FIRN_OK;
-    }
-    if (r->kind > READ_STRUCT) {
-        return read_lists(r, array, at, count, out, err);
-    }
-    void *values = duckdb_vector_get_data(out);
-    const uint8_t *data = array->buffers[1];
-    if (count == 0) {
-        return FIRN_OK;
-    }
+    const void *data = array->buffers[1];
     switch (r->kind) {
-    case READ_4: memcpy(values, data + at * 4, count * 4); return FIRN_OK;
-    case READ_8: memcpy(values, data + at * 8, count * 8); return FIRN_OK;
+    case READ_4: read_words(data, rows, out); return FIRN_OK;
+    case READ_8: read_double_words(data, rows, out); return FIRN_OK;
     case READ_TIMES:
-    case READ_PART:
-        return read_timestamps(r, (const int64_t *)(const void *)data + at, mask, count, values,
-                               err);
-    case READ_DAYS:
-        return read_days(r, (const int64_t *)(const void *)data + at, mask, count, values, err);
+    case READ_PART: return read_timestamps(r, data, rows, mask, out, err);
+    case READ_DAYS: return read_days(r, data, rows, mask, out, err);
     case READ_TIME_32:
-    case READ_TIME_64: return read_times(r, data, at, mask, count, values, err);
-    case READ_DECIMAL: return read_decimals(r, data, at, mask, count, values, err);
+    case READ_TIME_64: return read_times(r, data, rows, mask, out, err);
+    case READ_DECIMAL: return read_decimals(r, data, rows, mask, out, err);
     case READ_TEXT_32:
-    case READ_TEXT_64: return read_texts(r, array, at, mask, count, values, err);
-    case READ_FIXED: read_fixed(r, data + at * r->factor, mask, count, values); return FIRN_OK;
-    case READ_UUID: read_uuids(data + at * 16, mask, count, values); return FIRN_OK;
+    case READ_TEXT_64: return read_texts(r, array, rows, mask, out, err);
+    case READ_FIXED: read_fixed(r, data, rows, mask, out); return FIRN_OK;
+    case READ_UUID: read_uuids(data, rows, mask, out); return FIRN_OK;
     case READ_UUID_TEXT_32:
-    case READ_UUID_TEXT_64: return read_uuid_texts(r, array, at, mask, count, values, err);
-    default: read_integers(r, data, at, count, values); return FIRN_OK;
+    case READ_UUID_TEXT_64: return read_uuid_texts(r, array, rows, mask, out, err);
+    default: read_integers(r, data, rows, out); return FIRN_OK;
     }
 }
 
-firn_rc firn_arrow_read(const firn_arrow_reader *column, const struct ArrowArray *rows,
-                        int64_t from, idx_t count, duckdb_vector out, firn_err *err)
+/* Rows behind the array's own offset. */
+static firn_rc read_array(const firn_arrow_reader *r, const struct ArrowArray *array, span rows,
+                          const uint64_t *outer, duckdb_vector out, firn_err *err)
 {
-    return read_array(column, rows->children[column->source], rows->offset + from, count, NULL, out,
-                      err);
+    rows.at += array->offset;
+    if (r->kind == READ_NULL) {
+        read_nulls(rows.count, out);
+        return FIRN_OK;
+    }
+    const uint64_t *mask = read_validity(array, &rows, outer, out);
+    if (r->kind == READ_STRUCT) {
+        return read_struct(r, array, rows, mask, out, err);
+    }
+    if (r->kind > READ_STRUCT) {
+        return read_lists(r, array, &rows, out, err);
+    }
+    return rows.count == 0 ? FIRN_OK
+                           : read_values(r, array, &rows, mask, duckdb_vector_get_data(out), err);
+}
+
+firn_rc firn_arrow_read(const firn_arrow_reader *column, const struct ArrowArray *rows,
+                        const uint32_t *pick, int64_t from, idx_t count, duckdb_vector out,
+                        firn_err *err)
+{
+    span wanted = {.at = rows->offset, .count = count};
+    if (pick != NULL) {
+        wanted.pick = pick + from;
+    } else {
+        wanted.at += from;
+    }
+    return read_array(column, rows->children[column->source], wanted, NULL, out, err);
 }

@@ -21,7 +21,9 @@ enum { PIECE_ROWS = 122880 };
 typedef struct piece {
     const firn_arrow_reader *reader;
     const struct ArrowArray *array;
+    const uint32_t *pick;
     int64_t from, count;
+    int64_t number; /* of the first row, among all that were given */
 } piece;
 
 typedef struct batch_scan {
@@ -39,6 +41,7 @@ struct firn_batch {
     const firn_type *type;
     const char *sql;
     int64_t rows;
+    bool numbered; /* scans have FIRN_BATCH_ROW as their last column */
     int threads;
     pthread_mutex_t lock; /* of `err` */
     firn_err err;         /* the first that reading met */
@@ -120,6 +123,11 @@ static void bind(duckdb_bind_info info)
         duckdb_bind_add_result_column(info, scan->type->fields[i].name, type);
         duckdb_destroy_logical_type(&type);
     }
+    if (scan->batch->numbered) {
+        duckdb_logical_type type = duckdb_create_logical_type(DUCKDB_TYPE_BIGINT);
+        duckdb_bind_add_result_column(info, FIRN_BATCH_ROW, type);
+        duckdb_destroy_logical_type(&type);
+    }
     duckdb_bind_set_cardinality(info, (idx_t)scan->rows, true);
     duckdb_bind_set_bind_data(info, (void *)scan, NULL);
 }
@@ -165,10 +173,15 @@ static firn_rc read_columns(const batch_scan *scan, const shared_state *shared,
     for (idx_t i = 0; i < shared->n_columns; i++) {
         duckdb_vector vector = duckdb_data_chunk_get_vector(output, i);
         idx_t column = shared->columns[i];
-        if (column < scan->type->n_fields) {
+        if (scan->batch->numbered && column == scan->type->n_fields) {
+            int64_t *numbers = duckdb_vector_get_data(vector);
+            for (idx_t row = 0; row < count; row++) {
+                numbers[row] = local->at->number + local->done + (int64_t)row;
+            }
+        } else if (column < scan->type->n_fields) {
             FIRN_TRY(firn_arrow_read(firn_arrow_reader_column(local->at->reader, column),
-                                     local->at->array, local->at->from + local->done, count, vector,
-                                     err));
+                                     local->at->array, local->at->pick,
+                                     local->at->from + local->done, count, vector, err));
         } else { /* no column of ours: DuckDB counts rows, or somebody asks for a row id */
             duckdb_vector_ensure_validity_writable(vector);
             memset(duckdb_vector_get_validity(vector), 0, (count + 63) / 64 * sizeof(uint64_t));
@@ -260,12 +273,27 @@ static void add_pieces(firn_arena *arena, batch_scan *scan, const firn_rows *row
         int64_t left = rows->count - done;
         piece p = {.reader = reader,
                    .array = rows->array,
+                   .pick = rows->pick,
+                   .number = scan->batch->rows + done,
                    .from = rows->from + done,
                    .count = left < PIECE_ROWS ? left : PIECE_ROWS};
         firn_vec_push(arena, &scan->pieces, p);
     }
     scan->rows += rows->count;
     scan->batch->rows += rows->count;
+}
+
+static bool rows_exist(const firn_rows *rows)
+{
+    if (rows->from < 0 || rows->count < 0) {
+        return false;
+    }
+    for (int64_t i = 0; rows->pick != NULL && i < rows->count; i++) {
+        if (rows->pick[rows->from + i] >= rows->array->length) {
+            return false;
+        }
+    }
+    return rows->pick != NULL || rows->from <= rows->array->length - rows->count;
 }
 
 static firn_rc add_rows(firn_arena *arena, struct firn_batch *batch, const firn_rows *rows,
@@ -275,8 +303,7 @@ static firn_rc add_rows(firn_arena *arena, struct firn_batch *batch, const firn_
     const firn_arrow_reader *reader = NULL;
     batch_scan *scan = NULL;
     for (size_t i = 0; i < n; i++) {
-        if (rows[i].from < 0 || rows[i].count < 0 ||
-            rows[i].from > rows[i].array->length - rows[i].count) {
+        if (!rows_exist(&rows[i])) {
             FIRN_FAIL(err, FIRN_E_INVALID,
                       "rows %" PRId64 " to %" PRId64 " of an array of %" PRId64 " do not exist",
                       rows[i].from, rows[i].from + rows[i].count, rows[i].array->length);
@@ -317,6 +344,7 @@ static firn_rc put_columns(firn_arena *arena, firn_buf *out, const batch_scan *s
             firn_buf_printf(out, "CAST(%s AS %s) AS %s", own != NULL ? name : "NULL", type, name);
         }
     }
+    firn_buf_puts(out, scan->batch->numbered ? ", " FIRN_BATCH_ROW : "");
     return FIRN_OK;
 }
 
@@ -369,6 +397,12 @@ firn_rc firn_batch_open(firn_session *session, firn_arena *arena, const firn_row
     FIRN_TRY(put_scans(arena, batch, err));
     *out = batch;
     return FIRN_OK;
+}
+
+firn_rc firn_batch_number_rows(firn_batch *batch, firn_err *err)
+{
+    batch->numbered = true;
+    return put_scans(batch->arena, batch, err);
 }
 
 const firn_type *firn_batch_type(const firn_batch *batch)

@@ -380,61 +380,42 @@ firn_rc firn_write_one_table(write_job *job, firn_err *err)
 
 /* ---- routes ------------------------------------------------------------------------------------------------------------ */
 
-static const char *source_sql(const write_job *job)
-{
-    if (job->changes != NULL) {
-        return job->changes->sql;
-    }
-    return job->run->feed.transform != NULL ? job->run->feed.transform : "SELECT * FROM batch";
-}
-
-/* Tables by route; several values may lead to one table. */
+/* A table for each route, several of which may lead to one. The anchor first: it takes what has none, and is there even when all rows
+ * have one. */
 static firn_rc write_routes(write_job *job, firn_err *err)
 {
     const firn_feed *feed = &job->run->feed;
-    const char *const *const *cells = NULL;
+    const firn_rows_parting parting = {.rows = job->rows,
+                                       .n_rows = job->n_rows,
+                                       .sql = job->sql,
+                                       .by = feed->route_by,
+                                       .routes_max = ROUTES_MAX};
+    firn_route *routes = NULL;
     size_t n = 0;
-    size_t n_columns = 0;
-    const char *by = firn_arena_printf(job->arena, "CAST((%s) AS VARCHAR)", feed->route_by);
-    const char *sql = firn_arena_printf(
-        job->arena,
-        "SELECT DISTINCT %s AS route FROM (%s) WHERE %s IS NOT NULL ORDER BY 1 LIMIT %d", by,
-        source_sql(job), by, ROUTES_MAX + 1);
-    FIRN_TRY(firn_rows_query(job->run->session, job->arena, job->rows, job->n_rows, sql, &cells, &n,
-                             &n_columns, err));
-    if (n > ROUTES_MAX) {
-        FIRN_FAIL(err, FIRN_E_LIMIT,
-                  "route.by has more than %d values in the records of one commit; is %s really "
-                  "what tables go by?",
-                  ROUTES_MAX, feed->route_by);
-    }
+    FIRN_TRY(firn_rows_route(job->run->session, job->arena, &parting, &routes, &n, err));
     for (size_t i = 0; i < n; i++) {
-        const char *value = cells[i][0];
         write_job routed = *job;
-        routed.is_anchor = false;
-        routed.ident = firn_feed_ident(job->arena, feed->route_table, "route", value);
-        routed.sql = firn_arena_printf(job->arena, "SELECT * FROM (%s) WHERE %s = %s",
-                                       source_sql(job), by, firn_sql_quote(job->arena, value));
+        routed.sql = NULL;
+        routed.chunks = NULL;
+        routed.rows = routes[i].rows;
+        routed.n_rows = routes[i].n_rows;
+        if (routes[i].value != NULL) {
+            routed.is_anchor = false;
+            routed.ident = firn_feed_ident(job->arena, feed->route_table, "route", routes[i].value);
+        }
         FIRN_TRY(firn_write_one_table(&routed, err));
     }
     return FIRN_OK;
 }
 
-/* The anchor first: it takes what has no route, and is there even when all rows have one. */
 static firn_rc write_all(write_job *job, firn_err *err)
 {
     const firn_feed *feed = &job->run->feed;
     job->is_anchor = true;
     job->ident = job->target->ident;
     job->sql = job->changes != NULL ? job->changes->sql : feed->transform;
-    if (feed->route_by == NULL || job->n_rows == 0) {
-        return firn_write_one_table(job, err);
-    }
-    write_job rest = *job;
-    rest.sql = firn_arena_printf(job->arena, "SELECT * FROM (%s) WHERE (%s) IS NULL",
-                                 source_sql(job), feed->route_by);
-    FIRN_TRY(firn_write_one_table(&rest, err));
-    return write_routes(job, err);
+    return feed->route_by == NULL || job->n_rows == 0 ? firn_write_one_table(job, err)
+                                                      : write_routes(job, err);
 }
 
 /* Every change as a row of its own, beside the table that they make. */

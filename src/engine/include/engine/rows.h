@@ -22,11 +22,12 @@
 /* Columns of a statement's result whose names start so are the caller's own: neither described nor written. */
 #define FIRN_ROWS_OWN_PREFIX "__firn_"
 
-/* Rows [from, from + count) of an array of this schema (both "+s"). */
+/* Rows [from, from + count) of an array of this schema (both "+s"); with `pick` the rows pick[from], pick[from + 1], ... of it. */
 typedef struct firn_rows {
     const struct ArrowSchema *schema;
     const struct ArrowArray *array;
     int64_t from, count;
+    const uint32_t *pick; /* NULL: consecutive */
 } firn_rows;
 
 /* Arrow's types as Iceberg's, with ids from 1 in Iceberg's order of assignment. format_version 3 gives timestamp_ns; in version 2
@@ -70,6 +71,24 @@ firn_rc firn_rows_to_files(firn_session *session, firn_arena *arena, const firn_
 firn_rc firn_rows_query(firn_session *session, firn_arena *arena, const firn_rows *rows,
                         size_t n_rows, const char *sql, const char *const *const **cells,
                         size_t *n_cells, size_t *n_columns, firn_err *err) FIRN_MUST_USE;
+
+/* Fan-out: what `sql` gives (NULL: the rows themselves), evaluated once, parted by the text that the expression `by` over its columns
+ * has. Each part can be written on its own without looking at the others again. */
+typedef struct firn_route {
+    const char *value; /* NULL: `by` is null; always there, as the first, be it without rows */
+    const firn_rows *rows;
+    size_t n_rows;
+    int64_t count;
+} firn_route;
+typedef struct firn_rows_parting {
+    const firn_rows *rows;
+    size_t n_rows;
+    const char *sql, *by;
+    size_t routes_max; /* more values than that are LIMIT */
+} firn_rows_parting;
+/* Routes in the order of their values. They live in the arena; without `sql` they borrow the given arrays. */
+firn_rc firn_rows_route(firn_session *session, firn_arena *arena, const firn_rows_parting *parting,
+                        firn_route **routes, size_t *n, firn_err *err) FIRN_MUST_USE;
 
 /* ---- upserts ------------------------------------------------------------------------------------------ */
 
