@@ -102,7 +102,7 @@ static const key_row KEYS[] = {
      "... or after so many records (0: any number), ..."},
     {"commit.bytes", KEY_BYTES, AT(commit_bytes), "512MB", 1 << 20, INT64_C(1) << 40, NULL,
      "... or after so many bytes of decoded records, whichever comes first."},
-    {"memory", KEY_BYTES, AT(memory_bytes), "512MB", 16 << 20, INT64_C(1) << 40, NULL,
+    {"memory", KEY_BYTES, AT(memory_bytes), "512MB", 16000000, INT64_C(1) << 40, NULL,
      "Decoded records that wait for their commit, at most; beyond it the feed stops fetching until some are written."},
     {"group", KEY_TEXT, AT(group), NULL, 0, 0, NULL,
      "Kafka consumer group, which shares partitions among firn processes. Default: firn-<lake>-<feed>."},

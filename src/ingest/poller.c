@@ -27,6 +27,7 @@ enum {
     WAIT_MS_MAX = 30000,
     STOP_COMMIT_MS_MAX = 60000,
     SAMPLE_EVERY = 61,
+    UNNEEDED_US = 20000000,
 };
 
 /* ---- blocks --------------------------------------------------------------------------------------------------- */
@@ -356,6 +357,7 @@ static void pause_if_full(firn_feed_run *run, firn_err *err)
     }
     bool waits = run->waits_until_us > firn_monotonic_us();
     bool full = buffered >= (run->paused ? run->feed.memory_bytes / 2 : run->feed.memory_bytes);
+    run->full = full;
     if ((waits || full) != run->paused &&
         firn_kafka_pause(run->consumer, waits || full, err) == FIRN_OK) {
         run->paused = waits || full;
@@ -369,7 +371,8 @@ static void set_marks(firn_feed_run *run)
     for (firn_feed_target *at = run->targets; at != NULL; at = at->next) {
         const firn_decoder *decoder = at->careful ? at->careful_decoder : at->decoder;
         size_t bytes = at->bytes_since_mark + (decoder != NULL ? firn_decoder_bytes(decoder) : 0);
-        bool due = (at->due_us != 0 && now_us >= at->due_us) ||
+        /* Full: what waits for its time or for company (in modes that write nothing early) has to go now. */
+        bool due = (at->due_us != 0 && (now_us >= at->due_us || run->full)) ||
                    (feed->commit_rows > 0 && at->records_since_mark >= feed->commit_rows) ||
                    (int64_t)bytes >= feed->commit_bytes ||
                    at->letter_bytes_since_mark >= LETTER_BYTES ||
@@ -417,6 +420,20 @@ static void end_wait(firn_feed_run *run)
     }
 }
 
+/* A poll without trouble. Who is given no partition for long has none to expect: others have them all, or no topic matches. */
+static void note_quiet(firn_feed_run *run)
+{
+    int64_t now_us = firn_monotonic_us();
+    if (run->quiet_since_us == 0) {
+        run->quiet_since_us = now_us;
+    }
+    run->unneeded = !run->placed && now_us - run->quiet_since_us > UNNEEDED_US;
+    if (run->troubled && run->wait_ms == 0 && (run->placed || run->unneeded)) {
+        run->troubled = false;
+        firn_run_goes_on(run, FIRN_POLLER);
+    }
+}
+
 static firn_rc poll_once(firn_feed_run *run, firn_err *err)
 {
     firn_kafka_batch batch = {0};
@@ -424,10 +441,7 @@ static firn_rc poll_once(firn_feed_run *run, firn_err *err)
     int64_t max = careful ? FIRN_POLL_MESSAGES / 10 : FIRN_POLL_MESSAGES;
     int timeout_ms = run->feed.commit_ms < 10 * POLL_MS ? (int)(run->feed.commit_ms / 10) : POLL_MS;
     FIRN_TRY(firn_kafka_poll(run->consumer, (size_t)max, timeout_ms, &batch, err));
-    if (run->placed && run->troubled && run->wait_ms == 0) {
-        run->troubled = false;
-        firn_run_goes_on(run, FIRN_POLLER);
-    }
+    note_quiet(run);
     if (batch.n == 0 || run->must_seek || run->waits_until_us > firn_monotonic_us()) {
         run->must_seek = run->must_seek || batch.n > 0;
         firn_kafka_batch_free(&batch);
@@ -494,7 +508,7 @@ static firn_rc look_around(firn_feed_run *run, bool *drained, firn_err *err)
     size_t n = 0;
     int64_t lag = 0;
     FIRN_TRY(firn_kafka_assignment(run->consumer, arena, &all, &n, err));
-    *drained = run->placed;
+    *drained = run->placed || run->unneeded;
     for (size_t i = 0; i < n; i++) {
         firn_partition_state *state =
             firn_partition_find(firn_topic_find(run, all[i].topic), all[i].partition);
@@ -635,6 +649,7 @@ static firn_rc work(firn_feed_run *run, firn_err *err)
         /* The consumer mends itself, and asks again where partitions start, as long as it is polled. */
         firn_run_waits(run, FIRN_POLLER, &own);
         run->troubled = true;
+        run->quiet_since_us = 0;
         firn_status_write(run);
         firn_sleep_ms(POLL_MS);
         end = is_told_to_stop(run);

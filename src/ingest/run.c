@@ -51,7 +51,8 @@ static void advise(const firn_feed_run *run, firn_rc code, char *out, size_t siz
 void firn_run_fail(firn_feed_run *run, const firn_err *err)
 {
     pthread_mutex_lock(&run->lock);
-    if (!run->failed) {
+    bool is_first = !run->failed;
+    if (is_first) {
         run->failed = true;
         run->status.state = FIRN_FEED_STOPPED;
         run->status.code = err->code;
@@ -60,6 +61,9 @@ void firn_run_fail(firn_feed_run *run, const firn_err *err)
     }
     pthread_cond_broadcast(&run->changed);
     pthread_mutex_unlock(&run->lock);
+    if (is_first) { /* other feeds of the process may run on for days */
+        firn_log(FIRN_LOG_WARN, "ingest", "feed %s stopped: %s", run->feed.name, err->message);
+    }
 }
 
 void firn_run_waits(firn_feed_run *run, firn_waiter who, const firn_err *err)

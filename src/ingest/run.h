@@ -192,6 +192,9 @@ struct firn_feed_run {
     bool paused;
     bool troubled;          /* the last poll failed */
     bool must_seek;         /* nothing is taken before a seek has succeeded */
+    bool full;              /* as much is buffered as may be */
+    bool unneeded;          /* no partition was given to us for long */
+    int64_t quiet_since_us; /* polls have brought no trouble since; 0: the last one did */
     bool placed;            /* partitions were assigned once */
     int64_t looked_us;      /* monotonic, as all here: the last look around */
     int64_t waits_until_us; /* 0: nothing to wait for */

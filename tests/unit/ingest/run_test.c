@@ -59,6 +59,35 @@ static void stopping_commits_what_was_read(void **state)
     lake_expect(f->lake, "SELECT count(*) FROM bronze.orders", "100");
 }
 
+/* Changes by key wait for their commit in memory; when that is full they go before their time. */
+static void a_full_memory_commits_early(void **state)
+{
+    feed_fixture *f = *state;
+    feed_file(
+        f, "orders",
+        "source: mock\ntopics: orders\nformat: json\ntable: bronze.orders\nmode: upsert\nkey: [id]\n"
+        "commit: {every: 1h}\nmemory: 20MB\n");
+    topic(f, "orders", 8); /* the mock keeps 5 MB of a partition */
+    char *value = firn_arena_alloc(f->lake->arena, 100100);
+    for (int i = 0; i < 320; i++) {
+        int n = snprintf(value, 100, "{\"id\":%d,\"name\":\"", i);
+        memset(value + n, 'x', 100000);
+        memcpy(value + n + 100000, "\"}", 3);
+        produce(f, "orders", i % 8, value);
+    }
+    assert_int_equal(rd_kafka_flush(f->producer, 10000), 0);
+    firn_ingest *ingest = run_start(f, "orders", false);
+    firn_feed_status status = run_status(f, ingest);
+    for (int i = 0; i < PATIENCE_MS / 50 && (status.records < 320 || status.commits == 0); i++) {
+        firn_sleep_ms(50);
+        status = run_status(f, ingest);
+    }
+    assert_int_equal(status.records, 320);
+    assert_true(status.commits > 0);
+    run_stop(f, ingest);
+    lake_expect(f->lake, "SELECT count(*), count(DISTINCT id) FROM bronze.orders", "320|320");
+}
+
 static void latest_begins_at_the_end_and_stays_there(void **state)
 {
     feed_fixture *f = *state;
@@ -162,6 +191,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_running_feed_commits_as_records_come, feed_setup,
                                         feed_teardown),
         cmocka_unit_test_setup_teardown(stopping_commits_what_was_read, feed_setup, feed_teardown),
+        cmocka_unit_test_setup_teardown(a_full_memory_commits_early, feed_setup, feed_teardown),
         cmocka_unit_test_setup_teardown(latest_begins_at_the_end_and_stays_there, feed_setup,
                                         feed_teardown),
         cmocka_unit_test_setup_teardown(each_topic_may_have_its_table, feed_setup, feed_teardown),

@@ -68,6 +68,37 @@ static void the_table_says_what_json_is(void **state)
     lake_expect(f->lake, "SELECT decode(value) FROM bronze.orders__dead_letters", "{\"price\":1}");
 }
 
+/* Strings where the table has numbers is no safe change: the feed stops, or the records are set aside, as configured. */
+static void unsafe_changes_stop_or_are_set_aside(void **state)
+{
+    feed_fixture *f = *state;
+    static const char feed[] =
+        "source: mock\ntopics: orders\nformat: json\ntable: bronze.orders\n"
+        "schema: \"id bigint, name varchar, extra struct<a int, b varchar>\"\n";
+    feed_file(f, "orders", feed);
+    lake_exec(f->lake, "CREATE SCHEMA bronze; CREATE TABLE bronze.orders (id INT, name INT)");
+    topic(f, "orders", 1);
+    produce_ids(f, "orders", 1, 0, 5);
+    firn_feed_status status = drain_any(f, "orders");
+    assert_int_equal(status.state, FIRN_FEED_STOPPED);
+    lake_contains(status.message, "cannot go into table bronze.orders by a safe change");
+    lake_contains(status.message, "name");
+    lake_contains(status.advice, "evolve.on_unsafe");
+    lake_expect(f->lake, "SELECT count(*) FROM bronze.orders", "0");
+    feed_file(f, "orders",
+              firn_arena_printf(f->lake->arena, "%sevolve: {on_unsafe: dead_letters}\n", feed));
+    status = drain_any(f, "orders");
+    assert_int_equal(status.state, FIRN_FEED_DONE);
+    assert_int_equal(status.dead_letters, 5);
+    lake_expect(f->lake, "SELECT count(*) FROM bronze.orders__dead_letters", "5");
+    lake_exec(f->lake, "ALTER TABLE bronze.orders DROP COLUMN name");
+    produce_ids(f, "orders", 1, 5, 8);
+    status = drain_any(f, "orders");
+    assert_int_equal(status.rows, 3);
+    lake_expect(f->lake, "SELECT count(*), max(name), max(typeof(id)) FROM bronze.orders",
+                "3|n7|BIGINT");
+}
+
 static void too_many_bad_records_stop_the_feed(void **state)
 {
     feed_fixture *f = *state;
@@ -169,6 +200,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_row_that_does_not_fit_is_a_dead_letter, feed_setup,
                                         feed_teardown),
         cmocka_unit_test_setup_teardown(the_table_says_what_json_is, feed_setup, feed_teardown),
+        cmocka_unit_test_setup_teardown(unsafe_changes_stop_or_are_set_aside, feed_setup,
+                                        feed_teardown),
         cmocka_unit_test_setup_teardown(too_many_bad_records_stop_the_feed, feed_setup,
                                         feed_teardown),
         cmocka_unit_test_setup_teardown(nothing_but_bad_records_is_said, feed_setup, feed_teardown),
