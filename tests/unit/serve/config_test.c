@@ -176,6 +176,32 @@ static void test_health_answers_and_knows_the_catalog(void **state)
     assert_string_equal(json_string_value(json_object_get(s->json, "status")), "ok");
 }
 
+static const char *metrics(serving *s)
+{
+    const firn_http_request get = {
+        .arena = s->arena, .method = "GET", .path = "/metrics", .peer = "127.0.0.1:1"};
+    s->response = (firn_http_response){.status = 200};
+    firn_serve_request(s->server, &get, &s->response);
+    assert_int_equal(s->response.status, 200);
+    return firn_arena_strndup(s->arena, (const char *)s->response.body.data, s->response.body.len);
+}
+
+static void test_metrics_count_what_was_answered(void **state)
+{
+    serving *s = *state;
+    expect(s, 200, "GET", "/health", NULL);
+    expect(s, 404, "GET", "/v1/namespaces/none", NULL);
+    const char *text = metrics(s);
+    assert_non_null(strstr(text, "firn_build_info{version=\"" FIRN_VERSION "\"} 1\n"));
+    assert_non_null(strstr(text, "firn_http_requests_total{code=\"2xx\"} 1\n"));
+    assert_non_null(strstr(text, "firn_http_requests_total{code=\"4xx\"} 1\n"));
+    assert_non_null(strstr(text, "firn_catalog_commits_total 0\n"));
+    expect(s, 200, "POST", "/v1/namespaces", "{\"namespace\": [\"counted\"]}");
+    text = metrics(s);
+    assert_non_null(strstr(text, "firn_http_requests_total{code=\"2xx\"} 3\n"));
+    assert_non_null(strstr(text, "firn_catalog_commits_total 1\n"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -194,6 +220,7 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(test_unknown_paths_methods_and_escapes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_health_answers_and_knows_the_catalog, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_metrics_count_what_was_answered, setup, teardown),
     };
     return cmocka_run_group_tests_name("config", tests, NULL, NULL);
 }
