@@ -16,6 +16,7 @@
 enum {
     PARTITIONS_MAX = 1 << 20,
     REVOKE_COMMIT_MS_MAX = 30000, /* well below the group's patience */
+    OTHERS_US_MAX = 60000000,
 };
 
 /* ---- the books --------------------------------------------------------------------------------------------- */
@@ -237,6 +238,47 @@ static firn_rc note_ends(firn_feed_run *run, firn_err *err)
         state->drain_to = all[i].high > all[i].low ? all[i].high : 0;
     }
     return FIRN_OK;
+}
+
+/* Adds what the table holds of the topic's partitions that are not ours; *done turns false when that is not all. */
+static firn_rc add_others(firn_feed_run *run, const firn_topic_state *topic, int64_t *sum,
+                          bool *done, firn_err *err)
+{
+    FIRN_AUTO_ARENA firn_arena *arena = firn_arena_new();
+    held_offsets held = {0};
+    bool loaded = false;
+    for (size_t k = 0; k < topic->n_partitions; k++) {
+        const firn_partition_state *state = &topic->partitions[k];
+        if (state->assigned || state->drain_to <= 0) {
+            continue;
+        }
+        if (!loaded) {
+            FIRN_TRY(load_held(run, topic->target, arena, &held, err));
+            loaded = true;
+        }
+        int64_t next = firn_offsets_find(held.offsets, held.n, topic->topic, (int32_t)k);
+        *sum += next;
+        *done = *done && next >= state->drain_to;
+    }
+    return FIRN_OK;
+}
+
+bool firn_place_others_done(firn_feed_run *run)
+{
+    bool done = true;
+    int64_t sum = 0;
+    for (size_t i = 0; i < run->n_topics; i++) {
+        firn_err ignored = {0}; /* a catalog that is away is asked again */
+        if (add_others(run, &run->topics[i], &sum, &done, &ignored) != FIRN_OK) {
+            return false;
+        }
+    }
+    int64_t now_us = firn_monotonic_us();
+    if (run->others_since_us == 0 || sum != run->others_held) {
+        run->others_since_us = now_us;
+        run->others_held = sum;
+    }
+    return done || now_us - run->others_since_us > OTHERS_US_MAX;
 }
 
 /* Fails when the broker, the catalog or the storage is away; then it is asked again, and the group waits for us. */

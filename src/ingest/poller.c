@@ -584,7 +584,7 @@ static firn_rc step(firn_feed_run *run, bool *end, firn_err *err)
     }
     if (run->options.drain && drained && !wants_reload(run)) {
         drained = firn_commit_all(run, STOP_COMMIT_MS_MAX);
-        *end = drained;
+        *end = drained && firn_place_others_done(run);
     }
     *end = *end || is_told_to_stop(run) || (run->ends_us != 0 && now_us >= run->ends_us);
     return FIRN_OK;

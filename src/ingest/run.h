@@ -190,14 +190,16 @@ struct firn_feed_run {
     size_t n_topics;
     firn_feed_target *targets; /* grown at the head; read by the writer through blocks only */
     bool paused;
-    bool troubled;          /* the last poll failed */
-    bool must_seek;         /* nothing is taken before a seek has succeeded */
-    bool full;              /* as much is buffered as may be */
-    bool unneeded;          /* no partition was given to us for long */
-    int64_t quiet_since_us; /* polls have brought no trouble since; 0: the last one did */
-    bool placed;            /* partitions were assigned once */
-    int64_t looked_us;      /* monotonic, as all here: the last look around */
-    int64_t waits_until_us; /* 0: nothing to wait for */
+    bool troubled;           /* the last poll failed */
+    bool must_seek;          /* nothing is taken before a seek has succeeded */
+    bool full;               /* as much is buffered as may be */
+    bool unneeded;           /* no partition was given to us for long */
+    int64_t quiet_since_us;  /* polls have brought no trouble since; 0: the last one did */
+    bool placed;             /* partitions were assigned once */
+    int64_t looked_us;       /* monotonic, as all here: the last look around */
+    int64_t waits_until_us;  /* 0: nothing to wait for */
+    int64_t others_held;     /* --drain: what tables held of others' partitions at the last look */
+    int64_t others_since_us; /* since when it was that; 0: not looked yet */
     int64_t wait_ms;
     int64_t ends_us;          /* --max-time; 0: never */
     firn_kept_batch *keeping; /* the batch that is being taken carefully */
@@ -229,6 +231,9 @@ firn_rc firn_place_assigned(void *ctx, firn_kafka_partition *partitions, size_t 
 void firn_place_revoked(void *ctx, const firn_kafka_partition *partitions, size_t n, bool lost);
 /* Throw away what is not committed and go on from what the tables hold. */
 firn_rc firn_place_reload(firn_feed_run *run, firn_err *err) FIRN_MUST_USE;
+/* --drain: is what others have of the partitions in the tables? A partition that is taken from us may come back when its new owner is
+ * done with its own and goes; true also when nothing has moved for a minute. */
+bool firn_place_others_done(firn_feed_run *run);
 firn_topic_state *firn_topic_find(firn_feed_run *run, const char *topic);
 firn_partition_state *firn_partition_find(firn_topic_state *topic, int32_t partition);
 /* Seek all assigned partitions to their `next`. */
