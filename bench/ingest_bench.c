@@ -83,7 +83,8 @@ static void write_chunks(const bench *b, const firn_metadata *metadata, const fi
     FIRN_AUTO_ARENA firn_arena *arena = firn_arena_new();
     firn_rows *rows = FIRN_NEW_N(arena, firn_rows, n);
     for (size_t i = 0; i < n; i++)
-        rows[i] = (firn_rows){&chunks[i].schema, &chunks[i].array, 0, chunks[i].rows};
+        rows[i] = (firn_rows){
+            .schema = &chunks[i].schema, .array = &chunks[i].array, .count = chunks[i].rows};
     const firn_rows_write write = {
         .rows = rows, .n_rows = n, .metadata = metadata, .table_text = b->name};
     firn_rows_written written;
