@@ -44,9 +44,19 @@ static const char *const recursive = RECORD("R", FIELD("next", "[\"null\", \"R\"
 static const struct {
     const char *kind, *text;
 } SCHEMAS[] = {
-    {"AVRO", ""},          {"AVRO", flat},      {"AVRO", nested},       {"AVRO", "\"string\""},
-    {"JSON", json_schema}, {"PROTOBUF", proto}, {"AVRO", recursive},    {"AVRO", "{"},
-    {"XML", "<a/>"},       {"PROTOBUF", "?"},   {"JSON", "{\"a\": 1}"},
+    {"AVRO", ""},
+    {"AVRO", flat},
+    {"AVRO", nested},
+    {"AVRO", "\"string\""},
+    {"JSON", json_schema},
+    {"PROTOBUF", proto},
+    {"AVRO", recursive},
+    {"AVRO", "{"},
+    /* message M { int32 n = 1; } */
+    {"PROTOBUF", "CgFjIg4KAU0SCQoBbhgBIAEoBWIGcHJvdG8z"},
+    {"XML", "<a/>"},
+    {"PROTOBUF", "?"},
+    {"JSON", "{\"a\": 1}"},
 };
 enum { N_SCHEMAS = sizeof SCHEMAS / sizeof *SCHEMAS };
 

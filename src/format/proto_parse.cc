@@ -90,6 +90,7 @@ class schema_database : public pb::DescriptorDatabase
             name == MAIN_FILE ? source_->text : source_->find(source_->ctx, name.c_str());
         if (!text || !unpack(text, out))
             return texts_->FindFileByName(name, out);
+        came_parsed |= name == MAIN_FILE;
         out->set_name(name);
         return true;
     }
@@ -103,6 +104,8 @@ class schema_database : public pb::DescriptorDatabase
     {
         return false;
     }
+
+    bool came_parsed = false; /* the main file */
 
   private:
     static bool unpack(const char *text, pb::FileDescriptorProto *out)
@@ -286,7 +289,7 @@ class copier
         size_t nested = static_cast<size_t>(from->nested_type_count());
         out->nested = FIRN_NEW_N(arena_, firn_proto_message *, nested);
         for (int i = 0; i < from->nested_type_count(); i++) {
-            if (!from->nested_type(i)->options().map_entry())
+            if (file_->counts_entries || !from->nested_type(i)->options().map_entry())
                 out->nested[out->n_nested++] = message(from->nested_type(i));
         }
     }
@@ -431,6 +434,7 @@ firn_rc parse(firn_arena *arena, const firn_proto_source *source, firn_proto_fil
                   error.text.empty() ? "it does not parse" : error.text.c_str());
     }
     firn_proto_file *file = FIRN_NEW(arena, firn_proto_file);
+    file->counts_entries = files.came_parsed;
     copier copies(arena, file);
     file->n_messages = static_cast<size_t>(from->message_type_count());
     file->messages = FIRN_NEW_N(arena, firn_proto_message *, file->n_messages);

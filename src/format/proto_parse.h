@@ -97,12 +97,15 @@ typedef struct firn_proto_message {
     firn_proto_field *fields; /* in order of declaration; no groups, no extensions */
     size_t n_fields;
     firn_proto_field **by_number;       /* the same, sorted */
-    struct firn_proto_message **nested; /* in order of declaration, map entries left out */
+    struct firn_proto_message **nested; /* in order of declaration; map entries as the file says */
     size_t n_nested;
     const struct firn_proto_file *file;
 } firn_proto_message;
 
 typedef struct firn_proto_file {
+    /* It came parsed: from a serializer that knows its types by descriptor only, and counts the entry types of maps when it says the
+     * position of a nested one. Those that know the text do not. */
+    bool counts_entries;
     firn_proto_message **messages; /* top level, in order of declaration */
     size_t n_messages;
     firn_proto_message **all; /* these, what is nested in them, and what their fields reach */

@@ -114,7 +114,7 @@ firn_rc firn_proto_by_index(const firn_proto_file *file, const int32_t *path, si
     size_t count = file->n_messages;
     const firn_proto_message *found = NULL;
     for (size_t i = 0; i < n; i++) {
-        if (path[i] < 0 || (size_t)path[i] >= count) {
+        if (path[i] < 0 || (size_t)path[i] >= count || list[path[i]]->is_map_entry) {
             FIRN_FAIL(err, FIRN_E_NOT_FOUND,
                       "the Protobuf schema has no message type at index %d%s%s", path[i],
                       found ? " within " : "", found ? found->name : "");

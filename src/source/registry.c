@@ -397,7 +397,10 @@ firn_rc firn_registry_by_guid(firn_registry *registry, const uint8_t guid[16],
     const char *path = firn_arena_printf(scratch, "/schemas/guids/%s", text);
     const char *what = firn_arena_printf(scratch, "schema with guid %s", text);
     const firn_registered_given given = {.id = -1};
-    return look_up(registry, key, path, what, &given, out, err);
+    firn_rc rc = look_up(registry, key, path, what, &given, out, err);
+    return rc != FIRN_E_CONFIG
+               ? rc
+               : firn_err_wrap(err, rc, "a schema by guid, which not every registry can look up");
 }
 
 static const firn_registered *recall_latest(firn_registry *registry, const char *subject,

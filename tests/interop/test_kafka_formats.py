@@ -456,6 +456,15 @@ def test_protobuf_message_indexes(lake, writer, topic, name, proto_module):
     lake.check(f"bronze.{name}", [{"n": 5}, {"sku": "x", "qty": 1}], order_by="n")
 
 
+def test_protobuf_message_indexes_behind_a_map(lake, writer, topic, name, proto_module):
+    """Python counts the entry type that a map field stands for, and registers a descriptor instead of text."""
+    module = proto_module("behind_a_map", 'syntax = "proto3"; message A { map<string, int32> m = 1; message In { int32 n = 1; } message Two { string s = 1; } }')
+    writer.produce(writer.protobuf([module.A.In(n=5)]))
+    lake.write(name, topics=[topic], format="protobuf")
+    lake.drain(name)
+    lake.check(f"bronze.{name}", [{"n": 5}], order_by="n")
+
+
 def test_protobuf_references(lake, writer, topic, name, proto_module):
     proto_module("money", 'syntax = "proto3"; package shop; message Money { int64 units = 1; string currency = 2; }')
     module = proto_module("order", 'syntax = "proto3"; package shop; import "money.proto"; message Order { int32 id = 1; Money price = 2; }')

@@ -159,6 +159,15 @@ static void test_parsed_files(void **state)
     assert_fails(firn_proto_parse(*state, "CgFjIhgKAU0SEwoBYhgBIAEoCzIILk5vd2hlcmViBnByb3RvMw==",
                                   NULL, 0, &file, &err),
                  FIRN_E_SYNTAX, &err, "Nowhere");
+    /* message A { map<string, int32> m = 1; message In { int32 x = 1; } In i = 2; }, the entry type being declared first: it counts. */
+    const char *maps = "CghwdC5wcm90byJmCgFBEhQKAW0YASADKAsyCS5BLk1FbnRyeRIQCgFpGAIgASgLMgUuQS"
+                       "5JbhooCgZNRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgFOgI4ARoPCgJJbhIJ"
+                       "CgF4GAEgASgFYgZwcm90bzM=";
+    assert_ok(firn_proto_parse(*state, maps, NULL, 0, &file, &err), &err);
+    assert_ok(firn_proto_by_index(file, (int32_t[]){0, 1}, 2, &found, &err), &err);
+    assert_string_equal(firn_proto_name(found), "A.In");
+    assert_fails(firn_proto_by_index(file, (int32_t[]){0, 0}, 2, &found, &err), FIRN_E_NOT_FOUND,
+                 &err, "no message type at index 0 within A");
     assert_fails(firn_proto_parse(*state, "AAAA", NULL, 0, &file, &err), FIRN_E_SYNTAX, &err, "");
 }
 

@@ -35,7 +35,8 @@ typedef struct firn_proto_import {
  * LIMIT. google/protobuf/, google/type/ and confluent/ imports are built in. */
 firn_rc firn_proto_parse(firn_arena *arena, const char *text, const firn_proto_import *imports,
                          size_t n_imports, firn_proto_file **out, firn_err *err) FIRN_MUST_USE;
-/* By full name, or by Confluent's index path ([1, 0]: the first nested type of the second; entry types of maps do not count). NOT_FOUND. */
+/* By full name, or by Confluent's index path ([1, 0]: the first nested type of the second). Entry types of maps count as a place where the
+ * file came parsed, and do not where it came as text: so do those who write such paths. NOT_FOUND. */
 firn_rc firn_proto_by_name(const firn_proto_file *file, const char *name,
                            const firn_proto_message **out, firn_err *err) FIRN_MUST_USE;
 firn_rc firn_proto_by_index(const firn_proto_file *file, const int32_t *path, size_t n,
