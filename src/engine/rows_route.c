@@ -1,7 +1,7 @@
 /* Fan-out: rows parted by an expression, so that each part is written without looking at the others again.
  *
  *   1. With a statement, its rows are made once and kept as Arrow arrays (a chunk of DuckDB's each).
- *   2. One query gives each row's number and the text of `by`.
+ *   2. One query gives the text of `by` with the numbers of its rows.
  *   3. A part lists its rows by their places in the arrays (firn_rows.pick): 4 bytes a row, whatever the columns.
  *
  * A table function cannot be filtered from outside, so a WHERE for each route would read and evaluate all rows once a route.
@@ -222,7 +222,7 @@ static firn_rc route_of(parting *p, duckdb_vector values, idx_t row, route **out
     return FIRN_OK;
 }
 
-/* Row numbers come nearly in order. */
+/* The numbers of a route come nearly in order. */
 static void put_row(parting *p, route *to, int64_t number)
 {
     while (p->near > 0 && number < p->firsts[p->near]) {
@@ -238,28 +238,35 @@ static void put_row(parting *p, route *to, int64_t number)
     to->count++;
 }
 
-static firn_rc part_rows(parting *p, duckdb_result *result, const char *sql, firn_err *err)
+/* A chunk of (route, numbers of its rows). */
+static firn_rc part_chunk(parting *p, duckdb_data_chunk chunk, firn_err *err)
 {
-    duckdb_data_chunk chunk;
-    while ((chunk = duckdb_fetch_chunk(*result)) != NULL) {
-        duckdb_vector values = duckdb_data_chunk_get_vector(chunk, 1);
-        const int64_t *numbers = duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk, 0));
-        firn_rc rc = FIRN_OK;
-        for (idx_t row = 0; row < duckdb_data_chunk_get_size(chunk) && rc == FIRN_OK; row++) {
-            route *to = NULL;
-            rc = route_of(p, values, row, &to, err);
-            if (rc == FIRN_OK) {
-                put_row(p, to, numbers[row]);
-            }
+    duckdb_vector values = duckdb_data_chunk_get_vector(chunk, 0);
+    duckdb_vector lists = duckdb_data_chunk_get_vector(chunk, 1);
+    const duckdb_list_entry *entries = duckdb_vector_get_data(lists);
+    const int64_t *numbers = duckdb_vector_get_data(duckdb_list_vector_get_child(lists));
+    for (idx_t row = 0; row < duckdb_data_chunk_get_size(chunk); row++) {
+        route *to = NULL;
+        FIRN_TRY(route_of(p, values, row, &to, err));
+        for (uint64_t i = 0; i < entries[row].length; i++) {
+            put_row(p, to, numbers[entries[row].offset + i]);
         }
-        duckdb_destroy_data_chunk(&chunk);
-        FIRN_TRY(rc);
     }
-    const char *message = duckdb_result_error(result);
-    return message == NULL ? FIRN_OK
-                           : firn_duck_error(err, duckdb_result_error_type(result), message, sql);
+    return FIRN_OK;
 }
 
+static firn_rc part_rows(parting *p, duckdb_result *result, firn_err *err)
+{
+    firn_rc rc = FIRN_OK;
+    duckdb_data_chunk chunk;
+    while (rc == FIRN_OK && (chunk = duckdb_fetch_chunk(*result)) != NULL) {
+        rc = part_chunk(p, chunk, err);
+        duckdb_destroy_data_chunk(&chunk);
+    }
+    return rc;
+}
+
+/* Lists rather than a row for each: a result that streams costs more than the expression, one that does not costs its texts' memory. */
 static firn_rc query_routes(firn_session *session, parting *p, firn_batch *batch, firn_err *err)
 {
     const char *select = NULL;
@@ -267,12 +274,14 @@ static firn_rc query_routes(firn_session *session, parting *p, firn_batch *batch
     FIRN_TRY(firn_batch_number_rows(batch, err));
     FIRN_TRY(firn_batch_select(
         session, p->arena, batch,
-        firn_arena_printf(p->arena, "SELECT " FIRN_BATCH_ROW ", CAST((%s\n) AS VARCHAR) FROM batch",
+        firn_arena_printf(p->arena,
+                          "SELECT firn_route, list(" FIRN_BATCH_ROW ") FROM (SELECT " FIRN_BATCH_ROW
+                          ", CAST((%s\n) AS VARCHAR) AS firn_route FROM batch) GROUP BY firn_route",
                           p->options->by),
         &select, err));
-    firn_rc rc = firn_duck_stream(session, select, &result, err);
+    firn_rc rc = firn_duck_query(session, select, &result, err);
     if (rc == FIRN_OK) {
-        rc = part_rows(p, &result, select, err);
+        rc = part_rows(p, &result, err);
         duckdb_destroy_result(&result);
     }
     return firn_batch_result(batch, select, rc, err);
