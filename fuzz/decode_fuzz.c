@@ -6,10 +6,11 @@
  *     flags (1 no key, 2 no value, 4 frame of our making, 8 header)  frame's id  key's length  value's length (2 bytes)  key  value
  *
  * A registry in this process knows the ids below N_SCHEMAS. Besides not crashing: every message is a row, passed over or told as bad,
- * and what comes out is sound Arrow.
+ * and what comes out is sound Arrow. The same messages are looked at by firn_guess_messages.
  */
 #include "net/http_server.h"
 #include "source/decode.h"
+#include "source/guess.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -222,6 +223,19 @@ static void note_bad(void *ctx, const firn_kafka_message *message, const firn_er
     ++*(int64_t *)ctx;
 }
 
+static void look_at(firn_arena *arena, const firn_kafka_message *messages, size_t n)
+{
+    firn_kafka_message *plain = firn_arena_memdup(arena, messages, n * sizeof(*messages));
+    for (size_t i = 0; i < n; i++)
+        plain[i].handle = NULL; /* headers would be asked of Kafka */
+    for (int key = 0; key < 2; key++) {
+        firn_guess guess;
+        assert(firn_guess_messages(registry, arena, plain, n, key, &guess, NULL) == FIRN_OK);
+        assert(guess.seen <= n && guess.other <= guess.seen && !guess.framed);
+        assert((guess.payload == FIRN_PAYLOAD_NONE) == (guess.seen == 0));
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     FIRN_AUTO_ARENA firn_arena *arena = firn_arena_new();
@@ -240,6 +254,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     static firn_kafka_message messages[MESSAGES_MAX];
     size_t n = read_messages(&r, messages);
+    look_at(arena, messages, n);
     int64_t bad = 0, rows = 0, passed = 0;
     for (size_t i = 0; i < n; i++)
         passed += !messages[i].value.data && !options.with_tombstones;

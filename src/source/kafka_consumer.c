@@ -479,6 +479,13 @@ static firn_rc consumer_conf(firn_kafka_consumer *c, rd_kafka_conf_t *conf, firn
     FIRN_TRY(firn_kafka_conf_set(conf, "enable.auto.offset.store", "false", err));
     FIRN_TRY(firn_kafka_conf_set(conf, "auto.offset.reset", "error", err));
     FIRN_TRY(firn_kafka_conf_set(conf, "enable.partition.eof", "true", err));
+    const json_t *isolation = json_object_get(c->kafka->options.properties, "isolation.level");
+    if (json_is_string(isolation) && firn_streq(json_string_value(isolation), "read_uncommitted")) {
+        firn_log(
+            FIRN_LOG_WARN, "kafka",
+            "isolation.level is read_uncommitted: records of transactions that are aborted are "
+            "read, too");
+    }
     rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
     rd_kafka_conf_set_offset_commit_cb(conf, on_commit);
     return FIRN_OK;

@@ -1,5 +1,5 @@
 /* The consumer, against librdkafka's mock cluster: where it starts, what it does when partitions come and go, when its owner cannot
- * answer, and when brokers misbehave. */
+ * answer. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,91 +8,6 @@
 #include <cmocka.h>
 
 #include "kafka_cluster.h"
-
-enum { API_FETCH = 1, API_JOIN = 11, PATIENCE_MS = 20000 };
-
-/* ---- an owner: where partitions start, and what came of them ------------------------------------------- */
-
-typedef struct owner {
-    int64_t start;
-    int assigned, revoked, lost;
-    int refuse; /* so many times */
-    int64_t low, high;
-} owner;
-
-static firn_rc on_assigned(void *ctx, firn_kafka_partition *partitions, size_t n, firn_err *err)
-{
-    owner *o = ctx;
-    if (o->refuse > 0) {
-        o->refuse--;
-        FIRN_FAIL(err, FIRN_E_UNAVAILABLE, "the catalog is away");
-    }
-    for (size_t i = 0; i < n; i++) {
-        partitions[i].offset = o->start;
-        o->low = partitions[i].low;
-        o->high = partitions[i].high;
-    }
-    o->assigned += (int)n;
-    return FIRN_OK;
-}
-
-static void on_revoked(void *ctx, const firn_kafka_partition *partitions, size_t n, bool lost)
-{
-    (void)partitions;
-    owner *o = ctx;
-    o->revoked += (int)n;
-    o->lost += lost ? (int)n : 0;
-}
-
-static firn_kafka_consumer *consumer(cluster *x, owner *o, const char *name)
-{
-    firn_kafka_consumer *c;
-    firn_err err = {0};
-    const char *topics[] = {name};
-    if (firn_kafka_consumer_new(x->kafka,
-                                &(firn_kafka_consumer_options){.group = "g",
-                                                               .topics = topics,
-                                                               .n_topics = 1,
-                                                               .assigned = on_assigned,
-                                                               .revoked = on_revoked,
-                                                               .ctx = o},
-                                &c, &err) != FIRN_OK) {
-        fail_msg("%s", err.message);
-    }
-    return c;
-}
-
-/* Polls until `want` messages have come, or patience ends; gives how many came. Offsets of each partition must go up. */
-static size_t drain(firn_kafka_consumer *c, size_t want, int64_t *last)
-{
-    size_t n = 0;
-    int64_t end = firn_monotonic_us() + PATIENCE_MS * 1000;
-    while (n < want && firn_monotonic_us() < end) {
-        firn_kafka_batch batch;
-        firn_err err = {0};
-        if (firn_kafka_poll(c, 1000, 100, &batch, &err) != FIRN_OK) {
-            fail_msg("%s", err.message);
-        }
-        for (size_t i = 0; i < batch.n; i++) {
-            const firn_kafka_message *m = &batch.messages[i];
-            assert_true(m->offset > last[m->partition]);
-            last[m->partition] = m->offset;
-        }
-        n += batch.n;
-        firn_kafka_batch_free(&batch);
-    }
-    return n;
-}
-
-static void nothing_comes(firn_kafka_consumer *c, int ms)
-{
-    firn_kafka_batch batch;
-    firn_err err = {0};
-    assert_int_equal(firn_kafka_poll(c, 1000, ms, &batch, &err), FIRN_OK);
-    assert_int_equal(batch.n, 0);
-}
-
-/* ---- the consumer -------------------------------------------------------------------------------------- */
 
 static void starts_where_its_owner_says(void **state)
 {
@@ -324,65 +239,6 @@ static void an_offset_that_is_gone_is_an_error(void **state)
     firn_kafka_consumer_free(c);
 }
 
-static void broker_errors_are_ridden_out(void **state)
-{
-    cluster *x = *state;
-    topic(x, "e", 1);
-    produce(x, "e", 0, 0, 50);
-    owner o = {0};
-    rd_kafka_mock_push_request_errors(x->mock, API_JOIN, 2, RD_KAFKA_RESP_ERR__TRANSPORT,
-                                      RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS);
-    rd_kafka_mock_push_request_errors(
-        x->mock, API_FETCH, 4, RD_KAFKA_RESP_ERR__TRANSPORT, RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT,
-        RD_KAFKA_RESP_ERR_UNKNOWN_LEADER_EPOCH, RD_KAFKA_RESP_ERR_KAFKA_STORAGE_ERROR);
-    firn_kafka_consumer *c = consumer(x, &o, "e");
-    int64_t last[1] = {-1};
-    assert_int_equal(drain(c, 50, last), 50);
-    /* Brokers away for a while, and back: the session may be over by then, and the group share out anew. */
-    o.start = 50;
-    rd_kafka_mock_broker_set_down(x->mock, -1);
-    nothing_comes(c, 1500);
-    rd_kafka_mock_broker_set_up(x->mock, -1);
-    produce(x, "e", 0, 50, 60);
-    assert_int_equal(drain(c, 10, last), 10);
-    firn_kafka_consumer_free(c);
-}
-
-static void brokers_that_stay_away_are_said(void **state)
-{
-    cluster *x = *state;
-    topic(x, "away", 1);
-    produce(x, "away", 0, 0, 5);
-    owner o = {0};
-    firn_kafka_consumer *c = consumer(x, &o, "away");
-    int64_t last[1] = {-1};
-    assert_int_equal(drain(c, 5, last), 5);
-    rd_kafka_mock_broker_set_down(x->mock, -1);
-    firn_rc rc = FIRN_OK;
-    firn_err err = {0};
-    int64_t start = firn_monotonic_us();
-    while (rc == FIRN_OK && firn_monotonic_us() - start < 40000000) {
-        firn_kafka_batch batch;
-        rc = firn_kafka_poll(c, 10, 200, &batch, &err);
-    }
-    assert_int_equal(rc, FIRN_E_UNAVAILABLE);
-    assert_true(err.retriable);
-    o.start = 5; /* the session is over by then: the group shares out anew */
-    rd_kafka_mock_broker_set_up(x->mock, -1);
-    produce(x, "away", 0, 5, 8);
-    size_t n = 0;
-    start = firn_monotonic_us();
-    while (n < 3 && firn_monotonic_us() - start < 40000000) {
-        firn_kafka_batch batch;
-        rc = firn_kafka_poll(c, 10, 200, &batch, &err);
-        assert_true(rc == FIRN_OK || rc == FIRN_E_UNAVAILABLE);
-        n += batch.n;
-        firn_kafka_batch_free(&batch);
-    }
-    assert_int_equal(n, 3);
-    firn_kafka_consumer_free(c);
-}
-
 static void new_topics_of_a_pattern_are_picked_up(void **state)
 {
     cluster *x = *state;
@@ -437,8 +293,6 @@ int main(void)
         WITH_CLUSTER(pause_keeps_what_was_fetched),
         WITH_CLUSTER(seek_goes_back_and_forth),
         WITH_CLUSTER(an_offset_that_is_gone_is_an_error),
-        WITH_CLUSTER(broker_errors_are_ridden_out),
-        WITH_CLUSTER(brokers_that_stay_away_are_said),
         WITH_CLUSTER(new_topics_of_a_pattern_are_picked_up),
         WITH_CLUSTER(mark_is_what_committed_says),
     };
