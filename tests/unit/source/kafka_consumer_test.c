@@ -131,6 +131,57 @@ static void two_consumers_share_and_hand_over(void **state)
     firn_kafka_consumer_free(first);
 }
 
+/* Not the default (docs/decisions/028-librdkafka.md), but whoever sets it gets it: what stays with the first is never taken away. */
+static void cooperative_rebalances_take_only_what_moves(void **state)
+{
+    cluster *x = *state;
+    topic(x, "coop", 4);
+    json_t *properties;
+    assert_int_equal(firn_json_parse(x->arena,
+                                     firn_bytes_str("{\"session.timeout.ms\": 3000, "
+                                                    "\"heartbeat.interval.ms\": 200, "
+                                                    "\"partition.assignment.strategy\": "
+                                                    "\"cooperative-sticky\"}"),
+                                     "test", &properties, NULL),
+                     FIRN_OK);
+    firn_kafka *kafka = x->kafka;
+    firn_kafka_options options = kafka->options;
+    options.properties = properties;
+    assert_int_equal(firn_kafka_new(&options, &x->kafka, NULL), FIRN_OK);
+    owner a = {0}, b = {.start = 5};
+    firn_kafka_consumer *first = consumer(x, &a, "coop");
+    int64_t last_a[4] = {-1, -1, -1, -1}, last_b[4] = {-1, -1, -1, -1};
+    for (int i = 0; i < 4; i++) {
+        produce(x, "coop", i, 0, 5);
+    }
+    assert_int_equal(drain(first, 20, last_a), 20);
+    firn_kafka_consumer *second = consumer(x, &b, "coop");
+    for (int i = 0; i < 200 && b.assigned < 2; i++) {
+        nothing_comes(first, 50);
+        nothing_comes(second, 50);
+    }
+    assert_int_equal(a.assigned, 4);
+    assert_int_equal(a.revoked, 2);
+    assert_int_equal(b.assigned, 2);
+    for (int i = 0; i < 4; i++) {
+        produce(x, "coop", i, 5, 10);
+    }
+    assert_int_equal(drain(first, 10, last_a), 10);
+    assert_int_equal(drain(second, 10, last_b), 10);
+    firn_kafka_partition *parts;
+    size_t n;
+    assert_int_equal(firn_kafka_assignment(first, x->arena, &parts, &n, NULL), FIRN_OK);
+    assert_int_equal(n, 2);
+    parts[0].offset = 7;
+    assert_int_equal(firn_kafka_seek(first, parts, 1, NULL), FIRN_OK);
+    last_a[parts[0].partition] = 6;
+    assert_int_equal(drain(first, 3, last_a), 3);
+    firn_kafka_consumer_free(second);
+    firn_kafka_consumer_free(first);
+    firn_kafka_free(x->kafka);
+    x->kafka = kafka;
+}
+
 static void an_owner_that_cannot_say_is_asked_again(void **state)
 {
     cluster *x = *state;
@@ -289,6 +340,7 @@ int main(void)
         WITH_CLUSTER(starts_where_its_owner_says),
         WITH_CLUSTER(keys_values_tombstones_and_headers),
         WITH_CLUSTER(two_consumers_share_and_hand_over),
+        WITH_CLUSTER(cooperative_rebalances_take_only_what_moves),
         WITH_CLUSTER(an_owner_that_cannot_say_is_asked_again),
         WITH_CLUSTER(pause_keeps_what_was_fetched),
         WITH_CLUSTER(seek_goes_back_and_forth),
