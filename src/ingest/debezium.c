@@ -16,6 +16,7 @@
 
 #include "base/json.h"
 
+#define PLAIN_BYTES "bytes" /* Connect's type itself: no name, and none is needed but in JSON */
 #define UNAVAILABLE "'__debezium_unavailable_value'"
 
 typedef enum carrier { NUMBER, TEXT, BYTES, SCALED } carrier;
@@ -46,6 +47,7 @@ static const struct {
      "CAST('00:00:00' AS TIME) + to_microseconds(CAST(%s AS BIGINT) * 1000)"},
     {"org.apache.kafka.connect.data.Timestamp", NUMBER, "make_timestamptz(%s * 1000)"},
     {"org.apache.kafka.connect.data.Decimal", BYTES, NULL}, /* see decimal_sql */
+    {PLAIN_BYTES, TEXT, "from_base64(%s)"},                 /* how JSON holds them */
 };
 
 /* What a column is by its schema in Connect. */
@@ -223,6 +225,10 @@ static semantics find_semantics(const envelope *e, const char *image, const char
         at = image != NULL ? connect_member(at, image) : at;
         at = connect_member(at, column);
         found.name = json_string_value(json_object_get(at, "name"));
+        const char *type = json_string_value(json_object_get(at, "type"));
+        if (found.name == NULL && type != NULL && firn_streq(type, PLAIN_BYTES)) {
+            found.name = PLAIN_BYTES;
+        }
         found.scale = parameter(at, "scale");
         found.precision = parameter(at, "connect.decimal.precision");
     }

@@ -213,13 +213,14 @@ static void schemas_beside_the_payload_give_types(void **state)
         "'fields': [{'type': 'int32', 'field': 'scale'}, {'type': 'bytes', 'field': 'value'}]},"
         "{'type': 'int64', 'field': 'moment', 'name': 'org.apache.kafka.connect.data.Timestamp'},"
         "{'type': 'string', 'field': 'u', 'name': 'io.debezium.data.Uuid'},"
+        "{'type': 'bytes', 'field': 'raw'},"
         "{'type': 'int64', 'field': 'clock', 'name': 'io.debezium.time.MicroTime'}]},"
         "{'type': 'string', 'field': 'op', 'optional': false}]}";
     const char *lines = firn_arena_printf(
         f->arena,
         "{'schema': %s, 'payload': {'before': null, 'after': {'id': 1, 'day': 20000, 'made': "
         "'2026-11-28T01:02:03.5Z', 'price': 'BNI=', 'n': {'scale': 3, 'value': '+w=='}, 'moment': "
-        "1700000000001, 'u': 'f79c3e09-677c-4bbd-a479-3f349cb785e7', 'clock': 43200000001}, 'op': "
+        "1700000000001, 'u': 'f79c3e09-677c-4bbd-a479-3f349cb785e7', 'clock': 43200000001, 'raw': 'AAH/'}, 'op': "
         "'c'}, '_key': {'schema': {'type': 'struct'}, 'payload': {'id': 1}}, '_kafka': {'offset': "
         "1}}\n"
         "{'_key': {'schema': {'type': 'struct'}, 'payload': {'id': 1}}, '_kafka': {'offset': 2}}",
@@ -231,9 +232,9 @@ static void schemas_beside_the_payload_give_types(void **state)
     assert_string_equal(
         result(f, rows, plan.sql,
                "id, day, made, price, typeof(price), n, moment, typeof(moment), typeof(u), clock, "
-               "typeof(clock)"),
+               "typeof(clock), hex(raw)"),
         "1|2024-10-04|2026-11-28 01:02:03.5+00|12.34|DECIMAL(9,2)|-0.005|2023-11-14 "
-        "22:13:20.001+00|TIMESTAMP WITH TIME ZONE|UUID|12:00:00.000001|TIME");
+        "22:13:20.001+00|TIMESTAMP WITH TIME ZONE|UUID|12:00:00.000001|TIME|0001FF");
 }
 
 static void flattened_records(void **state)
