@@ -118,6 +118,34 @@ static void each_topic_may_have_its_table(void **state)
     lake_expect(f->lake, "SELECT count(*) FROM bronze.shop_users", "7");
 }
 
+static void feeds_that_begin_at_once_make_one_namespace(void **state)
+{
+    enum { FEEDS = 8 };
+    feed_fixture *f = *state;
+    firn_ingest *runs[FEEDS];
+    for (int i = 0; i < FEEDS; i++) {
+        const char *name = firn_arena_printf(f->lake->arena, "f%d", i);
+        feed_file(f, name,
+                  firn_arena_printf(f->lake->arena,
+                                    "source: mock\ntopics: %s\nformat: json\n"
+                                    "table: new.deep.%s\ncommit: {every: 100ms}\n",
+                                    name, name));
+        topic(f, name, 1);
+        produce_ids(f, name, 1, 0, 20);
+    }
+    for (int i = 0; i < FEEDS; i++) {
+        runs[i] = run_start(f, firn_arena_printf(f->lake->arena, "f%d", i), true);
+    }
+    for (int i = 0; i < FEEDS; i++) {
+        firn_feed_status status = run_end(f, runs[i]);
+        assert_string_equal(status.message != NULL ? status.message : "", "");
+        assert_int_equal(status.state, FIRN_FEED_DONE);
+        lake_expect(f->lake,
+                    firn_arena_printf(f->lake->arena, "SELECT count(*) FROM new.deep.f%d", i),
+                    "20");
+    }
+}
+
 static void a_transform_makes_the_rows(void **state)
 {
     feed_fixture *f = *state;
@@ -195,6 +223,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(latest_begins_at_the_end_and_stays_there, feed_setup,
                                         feed_teardown),
         cmocka_unit_test_setup_teardown(each_topic_may_have_its_table, feed_setup, feed_teardown),
+        cmocka_unit_test_setup_teardown(feeds_that_begin_at_once_make_one_namespace, feed_setup,
+                                        feed_teardown),
         cmocka_unit_test_setup_teardown(a_transform_makes_the_rows, feed_setup, feed_teardown),
         cmocka_unit_test_setup_teardown(routes_part_the_rows, feed_setup, feed_teardown),
         cmocka_unit_test_setup_teardown(keys_and_places_are_columns_on_demand, feed_setup,
