@@ -110,14 +110,15 @@ class Demo:
     # ---- the live view ----
 
     def figures(self):
-        """What `firn ingest status` says, summed over the feeds: records a second, lag, dead letters, freshness."""
-        with contextlib.suppress(DemoError, ValueError):
-            rows = self.rows("ingest", "status")
-            per_s = sum(float(r.get("records_per_s") or 0) for r in rows)
-            lag = sum(max(int(r.get("lag") or 0), 0) for r in rows)
-            fresh = max((int(r.get("freshness_ms") or 0) for r in rows), default=0)
-            return per_s, lag, sum(int(r.get("dead_letters") or 0) for r in rows), fresh
-        return 0.0, 0, 0, 0
+        """What `firn ingest status` says, over all feeds: records a second, lag, dead letters, freshness."""
+        rows = self.rows("ingest", "status")
+        for row in rows:
+            if row["state"] == "stopped":
+                raise DemoError(f"feed {row['feed']} stopped: {row['message']}")
+        per_s = sum(row.get("records_per_s") or 0 for row in rows)
+        lag = sum(max(row.get("lag") or 0, 0) for row in rows)
+        fresh = max((row.get("freshness_ms") or 0 for row in rows), default=0)
+        return per_s, lag, sum(row.get("dead_letters") or 0 for row in rows), max(fresh, 0)
 
     def watch(self, producer, ingest):
         """Once a second until the last record is in its table."""
@@ -137,6 +138,8 @@ class Demo:
             print(f"  {time.monotonic() - started:>4.0f}s {per_s:>10,.0f} {lag:>9,} {fresh / 1000:>6.1f} s   {counts} {bad:>6,}", flush=True)
             if time.monotonic() - started > self.seconds + 120:
                 raise DemoError(f"the tables are still behind two minutes after the last record: {self.log_end('ingest')}")
+        print(f"\n  {DIM}firn ingest status{PLAIN}")
+        print("".join(f"  {line}\n" for line in self.firn("ingest", "status").splitlines()), end="")
 
     # ---- afterwards ----
 
@@ -153,7 +156,9 @@ class Demo:
             if verdict == "NOT EQUAL":
                 raise DemoError(f"bronze.{table} and its topic differ")
         held = self.rows("sql", "-c", "SELECT count(*) AS n, count(DISTINCT customer_id) AS d FROM bronze.customers")[0]
-        print(f"  bronze.customers      {int(held['n']):>11,} rows of {int(held['d']):,} customers = {self.place('customers'):,} records of the topic")
+        print(f"  bronze.customers      {int(held['n']):>11,} rows, the latest of each customer, of {self.place('customers'):,} records")
+        if held["n"] != held["d"]:
+            raise DemoError(f"bronze.customers has {held['n']} rows of {held['d']} customers")
 
     def read_by_pyiceberg(self, python):
         if not python:
