@@ -10,7 +10,7 @@ One broker on this machine; topics of 16 partitions with small events ({id, cate
          run (the JVM's start is left out) to the commit that holds the last record; records that never come are told
 
 firn and the sink write tables of the same columns into the same warehouse, both with commits of 10 s, and both tables are counted.
-Then the time from produce to visible with commits of 1 s, by a paced producer.
+Then the time from produce to visible with commits of 1 s, by a paced producer, of both.
 
 usage: ingest.py [WORD...]    cases whose name holds one of the words: "small JSON", "wide JSON", "small Avro", "wide Avro", "latency"
 SMALL, WIDE (events), COMMIT_S, RATE and SECONDS (latency) scale the work; SINK=0 leaves the sink out; KEEP=1 keeps the folder.
@@ -99,6 +99,10 @@ class Lake:
         return {"cpu_s": used.ru_utime + used.ru_stime, "peak_mb": used.ru_maxrss * 1024 / 1e6}
 
 
+def make_topic(broker, topic, partitions):
+    run(LOAD, "produce", "--brokers", broker.bootstrap, "--topic", topic, "--partitions", partitions, "--count", 0)
+
+
 def measure_raw(broker, topic, count):
     command = (LOAD, "consume", "--brokers", broker.bootstrap, "--topic", topic, "--count", count)
     run(*command)  # the broker's files are in memory from here on, for everybody
@@ -122,26 +126,33 @@ def peak_mb(pid):
         return next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) * 1024 / 1e6
 
 
-def measure_sink(lake, broker, registry, folder, table, topic, avro, count, columns):
-    lake.create(table, columns)
+@contextlib.contextmanager
+def running_sink(lake, broker, registry, folder, table, topic, commit_s):
+    """The sink with its tasks running; `registry` for Avro."""
     control = f"control-{table}"
-    run(LOAD, "produce", "--brokers", broker.bootstrap, "--topic", control, "--partitions", 1, "--count", 0)
+    make_topic(broker, control, 1)
     with servers.FirnServer(lake.folder) as server:
         sink = servers.IcebergSink(
             os.path.join(folder, table), broker, [topic], f"bench.{table}", {"type": "rest", "uri": server.uri},
-            registry=registry if avro else None, tasks=os.cpu_count(), commit_s=COMMIT_S, heap="2g",
+            registry=registry, tasks=os.cpu_count(), commit_s=commit_s, heap="2g",
             settings={"iceberg.control.topic": control, "iceberg.tables.auto-create-enabled": "false", "iceberg.tables.evolve-schema-enabled": "false"},
             worker={"group.id": table})
         with sink:
-            started, cpu = time.monotonic(), sink.cpu_s()
-            got = {"rows": 0}
-            while got["rows"] < count and time.monotonic() - started - got.get("wall_s", 0) < STUCK_S:
-                time.sleep(1)
-                rows = lake.count(table)
-                if rows != got["rows"]:
-                    got = {"rows": rows, "wall_s": time.monotonic() - started, "cpu_s": sink.cpu_s() - cpu, "peak_mb": peak_mb(sink.pid)}
-            if got["rows"] == 0:
-                raise servers.ServerError(f"the sink wrote nothing in {STUCK_S} s\n{sink.log_end()}")
+            yield sink
+
+
+def measure_sink(lake, broker, registry, folder, table, topic, count, columns):
+    lake.create(table, columns)
+    with running_sink(lake, broker, registry, folder, table, topic, COMMIT_S) as sink:
+        started, cpu = time.monotonic(), sink.cpu_s()
+        got = {"rows": 0}
+        while got["rows"] < count and time.monotonic() - started - got.get("wall_s", 0) < STUCK_S:
+            time.sleep(1)
+            rows = lake.count(table)
+            if rows != got["rows"]:
+                got = {"rows": rows, "wall_s": time.monotonic() - started, "cpu_s": sink.cpu_s() - cpu, "peak_mb": peak_mb(sink.pid)}
+        if got["rows"] == 0:
+            raise servers.ServerError(f"the sink wrote nothing in {STUCK_S} s\n{sink.log_end()}")
     return got
 
 
@@ -174,30 +185,43 @@ def measure(lake, broker, registry, folder, name):
                           "--format", text_format, "--schema-id", schema_id))
     got = {"raw": measure_raw(broker, topic, count), "firn": measure_firn(lake, table, topic, text_format, count, columns)}
     if WITH_SINK:
-        got["sink"] = measure_sink(lake, broker, registry, folder, f"{table}_sink", topic, text_format == "avro", count, columns)
+        got["sink"] = measure_sink(lake, broker, registry if text_format == "avro" else None, folder, f"{table}_sink", topic, count, columns)
     show(name, count, made["bytes"], got)
 
 
-def measure_latency(lake, broker):
+def measure_latency(lake, broker, folder):
     """From an event's own time, which is when it was produced, to the snapshot that holds it."""
-    topic = table = "latency"
-    lake.create(table, run(LOAD, "columns", "small"))
-    lake.feed(table, topic, table, "json", 1)
-    run(LOAD, "produce", "--brokers", broker.bootstrap, "--topic", topic, "--partitions", PARTITIONS, "--count", 0)
-    process = lake.start(table)
-    time.sleep(3)
     count = RATE * SECONDS
-    run(LOAD, "produce", "--brokers", broker.bootstrap, "--topic", topic, "--partitions", PARTITIONS, "--count", count, "--rate", RATE)
-    until = time.monotonic() + 60
-    while lake.count(table) < count and time.monotonic() < until:
-        time.sleep(0.5)
+    print(f"\nlatency: {count:,} events at {RATE:,}/s for {SECONDS} s, commits of 1 s; from produce to visible")
+    lake.create("latency", run(LOAD, "columns", "small"))
+    lake.feed("latency", "latency", "latency", "json", 1)
+    make_topic(broker, "latency", PARTITIONS)
+    process = lake.start("latency")
+    produce_paced(lake, broker, "latency", count)
     process.terminate()
     lake.wait(process)
+    show_latency(lake, "firn", "latency", count)
+    if WITH_SINK:
+        lake.create("latency_sink", run(LOAD, "columns", "small"))
+        make_topic(broker, "latency_sink", PARTITIONS)
+        with running_sink(lake, broker, None, folder, "latency_sink", "latency_sink", 1):
+            produce_paced(lake, broker, "latency_sink", count)
+        show_latency(lake, "sink", "latency_sink", count)
+
+
+def produce_paced(lake, broker, topic, count):
+    """Lets the consumer find its partitions first; comes back when all is visible, or nothing comes any more."""
+    time.sleep(5)
+    run(LOAD, "produce", "--brokers", broker.bootstrap, "--topic", topic, "--partitions", PARTITIONS, "--count", count, "--rate", RATE)
+    until = time.monotonic() + 90
+    while lake.count(topic) < count and time.monotonic() < until:
+        time.sleep(0.5)
+
+
+def show_latency(lake, who, table, count):
     rows = lake.count(table)
-    if rows != count:
-        raise servers.ServerError(f"{rows} rows of {count} became visible within a minute")
-    print(f"\nlatency: {count:,} events at {RATE:,}/s for {SECONDS} s, commits of 1 s; from produce to visible")
-    print("    " + ", ".join(f"{key} {value:,.0f} ms" for key, value in visible_after(lake, table).items()), flush=True)
+    lost = f"; {count - rows:,} never came" if rows < count else ""
+    print(f"    {who:<6}" + ", ".join(f"{key} {value:,.0f} ms" for key, value in visible_after(lake, table).items()) + lost, flush=True)
 
 
 def visible_after(lake, table):
@@ -224,7 +248,7 @@ def main():
         for name in cases:
             measure(lake, broker, registry, folder, name)
         if not words or "latency" in words:
-            measure_latency(lake, broker)
+            measure_latency(lake, broker, folder)
 
 
 if __name__ == "__main__":
