@@ -464,6 +464,8 @@ static firn_rc consumer_conf(firn_kafka_consumer *c, rd_kafka_conf_t *conf, firn
         /* Not cooperative-sticky: below 2.3.0, which Debian 12 has not got, it aborts when a consumer is closed before its first
          * assignment, and later versions had a way of never ending. All members of a group must agree, so it is not chosen by version. */
         {"partition.assignment.strategy", "roundrobin"},
+        /* A killed process's partitions go to another after that. Short, since who is taken for dead and lives does no harm here. */
+        {"session.timeout.ms", "15000"},
         {"topic.metadata.refresh.interval.ms", "10000"},
         {"queued.max.messages.kbytes", kbytes},
         {"queued.min.messages", messages},
