@@ -198,6 +198,29 @@ static firn_rc place(firn_feed_run *run, const firn_feed_target *target, const h
     return FIRN_OK;
 }
 
+firn_rc firn_place_nothing_left(firn_feed_run *run, bool *out, firn_err *err)
+{
+    FIRN_AUTO_ARENA firn_arena *arena = firn_arena_new();
+    firn_kafka_partition *all = NULL;
+    size_t n = 0;
+    *out = false;
+    FIRN_TRY(firn_kafka_partitions(run->kafka, arena, run->feed.topics, run->feed.n_topics, &all,
+                                   &n, err));
+    for (size_t i = 0; i < n; i++) {
+        firn_topic_state *topic = NULL;
+        firn_partition_state *state = NULL;
+        held_offsets held;
+        FIRN_TRY(partition_of(run, all[i].topic, all[i].partition, &topic, &state, err));
+        FIRN_TRY(load_held(run, topic->target, arena, &held, err));
+        int64_t next = firn_offsets_find(held.offsets, held.n, all[i].topic, all[i].partition);
+        if (all[i].high > all[i].low && next < all[i].high) {
+            return FIRN_OK;
+        }
+    }
+    *out = true;
+    return FIRN_OK;
+}
+
 /* ---- coming and going --------------------------------------------------------------------------------------- */
 
 /* A place that is not the beginning must be recorded soon, whether records come or not: else another start would be another place. */

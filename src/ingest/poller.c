@@ -27,7 +27,7 @@ enum {
     WAIT_MS_MAX = 30000,
     STOP_COMMIT_MS_MAX = 60000,
     SAMPLE_EVERY = 61,
-    UNNEEDED_US = 20000000,
+    UNNEEDED_US = 10000000,
 };
 
 /* ---- blocks --------------------------------------------------------------------------------------------------- */
@@ -420,18 +420,24 @@ static void end_wait(firn_feed_run *run)
     }
 }
 
-/* A poll without trouble. Who is given no partition for long has none to expect: others have them all, or no topic matches. */
-static void note_quiet(firn_feed_run *run)
+/* A poll without trouble. Who is given no partition may wait for a dead member's session to end, which takes the better part of a minute;
+ * there is nothing to wait for only if the tables have everything: others have read it, or no topic matches. */
+static firn_rc note_quiet(firn_feed_run *run, firn_err *err)
 {
     int64_t now_us = firn_monotonic_us();
     if (run->quiet_since_us == 0) {
         run->quiet_since_us = now_us;
     }
-    run->unneeded = !run->placed && now_us - run->quiet_since_us > UNNEEDED_US;
+    run->unneeded = run->unneeded && !run->placed;
+    if (!run->placed && now_us - run->quiet_since_us > UNNEEDED_US) {
+        run->quiet_since_us = now_us;
+        FIRN_TRY(firn_place_nothing_left(run, &run->unneeded, err));
+    }
     if (run->troubled && run->wait_ms == 0 && (run->placed || run->unneeded)) {
         run->troubled = false;
         firn_run_goes_on(run, FIRN_POLLER);
     }
+    return FIRN_OK;
 }
 
 static firn_rc poll_once(firn_feed_run *run, firn_err *err)
@@ -441,7 +447,12 @@ static firn_rc poll_once(firn_feed_run *run, firn_err *err)
     int64_t max = careful ? FIRN_POLL_MESSAGES / 10 : FIRN_POLL_MESSAGES;
     int timeout_ms = run->feed.commit_ms < 10 * POLL_MS ? (int)(run->feed.commit_ms / 10) : POLL_MS;
     FIRN_TRY(firn_kafka_poll(run->consumer, (size_t)max, timeout_ms, &batch, err));
-    note_quiet(run);
+    firn_rc quiet = note_quiet(run, err);
+    if (quiet != FIRN_OK) {
+        firn_kafka_batch_free(&batch);
+        run->must_seek = true;
+        return quiet;
+    }
     if (batch.n == 0 || run->must_seek || run->waits_until_us > firn_monotonic_us()) {
         run->must_seek = run->must_seek || batch.n > 0;
         firn_kafka_batch_free(&batch);

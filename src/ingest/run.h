@@ -190,10 +190,10 @@ struct firn_feed_run {
     size_t n_topics;
     firn_feed_target *targets; /* grown at the head; read by the writer through blocks only */
     bool paused;
-    bool troubled;           /* the last poll failed */
-    bool must_seek;          /* nothing is taken before a seek has succeeded */
-    bool full;               /* as much is buffered as may be */
-    bool unneeded;           /* no partition was given to us for long */
+    bool troubled;  /* the last poll failed */
+    bool must_seek; /* nothing is taken before a seek has succeeded */
+    bool full;      /* as much is buffered as may be */
+    bool unneeded;  /* no partition was given to us for long, and there is nothing to read */
     int64_t quiet_since_us;  /* polls have brought no trouble since; 0: the last one did */
     bool placed;             /* partitions were assigned once */
     int64_t looked_us;       /* monotonic, as all here: the last look around */
@@ -229,6 +229,8 @@ bool firn_commit_all(firn_feed_run *run, int64_t timeout_ms);
 void firn_drop_all(firn_feed_run *run);
 firn_rc firn_place_assigned(void *ctx, firn_kafka_partition *partitions, size_t n, firn_err *err);
 void firn_place_revoked(void *ctx, const firn_kafka_partition *partitions, size_t n, bool lost);
+/* Whether the tables have all that the topics have. */
+firn_rc firn_place_nothing_left(firn_feed_run *run, bool *out, firn_err *err) FIRN_MUST_USE;
 /* Throw away what is not committed and go on from what the tables hold. */
 firn_rc firn_place_reload(firn_feed_run *run, firn_err *err) FIRN_MUST_USE;
 /* --drain: is what others have of the partitions in the tables? A partition that is taken from us may come back when its new owner is

@@ -129,6 +129,15 @@ static void nothing_but_bad_records_is_said(void **state)
     lake_contains(status.message, "none of the first 1 records could become a row");
 }
 
+static void a_drain_of_nothing_ends(void **state)
+{
+    feed_fixture *f = *state;
+    feed_file(f, "orders", "source: mock\ntopics: \"^orders[.].*\"\nformat: json\n");
+    topic(f, "others", 1);
+    produce_ids(f, "others", 1, 0, 5);
+    assert_int_equal(drain(f, "orders").records, 0);
+}
+
 static void a_dropped_table_stops_the_feed(void **state)
 {
     feed_fixture *f = *state;
@@ -205,6 +214,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(too_many_bad_records_stop_the_feed, feed_setup,
                                         feed_teardown),
         cmocka_unit_test_setup_teardown(nothing_but_bad_records_is_said, feed_setup, feed_teardown),
+        cmocka_unit_test_setup_teardown(a_drain_of_nothing_ends, feed_setup, feed_teardown),
         cmocka_unit_test_setup_teardown(a_dropped_table_stops_the_feed, feed_setup, feed_teardown),
         cmocka_unit_test_setup_teardown(resuming_goes_where_it_is_told, feed_setup, feed_teardown),
         cmocka_unit_test_setup_teardown(an_offset_that_is_not_there_stops_the_feed, feed_setup,
