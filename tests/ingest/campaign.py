@@ -71,6 +71,7 @@ class Worker:
     def __init__(self, campaign, number):
         self.campaign, self.number, self.process = campaign, number, None
         self.log = os.path.join(campaign.folder, f"firn-{number}.log")
+        open(self.log, "ab").close()
 
     def start(self):
         if self.process is not None:
@@ -128,7 +129,6 @@ class Campaign:
         self.disk_mb, self.commit_every = disk_mb, commit_every
         self.counts = collections.Counter()
         self.leaving, self.complete = [], False
-        self.statuses = {}  # pid -> what it said last
         self.workers = [Worker(self, i) for i in range(workers + 1)]  # the last one is the guest
         self.stack = contextlib.ExitStack()
         self.started = time.monotonic()
@@ -202,11 +202,7 @@ class Campaign:
         return {int(p): o for p, o in json.loads(found[0]).get(FEED, {}).items()} if found else {}
 
     def watch(self):
-        """What the processes say of themselves, and whether one has ended that nobody ended."""
-        for path in glob.glob(os.path.join(self.lake, ".firn", "ingest", f"{FEED}-*.json")):
-            with contextlib.suppress(OSError, ValueError):
-                with open(path) as f:
-                    self.statuses[os.path.basename(path)] = json.load(f)
+        """Whether a process has ended that nobody ended."""
         for worker in self.workers:
             if worker.process is not None and worker.process.poll() is not None:
                 code, worker.process = worker.process.returncode, None
@@ -427,13 +423,10 @@ class Campaign:
         return [p for p in there if os.path.basename(p) not in live]
 
     def report(self):
-        summed = collections.Counter()
-        for status in self.statuses.values():
-            for feed in status if isinstance(status, list) else [status]:
-                for key in ("commits", "conflicts"):
-                    summed[key] += int(feed.get(key) or 0)
+        text = "".join(worker.log_end(10**9) for worker in self.workers)
+        said = {what: text.count(what) for what in (": committed ", "did not take", "it is unknown whether", "partitions are ours", "partitions lost")}
         faults = ", ".join(f"{n} {kind}" for kind, n in sorted(self.counts.items()))
         say(f"{faults}")
-        say(f"{self.produced:,} records produced in {self.took:.0f} s; {summed['commits']} commits, {summed['conflicts']} refused, as the processes said before they ended")
+        say(f"{self.produced:,} records produced and read in {self.took:.0f} s; {said[': committed ']} commits, {said['did not take']} refused, {said['it is unknown whether']} of unknown outcome; partitions came {said['partitions are ours']} times and were lost {said['partitions lost']} times")
         if self.refusals:
             say(f"an expiry that was refused: {self.refusals[0]}")
