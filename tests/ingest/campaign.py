@@ -378,7 +378,9 @@ class Campaign:
         """Starts a producer of `records` more numbered records, as many a second as `rate`."""
         command = [self.load, "numbered", "--brokers", self.broker.bootstrap, "--topic", FEED, "--partitions", str(self.partitions), "--count", str(records), "--rate", str(rate)]
         with open(os.path.join(self.folder, "producer.log"), "ab") as log:
-            return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            producer = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self.stack.callback(producer.kill)
+        return producer
 
     def finish(self, producer):
         while producer.poll() is None:
