@@ -70,14 +70,13 @@ static firn_feed_status idle_status(status_view *view, firn_arena *arena, size_t
 
 static const char *state_text(const firn_feed *feed, const firn_feed_status *s)
 {
-    return s->pid != 0     ? firn_feed_state_name(s->state)
-           : feed->enabled ? "not running"
-                           : "disabled";
+    bool told = s->pid != 0 || s->state == FIRN_FEED_STOPPED;
+    return told ? firn_feed_state_name(s->state) : feed->enabled ? "not running" : "disabled";
 }
 
 static const char *state_colour(const firn_feed_status *s)
 {
-    if (s->pid == 0) {
+    if (s->pid == 0 && s->state != FIRN_FEED_STOPPED) {
         return s->message != NULL ? firn_term_yellow(stdout) : firn_term_dim(stdout);
     }
     switch (s->state) {

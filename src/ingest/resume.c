@@ -222,5 +222,7 @@ firn_rc firn_ingest_resume(firn_engine *engine, const firn_resume_options *optio
         FIRN_FAIL(err, FIRN_E_NOT_FOUND, "no topic of source %s matches those of feed %s",
                   feed.source, feed.name);
     }
-    return change_tables(&job, err);
+    FIRN_TRY(change_tables(&job, err));
+    firn_status_forget(lake, feed.name); /* why it had stopped */
+    return FIRN_OK;
 }

@@ -243,6 +243,7 @@ firn_rc firn_ingest_start(firn_ingest *ingest, firn_err *err)
         if (ingest->options.max_ms > 0) {
             run->ends_us = firn_monotonic_us() + ingest->options.max_ms * 1000;
         }
+        firn_status_forget(run->lake, run->feed.name);
         firn_rc rc = start_run(run, err);
         if (rc != FIRN_OK) {
             firn_ingest_stop(ingest);
@@ -302,7 +303,10 @@ void firn_ingest_free(firn_ingest *ingest)
     firn_ingest_stop(ingest);
     for (size_t i = 0; i < ingest->n; i++) {
         end_run(ingest->runs[i]);
-        firn_status_remove(ingest->runs[i]);
+        if (ingest->runs[i]->status.state != FIRN_FEED_STOPPED) {
+            firn_status_remove(
+                ingest->runs[i]); /* why a feed stopped is told until it runs again */
+        }
         run_free(ingest->runs[i]);
     }
     free(ingest->runs);

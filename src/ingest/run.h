@@ -298,5 +298,7 @@ void firn_status_look(firn_feed_run *run, firn_arena *arena, firn_feed_status *o
 /* .firn/ingest/<feed>-<pid>.json; failures are logged: status is for people. */
 void firn_status_write(firn_feed_run *run);
 void firn_status_remove(firn_feed_run *run);
+/* What dead processes said of the feed. */
+void firn_status_forget(firn_lake *lake, const char *feed);
 
 #endif

@@ -312,11 +312,12 @@ static int by_feed(const void *a, const void *b)
     return order != 0 ? order : (x->pid > y->pid) - (x->pid < y->pid);
 }
 
-firn_rc firn_ingest_status_read(firn_lake *lake, firn_arena *arena, firn_feed_status **out,
-                                size_t *n, firn_err *err)
+/* Every status in the folder with its file. One that cannot be read is being replaced, or is not ours. */
+static firn_rc each_file(firn_lake *lake, firn_arena *arena,
+                         void (*take)(void *ctx, const char *path, const firn_feed_status *status),
+                         void *ctx, firn_err *err)
 {
     const char *folder = status_folder(lake, arena);
-    FIRN_VEC(firn_feed_status) all = {0};
     DIR *dir = opendir(folder);
     if (dir == NULL && errno != ENOENT) {
         return firn_err_errno(err, __FILE__, __LINE__, errno, "cannot read %s", folder);
@@ -326,22 +327,82 @@ firn_rc firn_ingest_status_read(firn_lake *lake, firn_arena *arena, firn_feed_st
         json_t *json = NULL;
         firn_feed_status status;
         const char *path = firn_path_join(arena, folder, entry->d_name);
-        /* One that cannot be read is being replaced, or is not ours. */
         if (firn_ends_with(entry->d_name, ".json") &&
             firn_file_read(arena, path, STATUS_BYTES_MAX, &text, NULL) == FIRN_OK &&
             firn_json_parse(arena, text, path, &json, NULL) == FIRN_OK &&
-            from_json(arena, json, path, &status, NULL) == FIRN_OK && is_alive(status.pid)) {
-            firn_vec_push(arena, &all, status);
+            from_json(arena, json, path, &status, NULL) == FIRN_OK) {
+            take(ctx, path, &status);
         }
     }
     if (dir != NULL) {
         closedir(dir);
     }
-    if (all.len > 0) {
-        qsort(all.items, all.len, sizeof(all.items[0]), by_feed);
+    return FIRN_OK;
+}
+
+static void forget_dead(void *feed, const char *path, const firn_feed_status *status)
+{
+    if (firn_streq(status->feed, feed) && !is_alive(status->pid)) {
+        unlink(path);
     }
-    *out = all.items;
-    *n = all.len;
+}
+
+void firn_status_forget(firn_lake *lake, const char *feed)
+{
+    FIRN_AUTO_ARENA firn_arena *arena = firn_arena_new();
+    firn_err err = {0};
+    if (each_file(lake, arena, forget_dead, (void *)feed, &err) != FIRN_OK) {
+        firn_log(FIRN_LOG_DEBUG, "ingest", "feed %s: %s", feed, err.message);
+    }
+}
+
+typedef struct status_list {
+    firn_arena *arena;
+    FIRN_VEC(firn_feed_status) items;
+} status_list;
+
+/* The last words of a dead process count only if it was stopped by an error; what was killed said nothing worth keeping. */
+static void collect(void *ctx, const char *path, const firn_feed_status *status)
+{
+    status_list *list = ctx;
+    firn_feed_status copy = *status;
+    if (!is_alive(status->pid)) {
+        if (status->state != FIRN_FEED_STOPPED) {
+            unlink(path);
+            return;
+        }
+        copy.pid = 0;
+        copy.records_per_s = 0;
+        copy.bytes_per_s = 0;
+        copy.buffered_bytes = 0;
+    }
+    firn_vec_push(list->arena, &list->items, copy);
+}
+
+/* Sorted: a dead process's word (pid 0) stands before those of the living, and is the last one if it is the only one. */
+static size_t drop_overtaken(firn_feed_status *items, size_t n)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++) {
+        bool overtaken =
+            items[i].pid == 0 && i + 1 < n && firn_streq(items[i].feed, items[i + 1].feed);
+        if (!overtaken) {
+            items[kept++] = items[i];
+        }
+    }
+    return kept;
+}
+
+firn_rc firn_ingest_status_read(firn_lake *lake, firn_arena *arena, firn_feed_status **out,
+                                size_t *n, firn_err *err)
+{
+    status_list all = {.arena = arena};
+    FIRN_TRY(each_file(lake, arena, collect, &all, err));
+    if (all.items.len > 0) {
+        qsort(all.items.items, all.items.len, sizeof(all.items.items[0]), by_feed);
+    }
+    *out = all.items.items;
+    *n = drop_overtaken(all.items.items, all.items.len);
     return FIRN_OK;
 }
 

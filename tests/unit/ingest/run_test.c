@@ -70,7 +70,9 @@ static void a_full_memory_commits_early(void **state)
     topic(f, "orders", 8); /* the mock keeps 5 MB of a partition */
     char *value = firn_arena_alloc(f->lake->arena, 100100);
     for (int i = 0; i < 320; i++) {
-        int n = snprintf(value, 100, "{\"id\":%d,\"name\":\"", i);
+        char head[100];
+        int n = snprintf(head, sizeof(head), "{\"id\":%d,\"name\":\"", i);
+        memcpy(value, head, (size_t)n);
         memset(value + n, 'x', 100000);
         memcpy(value + n + 100000, "\"}", 3);
         produce(f, "orders", i % 8, value);

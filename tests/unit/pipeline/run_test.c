@@ -55,7 +55,7 @@ static void a_failing_check_leaves_main_as_it_was(void **state)
             "tasks:\n"
             "  - {name: a, type: sql, models: [{table: s.a, sql: select 99 as x}]}\n"
             "  - {name: new, type: sql, models: [{table: t.new, sql: select 1 as x}]}\n"
-            "  - {name: gate, type: check, checks: [{table: s.a, range: {column: x, max: 9}}]}\n"
+            "  - {name: gate, type: check, after: [new], checks: [{table: s.a, range: {column: x, max: 9}}]}\n"
             "  - {name: b, type: sql, models: [{table: s.b, sql: select x from s.a}]}\n"),
         &run);
     assert_int_equal(rc, FIRN_E_CHECK_FAILED);

@@ -57,7 +57,8 @@ bool firn_ingest_wait(firn_ingest *ingest, int timeout_ms);
 void firn_ingest_status(firn_ingest *ingest, firn_arena *arena, firn_feed_status **out, size_t *n);
 void firn_ingest_free(firn_ingest *ingest);
 
-/* What the running processes of this machine said last (.firn/ingest/<feed>-<pid>.json), dead ones left out. */
+/* What the processes of this machine said last (.firn/ingest/<feed>-<pid>.json), sorted by feed. Of those that have ended only what
+ * was stopped by an error, with pid 0, until the feed runs again or is told where to resume. */
 firn_rc firn_ingest_status_read(firn_lake *lake, firn_arena *arena, firn_feed_status **out,
                                 size_t *n, firn_err *err) FIRN_MUST_USE;
 /* Prometheus text of these figures. */
