@@ -72,7 +72,7 @@ void firn_kafka_trouble_note(firn_kafka_trouble *trouble, rd_kafka_resp_err_t co
 }
 
 /* Before 2.6.1, librdkafka answers SCRAM's challenge in a way that brokers since CVE-2024-56128 refuse
- * (docs/decisions/028-librdkafka.md). */
+ * (docs/decisions/027-librdkafka.md). */
 static const char *login_advice(const firn_kafka_options *options)
 {
     enum { SCRAM_WORKS = 0x020601ff };

@@ -131,7 +131,7 @@ static void two_consumers_share_and_hand_over(void **state)
     firn_kafka_consumer_free(first);
 }
 
-/* Not the default (docs/decisions/028-librdkafka.md), but whoever sets it gets it: what stays with the first is never taken away. */
+/* Not the default (docs/decisions/027-librdkafka.md), but whoever sets it gets it: what stays with the first is never taken away. */
 static void cooperative_rebalances_take_only_what_moves(void **state)
 {
     cluster *x = *state;
