@@ -169,7 +169,7 @@ int main(int argc, char **argv)
         fatal(&err);
     firn_registry_options where = {
         .url = firn_arena_printf(arena, "http://%s", firn_http_server_address(server))};
-    firn_registry *events, *wides;
+    firn_registry *events = NULL, *wides = NULL;
     if (firn_registry_new(&where, &events, &err) != FIRN_OK ||
         firn_registry_new(&where, &wides, &err) != FIRN_OK)
         fatal(&err);
