@@ -52,6 +52,59 @@ static inline void firn_avro_column_mark_valid(firn_avro_column *column, int64_t
         column->validity[row >> 3] |= (uint8_t)(1u << (row & 7));
 }
 
+/* Append one value. Room for the row must be there. */
+static inline void firn_avro_store_i32(firn_avro_column *column, int32_t value)
+{
+    int64_t row = column->length++;
+    ((int32_t *)(void *)column->data)[row] = value;
+    firn_avro_column_mark_valid(column, row);
+}
+
+static inline void firn_avro_store_i64(firn_avro_column *column, int64_t value)
+{
+    int64_t row = column->length++;
+    ((int64_t *)(void *)column->data)[row] = value;
+    firn_avro_column_mark_valid(column, row);
+}
+
+static inline void firn_avro_store_f32(firn_avro_column *column, float value)
+{
+    int64_t row = column->length++;
+    ((float *)(void *)column->data)[row] = value;
+    firn_avro_column_mark_valid(column, row);
+}
+
+static inline void firn_avro_store_f64(firn_avro_column *column, double value)
+{
+    int64_t row = column->length++;
+    ((double *)(void *)column->data)[row] = value;
+    firn_avro_column_mark_valid(column, row);
+}
+
+static inline void firn_avro_store_bool(firn_avro_column *column, bool value)
+{
+    int64_t row = column->length++;
+    column->data[row >> 3] |= (uint8_t)((unsigned)value << (row & 7));
+    firn_avro_column_mark_valid(column, row);
+}
+
+/* Bytes of texts need room of their own; false past a bound. */
+static inline FIRN_MUST_USE bool firn_avro_store_bytes(firn_avro_batch *batch,
+                                                       firn_avro_column *column, firn_bytes bytes)
+{
+    int64_t row = column->length;
+    int32_t at = column->offsets[row];
+    if (__builtin_expect((int64_t)bytes.len > column->data_cap - at, 0) &&
+        (bytes.len > INT32_MAX || !firn_avro_column_grow_data(batch, column, (int64_t)bytes.len)))
+        return false;
+    if (bytes.len > 0)
+        memcpy(column->data + at, bytes.data, bytes.len);
+    column->offsets[row + 1] = at + (int32_t)bytes.len;
+    firn_avro_column_mark_valid(column, row);
+    column->length = row + 1;
+    return true;
+}
+
 /* Append a row of filler, null where the column has nulls. Room must be there. */
 void firn_avro_column_append_null(firn_avro_column *column);
 

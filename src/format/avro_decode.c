@@ -62,19 +62,7 @@ static bool is_ascii(firn_bytes text)
 static inline bool append_bytes(decoding *d, const firn_plan *plan, firn_avro_column *column,
                                 firn_bytes bytes)
 {
-    int64_t row = column->length;
-    int32_t at = column->offsets[row];
-    if ((int64_t)bytes.len > column->data_cap - at) {
-        if (bytes.len > INT32_MAX ||
-            !firn_avro_column_grow_data(d->batch, column, (int64_t)bytes.len))
-            return no_room(d, plan);
-    }
-    if (bytes.len > 0)
-        memcpy(column->data + at, bytes.data, bytes.len);
-    column->offsets[row + 1] = at + (int32_t)bytes.len;
-    firn_avro_column_mark_valid(column, row);
-    column->length = row + 1;
-    return true;
+    return firn_avro_store_bytes(d->batch, column, bytes) ? true : no_room(d, plan);
 }
 
 static inline bool append_text(decoding *d, const firn_plan *plan, firn_avro_column *column,
@@ -157,41 +145,6 @@ static bool decode_enum(decoding *d, const firn_plan *plan, firn_avro_column *co
 
 /* ---- numbers ---- */
 
-static inline void store_i32(firn_avro_column *column, int32_t value)
-{
-    int64_t row = column->length++;
-    ((int32_t *)(void *)column->data)[row] = value;
-    firn_avro_column_mark_valid(column, row);
-}
-
-static inline void store_i64(firn_avro_column *column, int64_t value)
-{
-    int64_t row = column->length++;
-    ((int64_t *)(void *)column->data)[row] = value;
-    firn_avro_column_mark_valid(column, row);
-}
-
-static inline void store_f32(firn_avro_column *column, float value)
-{
-    int64_t row = column->length++;
-    ((float *)(void *)column->data)[row] = value;
-    firn_avro_column_mark_valid(column, row);
-}
-
-static inline void store_f64(firn_avro_column *column, double value)
-{
-    int64_t row = column->length++;
-    ((double *)(void *)column->data)[row] = value;
-    firn_avro_column_mark_valid(column, row);
-}
-
-static inline void store_bool(firn_avro_column *column, bool value)
-{
-    int64_t row = column->length++;
-    column->data[row >> 3] |= (uint8_t)((unsigned)value << (row & 7));
-    firn_avro_column_mark_valid(column, row);
-}
-
 /* Everything but plain int and long. */
 static bool decode_number(decoding *d, const firn_plan *plan, firn_avro_column *column)
 {
@@ -203,35 +156,35 @@ static bool decode_number(decoding *d, const firn_plan *plan, firn_avro_column *
     switch (plan->op) {
     case FIRN_PLAN_INT_TO_LONG:
         if ((fine = firn_avro_get_int(&d->cursor, &small)))
-            store_i64(column, small);
+            firn_avro_store_i64(column, small);
         break;
     case FIRN_PLAN_INT_TO_FLOAT:
         if ((fine = firn_avro_get_int(&d->cursor, &small)))
-            store_f32(column, (float)small);
+            firn_avro_store_f32(column, (float)small);
         break;
     case FIRN_PLAN_INT_TO_DOUBLE:
         if ((fine = firn_avro_get_int(&d->cursor, &small)))
-            store_f64(column, small);
+            firn_avro_store_f64(column, small);
         break;
     case FIRN_PLAN_LONG_TO_FLOAT:
         if ((fine = firn_avro_get_long(&d->cursor, &large)))
-            store_f32(column, (float)large);
+            firn_avro_store_f32(column, (float)large);
         break;
     case FIRN_PLAN_LONG_TO_DOUBLE:
         if ((fine = firn_avro_get_long(&d->cursor, &large)))
-            store_f64(column, (double)large);
+            firn_avro_store_f64(column, (double)large);
         break;
     case FIRN_PLAN_FLOAT:
         if ((fine = firn_avro_get_float(&d->cursor, &single)))
-            store_f32(column, single);
+            firn_avro_store_f32(column, single);
         break;
     case FIRN_PLAN_FLOAT_TO_DOUBLE:
         if ((fine = firn_avro_get_float(&d->cursor, &single)))
-            store_f64(column, single);
+            firn_avro_store_f64(column, single);
         break;
     case FIRN_PLAN_DOUBLE:
         if ((fine = firn_avro_get_double(&d->cursor, &real)))
-            store_f64(column, real);
+            firn_avro_store_f64(column, real);
         break;
     default: break;
     }
@@ -366,7 +319,7 @@ static bool decode_container(decoding *d, const firn_plan *plan, firn_avro_colum
 
 static bool decode_into(decoding *d, const firn_plan *plan, firn_avro_column *column)
 {
-    store_i32(&column->children[0], (int32_t)plan->into);
+    firn_avro_store_i32(&column->children[0], (int32_t)plan->into);
     for (size_t i = 1; i < column->child_count; i++) {
         firn_avro_column *child = &column->children[i];
         if (i - 1 != plan->into)
@@ -400,12 +353,12 @@ static bool decode(decoding *d, const firn_plan *plan, firn_avro_column *column)
     case FIRN_PLAN_LONG:
         if (!firn_avro_get_long(&d->cursor, &large))
             return malformed(d, plan);
-        store_i64(column, large);
+        firn_avro_store_i64(column, large);
         return true;
     case FIRN_PLAN_INT:
         if (!firn_avro_get_int(&d->cursor, &small))
             return malformed(d, plan);
-        store_i32(column, small);
+        firn_avro_store_i32(column, small);
         return true;
     case FIRN_PLAN_BYTES:
         if (!firn_avro_get_bytes(&d->cursor, &bytes))
@@ -418,7 +371,7 @@ static bool decode(decoding *d, const firn_plan *plan, firn_avro_column *column)
     case FIRN_PLAN_BOOLEAN:
         if (!firn_avro_get_boolean(&d->cursor, &flag))
             return malformed(d, plan);
-        store_bool(column, flag);
+        firn_avro_store_bool(column, flag);
         return true;
     case FIRN_PLAN_RECORD: return decode_record(d, plan, column);
     case FIRN_PLAN_ARRAY:

@@ -112,13 +112,7 @@ static uint8_t *text_room(decoding *d, firn_avro_column *column, size_t len)
 static const uint8_t *append_bytes(decoding *d, const uint8_t *behind, firn_avro_column *column,
                                    firn_bytes bytes)
 {
-    uint8_t *out = text_room(d, column, bytes.len);
-    if (!out)
-        return no_room(d, behind);
-    if (bytes.len > 0)
-        memcpy(out, bytes.data, bytes.len);
-    finish_text(column, bytes.len);
-    return behind;
+    return firn_avro_store_bytes(d->batch, column, bytes) ? behind : no_room(d, behind);
 }
 
 /* A text with escapes, or without room or bytes for the quick way. `p` is behind the quote. */
@@ -199,20 +193,6 @@ static const uint8_t *take_string(decoding *d, const uint8_t *p, firn_bytes *out
 
 /* ---- scalars ---- */
 
-static inline void store_i32(firn_avro_column *column, int32_t value)
-{
-    int64_t row = column->length++;
-    ((int32_t *)(void *)column->data)[row] = value;
-    firn_avro_column_mark_valid(column, row);
-}
-
-static inline void store_i64(firn_avro_column *column, int64_t value)
-{
-    int64_t row = column->length++;
-    ((int64_t *)(void *)column->data)[row] = value;
-    firn_avro_column_mark_valid(column, row);
-}
-
 static bool is_number_start(uint8_t c)
 {
     return c == '-' || (c >= '0' && c <= '9');
@@ -287,7 +267,7 @@ static const uint8_t *whole32(decoding *d, const uint8_t *p, const firn_json_nod
         return NULL;
     if (value < INT32_MIN || value > INT32_MAX)
         return misfit(d, p, node, "the number is out of range");
-    store_i32(column, (int32_t)value);
+    firn_avro_store_i32(column, (int32_t)value);
     return behind;
 }
 
@@ -446,7 +426,7 @@ static const uint8_t *date(decoding *d, const uint8_t *p, const firn_json_node *
         return NULL;
     if (!firn_text_date(text, &days))
         return misfit(d, p, node, "a date such as \"2026-11-28\" was expected");
-    store_i32(column, days);
+    firn_avro_store_i32(column, days);
     return behind;
 }
 
@@ -468,9 +448,9 @@ static const uint8_t *time_of_day(decoding *d, const uint8_t *p, const firn_json
     if (value < 0 || value >= 86400 * node->per_second)
         return misfit(d, p, node, "the number is not within a day");
     if (column->type == FIRN_AVRO_COL_INT32)
-        store_i32(column, (int32_t)value);
+        firn_avro_store_i32(column, (int32_t)value);
     else
-        store_i64(column, value);
+        firn_avro_store_i64(column, value);
     return behind;
 }
 
@@ -494,7 +474,7 @@ static const uint8_t *timestamp(decoding *d, const uint8_t *p, const firn_json_n
         if (!behind)
             return NULL;
     }
-    store_i64(column, value);
+    firn_avro_store_i64(column, value);
     return behind;
 }
 
@@ -896,7 +876,7 @@ static const uint8_t *decode(decoding *d, const uint8_t *p, const firn_json_node
     case FIRN_JSON_INT64:
         behind = whole(d, p, node, &value);
         if (behind)
-            store_i64(column, value);
+            firn_avro_store_i64(column, value);
         return behind;
     case FIRN_JSON_DOUBLE: {
         double number;

@@ -74,27 +74,6 @@ static __attribute__((cold, noinline)) bool no_room(decoding *d, const firn_prot
 
 /* ---- storing: room for the row is there ---- */
 
-static inline void store_i32(firn_avro_column *column, int32_t value)
-{
-    int64_t row = column->length++;
-    ((int32_t *)(void *)column->data)[row] = value;
-    firn_avro_column_mark_valid(column, row);
-}
-
-static inline void store_i64(firn_avro_column *column, int64_t value)
-{
-    int64_t row = column->length++;
-    ((int64_t *)(void *)column->data)[row] = value;
-    firn_avro_column_mark_valid(column, row);
-}
-
-static inline void store_bool(firn_avro_column *column, bool value)
-{
-    int64_t row = column->length++;
-    column->data[row >> 3] |= (uint8_t)((unsigned)value << (row & 7));
-    firn_avro_column_mark_valid(column, row);
-}
-
 static inline void store_i128(firn_avro_column *column, __int128 value)
 {
     int64_t row = column->length++;
@@ -105,17 +84,7 @@ static inline void store_i128(firn_avro_column *column, __int128 value)
 static inline bool store_bytes(decoding *d, const firn_proto_slot *slot, firn_bytes bytes,
                                firn_avro_column *column)
 {
-    int64_t row = column->length;
-    int32_t at = column->offsets[row];
-    if (__builtin_expect((int64_t)bytes.len > column->data_cap - at, 0) &&
-        !firn_avro_column_grow_data(d->batch, column, (int64_t)bytes.len))
-        return no_room(d, slot);
-    if (bytes.len > 0)
-        memcpy(column->data + at, bytes.data, bytes.len);
-    column->offsets[row + 1] = at + (int32_t)bytes.len;
-    firn_avro_column_mark_valid(column, row);
-    column->length = row + 1;
-    return true;
+    return firn_avro_store_bytes(d->batch, column, bytes) ? true : no_room(d, slot);
 }
 
 static bool is_ascii(firn_bytes text)
@@ -164,17 +133,17 @@ static inline bool put_scalar(decoding *d, const firn_proto_slot *slot, uint8_t 
     case FIRN_PROTO_STRING: return store_text(d, slot, bytes, column);
     case FIRN_PROTO_BYTES: return store_bytes(d, slot, bytes, column);
     case FIRN_PROTO_ENUM: return put_enum(d, slot, (int32_t)value, column);
-    case FIRN_PROTO_BOOL: store_bool(column, value != 0); return true;
+    case FIRN_PROTO_BOOL: firn_avro_store_bool(column, value != 0); return true;
     case FIRN_PROTO_INT32:
     case FIRN_PROTO_SFIXED32:
-    case FIRN_PROTO_FLOAT: store_i32(column, (int32_t)value); return true;
-    case FIRN_PROTO_SINT32: store_i32(column, firn_wire_zigzag32(value)); return true;
+    case FIRN_PROTO_FLOAT: firn_avro_store_i32(column, (int32_t)value); return true;
+    case FIRN_PROTO_SINT32: firn_avro_store_i32(column, firn_wire_zigzag32(value)); return true;
     case FIRN_PROTO_UINT32:
-    case FIRN_PROTO_FIXED32: store_i64(column, (uint32_t)value); return true;
-    case FIRN_PROTO_SINT64: store_i64(column, firn_wire_zigzag64(value)); return true;
+    case FIRN_PROTO_FIXED32: firn_avro_store_i64(column, (uint32_t)value); return true;
+    case FIRN_PROTO_SINT64: firn_avro_store_i64(column, firn_wire_zigzag64(value)); return true;
     case FIRN_PROTO_UINT64:
     case FIRN_PROTO_FIXED64: store_i128(column, (__int128)value); return true;
-    default: store_i64(column, (int64_t)value); return true; /* INT64, SFIXED64, DOUBLE */
+    default: firn_avro_store_i64(column, (int64_t)value); return true; /* INT64, SFIXED64, DOUBLE */
     }
 }
 
@@ -297,7 +266,7 @@ static bool put_timestamp(decoding *d, const firn_proto_slot *slot, const firn_p
     int32_t nanos = (int32_t)small->number[2];
     if (!firn_proto_timestamp_fits(seconds, nanos))
         return fail(d, slot, FIRN_E_CORRUPT, data.data, "a Timestamp outside the years 1 to 9999");
-    store_i64(column, seconds * 1000000 + nanos / 1000);
+    firn_avro_store_i64(column, seconds * 1000000 + nanos / 1000);
     return true;
 }
 
@@ -316,7 +285,7 @@ static bool put_date(decoding *d, const firn_proto_slot *slot, const firn_proto_
         firn_civil civil;
         firn_civil_from_days(days, &civil);
         if (civil.day == day) {
-            store_i32(column, days);
+            firn_avro_store_i32(column, days);
             return true;
         }
     }
@@ -333,7 +302,8 @@ static bool put_time(decoding *d, const firn_proto_slot *slot, const firn_proto_
     uint64_t nanos = (uint64_t)small->number[4];
     if (hours > 23 || minutes > 59 || seconds > 59 || nanos > 999999999)
         return fail(d, slot, FIRN_E_CORRUPT, data.data, "a TimeOfDay that no clock shows");
-    store_i64(column, (int64_t)(((hours * 60 + minutes) * 60 + seconds) * 1000000 + nanos / 1000));
+    firn_avro_store_i64(
+        column, (int64_t)(((hours * 60 + minutes) * 60 + seconds) * 1000000 + nanos / 1000));
     return true;
 }
 
@@ -424,7 +394,7 @@ static inline bool put_value(decoding *d, const firn_proto_slot *slot, uint64_t 
     case FIRN_SLOT_DECIMAL_TEXT: return put_decimal(d, slot, bytes, column);
     case FIRN_SLOT_TEXT: return put_wrapped(d, slot, FIRN_PROTO_STRING, bytes, column);
     case FIRN_SLOT_WRAPPER: return put_wrapped(d, slot, slot->inner, bytes, column);
-    case FIRN_SLOT_PRESENCE: store_bool(column, true); return true;
+    case FIRN_SLOT_PRESENCE: firn_avro_store_bool(column, true); return true;
     default: return put_json(d, slot, bytes, column);
     }
 }
