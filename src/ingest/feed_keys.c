@@ -131,20 +131,6 @@ static firn_rc bad_value(const parse_ctx *ctx, const key_row *row, int line, con
               line, row->path, text, wanted);
 }
 
-/* A scalar as the text that the row's kind reads; NULL for lists and mappings. */
-static const char *scalar_text(firn_arena *arena, const json_t *node)
-{
-    switch (json_typeof(node)) {
-    case JSON_STRING: return firn_arena_strdup(arena, json_string_value(node));
-    case JSON_INTEGER:
-        return firn_arena_printf(arena, "%" JSON_INTEGER_FORMAT, json_integer_value(node));
-    case JSON_REAL: return firn_arena_printf(arena, "%.17g", json_real_value(node));
-    case JSON_TRUE: return "true";
-    case JSON_FALSE: return "false";
-    default: return NULL;
-    }
-}
-
 static firn_rc parse_number(const parse_ctx *ctx, const key_row *row, const char *text, int line,
                             firn_err *err)
 {
@@ -220,7 +206,7 @@ static firn_rc parse_texts(const parse_ctx *ctx, const key_row *row, const json_
     const char **texts = FIRN_NEW_N(ctx->arena, const char *, n);
     for (size_t i = 0; i < n; i++) {
         const json_t *item = json_is_array(node) ? json_array_get(node, i) : node;
-        texts[i] = scalar_text(ctx->arena, item);
+        texts[i] = firn_yaml_scalar(ctx->arena, item);
         if (texts[i] == NULL || texts[i][0] == '\0') {
             FIRN_FAIL(err, FIRN_E_CONFIG, "%s:%d: %s must be a text or a list of texts",
                       ctx->yaml->filename, line, row->path);
@@ -241,7 +227,7 @@ static firn_rc parse_mapping(const parse_ctx *ctx, const key_row *row, const jso
     bool ok = json_is_object(node);
     json_object_foreach((json_t *)node, key, item)
     {
-        const char *text = scalar_text(ctx->arena, item);
+        const char *text = firn_yaml_scalar(ctx->arena, item);
         ok = ok && text != NULL;
         json_object_set_new(texts, key, json_string(text != NULL ? text : ""));
     }
@@ -262,7 +248,7 @@ static firn_rc parse_value(const parse_ctx *ctx, const key_row *row, const json_
     if (row->kind == KEY_MAPPING) {
         return parse_mapping(ctx, row, node, line, err);
     }
-    const char *text = scalar_text(ctx->arena, node);
+    const char *text = firn_yaml_scalar(ctx->arena, node);
     if (text == NULL) {
         FIRN_FAIL(err, FIRN_E_CONFIG, "%s:%d: %s must be a single value, not a list or a mapping",
                   ctx->yaml->filename, line, row->path);
@@ -291,82 +277,14 @@ static firn_rc parse_value(const parse_ctx *ctx, const key_row *row, const json_
 
 /* ---- parsing ----------------------------------------------------------------------------------------- */
 
-/* The row of a full path, or NULL; *is_section tells whether rows lie below it. */
-static const key_row *find_key(const char *path, bool *is_section)
+static const char *path_of(size_t row)
 {
-    size_t len = strlen(path);
-    *is_section = false;
-    for (size_t i = 0; i < N_KEYS; i++) {
-        if (firn_streq(KEYS[i].path, path)) {
-            return &KEYS[i];
-        }
-        if (strncmp(KEYS[i].path, path, len) == 0 && KEYS[i].path[len] == '.') {
-            *is_section = true;
-        }
-    }
-    return NULL;
+    return KEYS[row].path;
 }
 
-static const char *leaf_of(const char *path)
+static firn_rc take_key(void *ctx, size_t row, const json_t *node, int line, firn_err *err)
 {
-    const char *dot = strrchr(path, '.');
-    return dot != NULL ? dot + 1 : path;
-}
-
-static firn_rc unknown_key(const parse_ctx *ctx, const char *path, int line, firn_err *err)
-{
-    const char *names[2 * N_KEYS];
-    size_t n = 0;
-    for (size_t i = 0; i < N_KEYS; i++) {
-        names[n++] = KEYS[i].path;
-        const char *dot = strchr(KEYS[i].path, '.');
-        if (dot != NULL) {
-            names[n++] = firn_arena_strndup(ctx->arena, KEYS[i].path, (size_t)(dot - KEYS[i].path));
-        }
-    }
-    const char *nearest = firn_nearest(path, names, n);
-    /* A key written under the wrong section: `every` at the top. */
-    for (size_t i = 0; i < N_KEYS && nearest == NULL; i++) {
-        nearest = firn_streq(leaf_of(path), leaf_of(KEYS[i].path)) ? KEYS[i].path : NULL;
-    }
-    if (nearest != NULL) {
-        FIRN_FAIL(err, FIRN_E_CONFIG, "%s:%d: there is no key \"%s\". Did you mean \"%s\"?",
-                  ctx->yaml->filename, line, path, nearest);
-    }
-    FIRN_FAIL(err, FIRN_E_CONFIG,
-              "%s:%d: there is no key \"%s\"; docs/reference/feeds.md lists all keys",
-              ctx->yaml->filename, line, path);
-}
-
-static firn_rc parse_section(const parse_ctx *ctx, json_t *mapping, const char *prefix,
-                             firn_err *err)
-{
-    const char *key;
-    json_t *node;
-    json_object_foreach(mapping, key, node)
-    {
-        const char *path =
-            prefix[0] == '\0' ? key : firn_arena_printf(ctx->arena, "%s.%s", prefix, key);
-        int line = firn_yaml_key_line(ctx->yaml, mapping, key);
-        bool is_section;
-        const key_row *row = find_key(path, &is_section);
-        if (row == NULL && !is_section) {
-            return unknown_key(ctx, path, line, err);
-        }
-        if (json_is_null(node)) {
-            continue; /* a section or key whose content is commented out */
-        }
-        if (row != NULL) {
-            FIRN_TRY(parse_value(ctx, row, node, line, err));
-        } else if (json_is_object(node)) {
-            FIRN_TRY(parse_section(ctx, node, path, err));
-        } else {
-            FIRN_FAIL(err, FIRN_E_CONFIG,
-                      "%s:%d: \"%s\" is a section: its keys go below it, indented",
-                      ctx->yaml->filename, line, path);
-        }
-    }
-    return FIRN_OK;
+    return parse_value(ctx, &KEYS[row], node, line, err);
 }
 
 firn_rc firn_feed_keys_read(firn_arena *arena, firn_bytes text, const char *filename,
@@ -381,13 +299,12 @@ firn_rc firn_feed_keys_read(firn_arena *arena, firn_bytes text, const char *file
             FIRN_TRY(parse_value(&ctx, &KEYS[i], def, 0, err));
         }
     }
-    if (json_is_null(yaml.root)) {
-        return FIRN_OK;
-    }
-    if (!json_is_object(yaml.root)) {
-        FIRN_FAIL(err, FIRN_E_CONFIG, "%s:1: the file must hold \"key: value\" lines", filename);
-    }
-    return parse_section(&ctx, yaml.root, "", err);
+    const firn_yaml_keys keys = {.n = N_KEYS,
+                                 .path = path_of,
+                                 .reference = "docs/reference/feeds.md",
+                                 .take = take_key,
+                                 .ctx = &ctx};
+    return firn_yaml_read_keys(arena, &yaml, &keys, err);
 }
 
 /* ---- showing -------------------------------------------------------------------------------------------- */

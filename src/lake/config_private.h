@@ -4,9 +4,6 @@
 
 #include "lake/config.h"
 
-/* A scalar as text, in the arena or the tree; NULL for lists, mappings and null. */
-const char *firn_config_scalar(firn_arena *arena, const json_t *node);
-
 /* `node`: what stands under `sources`, on `line`. */
 firn_rc firn_config_sources(firn_arena *arena, const firn_yaml *yaml, const json_t *node, int line,
                             firn_config *out, firn_err *err) FIRN_MUST_USE;

@@ -120,7 +120,7 @@ static firn_rc read_mapping(const reader *r, const member_row *row, const json_t
     json_t *value;
     json_object_foreach((json_t *)(uintptr_t)node, key, value)
     {
-        if (firn_config_scalar(r->arena, value) == NULL) {
+        if (firn_yaml_scalar(r->arena, value) == NULL) {
             FIRN_FAIL(err, FIRN_E_CONFIG, "%s:%d: %s: \"%s\" must be a single value",
                       r->yaml->filename, line, row->name, key);
         }
@@ -136,7 +136,7 @@ static firn_rc read_member(const reader *r, const member_row *row, const json_t 
     if (row->kind == MEMBER_MAPPING) {
         return read_mapping(r, row, node, line, err);
     }
-    const char *text = firn_config_scalar(r->arena, node);
+    const char *text = firn_yaml_scalar(r->arena, node);
     if (text == NULL || text[0] == '\0') {
         FIRN_FAIL(err, FIRN_E_CONFIG, "%s:%d: %s of a source must be a non-empty text",
                   r->yaml->filename, line, row->name);

@@ -34,4 +34,19 @@ firn_rc firn_yaml_load_raw(firn_arena *arena, const char *path, firn_yaml *out,
 int firn_yaml_line(const firn_yaml *yaml, const json_t *node);
 int firn_yaml_key_line(const firn_yaml *yaml, const json_t *mapping, const char *key);
 
+/* A scalar as text, in the arena or the tree; NULL for lists, mappings and null. */
+const char *firn_yaml_scalar(firn_arena *arena, const json_t *node);
+
+/* A file whose keys are declared in one table: dots in a path stand for sections. */
+typedef struct firn_yaml_keys {
+    size_t n;
+    const char *(*path)(size_t row); /* "commit.every" */
+    const char *reference;           /* what lists all keys, for messages */
+    firn_rc (*take)(void *ctx, size_t row, const json_t *node, int line, firn_err *err);
+    void *ctx;
+} firn_yaml_keys;
+/* Gives each key of the document to `take`, those without a value left out. CONFIG names an unknown key and the nearest known one. */
+firn_rc firn_yaml_read_keys(firn_arena *arena, const firn_yaml *yaml, const firn_yaml_keys *keys,
+                            firn_err *err) FIRN_MUST_USE;
+
 #endif
