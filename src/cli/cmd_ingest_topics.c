@@ -145,7 +145,8 @@ firn_rc firn_cmd_ingest_topics(firn_cli *cli, firn_err *err)
     }
     options.pattern = feed != NULL ? feed : options.pattern;
     const firn_source_config *source;
-    FIRN_TRY(firn_source_config_find(firn_lake_config(lake), options.source, &source, err));
+    FIRN_TRY(firn_source_config_find(firn_lake_config(lake), FIRN_SOURCE_KAFKA, options.source,
+                                     &source, err));
     firn_audit *audits = NULL;
     size_t n = 0;
     FIRN_TRY(firn_audit_topics(lake, cli->arena, &options, &audits, &n, err));

@@ -7,7 +7,7 @@
 firn_rc firn_cmd_table_export(firn_cli *cli, firn_err *err)
 {
     firn_table table;
-    firn_export_result result;
+    firn_lake_export_result result;
     firn_arena *arena = cli->arena;
     FIRN_TRY(firn_table_open(cli, firn_cli_arg(cli, 0), &table, err));
     FIRN_TRY(firn_lake_export(cli->lake, arena, &table, firn_cli_arg(cli, 1), &result, err));

@@ -6,7 +6,8 @@
 firn_rc firn_feed_kafka(firn_lake *lake, const firn_feed *feed, firn_kafka **out, firn_err *err)
 {
     const firn_source_config *source = NULL;
-    FIRN_TRY(firn_source_config_find(firn_lake_config(lake), feed->source, &source, err));
+    FIRN_TRY(firn_source_config_find(firn_lake_config(lake), FIRN_SOURCE_KAFKA, feed->source,
+                                     &source, err));
     const firn_kafka_options options = {
         .brokers = source->kafka,
         .security = source->security,
@@ -31,7 +32,8 @@ firn_rc firn_feed_registry(firn_lake *lake, const firn_feed *feed, firn_registry
 {
     const firn_source_config *source = NULL;
     *out = NULL;
-    FIRN_TRY(firn_source_config_find(firn_lake_config(lake), feed->source, &source, err));
+    FIRN_TRY(firn_source_config_find(firn_lake_config(lake), FIRN_SOURCE_KAFKA, feed->source,
+                                     &source, err));
     if (source->registry == NULL) {
         return FIRN_OK;
     }

@@ -1,6 +1,6 @@
 /* The connections under `sources`: one table of their members, from which the reader, the check of paths and the reference page are
  * made. To add a member, add it to firn_source_config and one row here. A kind of connection is known by the member that says where
- * it is (`kafka`), which every connection has exactly one of. */
+ * it is (`kafka`, `ksqldb`), which every connection has exactly one of. */
 #include "config_private.h"
 
 typedef enum member_kind { MEMBER_TEXT, MEMBER_PATH, MEMBER_URL, MEMBER_MAPPING } member_kind;
@@ -19,6 +19,14 @@ static const member_row MEMBERS[] = {
     {"name", MEMBER_TEXT, AT(name), NULL, "What feeds and commands call it."},
     {"kafka", MEMBER_TEXT, AT(kafka), NULL,
      "Kafka brokers to start from, by comma: host:9092,host:9092."},
+    {"ksqldb", MEMBER_URL, AT(ksqldb), NULL,
+     "ksqlDB server, instead of `kafka`: http://host:8088. `username` and `password` (or `token`), "
+     "`ca_file`, `cert_file`, `key_file` and `timeout` go with it."},
+    {"token", MEMBER_TEXT, AT(token), NULL, "ksqlDB: bearer token, instead of a user."},
+    {"timeout", MEMBER_TEXT, AT(timeout), NULL,
+     "ksqlDB: how long to wait for an answer, or for its next row: 30s (the default), 2m."},
+    {"http", MEMBER_TEXT, AT(http), "auto|1.1|2",
+     "ksqlDB: version of HTTP. auto: 1.1, and 2 when the server asks for it."},
     {"security", MEMBER_TEXT, AT(security), "plaintext|ssl|sasl_plaintext|sasl_ssl",
      "How to speak to the brokers: plaintext, ssl, sasl_plaintext or sasl_ssl. Not given: sasl_ssl "
      "with a username, a mechanism or an oauth_url, ssl with a ca_file or cert_file, else plaintext."},
@@ -159,12 +167,18 @@ static firn_rc check_source(const reader *r, firn_err *err)
     if (r->out->name == NULL) {
         FIRN_FAIL(err, FIRN_E_CONFIG, "%s:%d: a source needs a name", r->yaml->filename, r->line);
     }
-    if (r->out->kafka == NULL) {
+    if (r->out->kafka == NULL && r->out->ksqldb == NULL) {
         FIRN_FAIL(err, FIRN_E_CONFIG,
-                  "%s:%d: source \"%s\" does not say where it is: give it `kafka: host:9092`",
+                  "%s:%d: source \"%s\" does not say where it is: give it `kafka: host:9092` or "
+                  "`ksqldb: http://host:8088`",
                   r->yaml->filename, r->line, r->out->name);
     }
-    r->out->kind = FIRN_SOURCE_KAFKA;
+    if (r->out->kafka != NULL && r->out->ksqldb != NULL) {
+        FIRN_FAIL(err, FIRN_E_CONFIG,
+                  "%s:%d: source \"%s\" is kafka and ksqldb; make it two sources",
+                  r->yaml->filename, r->line, r->out->name);
+    }
+    r->out->kind = r->out->ksqldb != NULL ? FIRN_SOURCE_KSQLDB : FIRN_SOURCE_KAFKA;
     return FIRN_OK;
 }
 
@@ -233,46 +247,64 @@ void firn_config_sources_resolve(firn_config *config,
     }
 }
 
-static firn_rc choose_one(const firn_config *config, const firn_source_config **out, firn_err *err)
+static const char *const KIND_NAMES[] = {
+    [FIRN_SOURCE_KAFKA] = "kafka", [FIRN_SOURCE_KSQLDB] = "ksqldb"};
+static const char *const KIND_EXAMPLES[] = {[FIRN_SOURCE_KAFKA] = "kafka: \"host:9092\"",
+                                            [FIRN_SOURCE_KSQLDB] = "ksqldb: \"http://host:8088\""};
+
+static firn_rc choose_one(const firn_source_config *const *sources, size_t n, firn_source_kind kind,
+                          const firn_source_config **out, firn_err *err)
 {
-    if (config->n_sources > 1) {
+    if (n > 1) {
         FIRN_FAIL(err, FIRN_E_CONFIG,
-                  "the lake has %zu sources; say which one (the first is \"%s\")",
-                  config->n_sources, config->sources[0].name);
+                  "the lake has %zu %s sources; say which one (the first is \"%s\")", n,
+                  KIND_NAMES[kind], sources[0]->name);
     }
-    *out = &config->sources[0];
+    *out = sources[0];
     return FIRN_OK;
 }
 
-firn_rc firn_source_config_find(const firn_config *config, const char *name,
+firn_rc firn_source_config_find(const firn_config *config, firn_source_kind kind, const char *name,
                                 const firn_source_config **out, firn_err *err)
 {
-    if (config->n_sources == 0) {
-        FIRN_FAIL(err, FIRN_E_CONFIG,
-                  "%s%s%s: firn.yaml has no sources; add `sources: [{name: %s, kafka: "
-                  "\"host:9092\"}]`",
-                  name != NULL ? "source \"" : "no source", name != NULL ? name : "",
-                  name != NULL ? "\"" : "", name != NULL ? name : "kafka");
-    }
-    if (name == NULL) {
-        return choose_one(config, out, err);
-    }
     FIRN_AUTO_ARENA firn_arena *arena = firn_arena_new();
+    const firn_source_config **sources =
+        FIRN_NEW_N(arena, const firn_source_config *, config->n_sources);
     const char **names = FIRN_NEW_N(arena, const char *, config->n_sources);
+    size_t n = 0;
     for (size_t i = 0; i < config->n_sources; i++) {
-        names[i] = config->sources[i].name;
-        if (firn_streq(names[i], name)) {
-            *out = &config->sources[i];
+        const firn_source_config *source = &config->sources[i];
+        if (source->kind == kind) {
+            sources[n] = source;
+            names[n++] = source->name;
+        }
+        if (name != NULL && firn_streq(source->name, name)) {
+            if (source->kind != kind) {
+                FIRN_FAIL(err, FIRN_E_CONFIG,
+                          "firn.yaml:%d: source \"%s\" is %s, and %s is wanted here", source->line,
+                          name, KIND_NAMES[source->kind], KIND_NAMES[kind]);
+            }
+            *out = source;
             return FIRN_OK;
         }
     }
-    const char *nearest = firn_nearest(name, names, config->n_sources);
+    if (n == 0) {
+        FIRN_FAIL(err, FIRN_E_CONFIG,
+                  "%s%s%s: firn.yaml has no %s sources; add `sources: [{name: %s, %s}]`",
+                  name != NULL ? "source \"" : "no source", name != NULL ? name : "",
+                  name != NULL ? "\"" : "", KIND_NAMES[kind],
+                  name != NULL ? name : KIND_NAMES[kind], KIND_EXAMPLES[kind]);
+    }
+    if (name == NULL) {
+        return choose_one(sources, n, kind, out, err);
+    }
+    const char *nearest = firn_nearest(name, names, n);
     if (nearest != NULL) {
         FIRN_FAIL(err, FIRN_E_CONFIG, "firn.yaml has no source \"%s\". Did you mean \"%s\"?", name,
                   nearest);
     }
     FIRN_FAIL(err, FIRN_E_CONFIG, "firn.yaml has no source \"%s\"; it has %s", name,
-              firn_str_join(arena, names, config->n_sources, ", "));
+              firn_str_join(arena, names, n, ", "));
 }
 
 void firn_config_sources_reference(firn_buf *out)
@@ -290,6 +322,8 @@ void firn_config_sources_reference(firn_buf *out)
                   "    registry: https://psrc-5678.eu-west-1.aws.confluent.cloud\n"
                   "    registry_username: \"${REGISTRY_KEY}\"\n"
                   "    registry_password: \"${REGISTRY_SECRET}\"\n"
+                  "  - name: ksql\n"
+                  "    ksqldb: http://localhost:8088\n"
                   "```\n\n"
                   "| member | value | meaning |\n|---|---|---|\n");
     static const char *const KINDS[] = {[MEMBER_TEXT] = "text",

@@ -27,7 +27,7 @@ typedef struct exporter {
     firn_metadata *metadata;
     firn_map *copied; /* new location -> anything */
     FIRN_VEC(const char *) locations;
-    firn_export_result *out;
+    firn_lake_export_result *out;
 } exporter;
 
 /* ---- the folder ---------------------------------------------------------------------------------------------- */
@@ -266,7 +266,7 @@ static firn_rc build_metadata(exporter *x, const char *list, firn_err *err)
 }
 
 firn_rc firn_lake_export(firn_lake *lake, firn_arena *arena, const firn_table *table,
-                         const char *dir, firn_export_result *out, firn_err *err)
+                         const char *dir, firn_lake_export_result *out, firn_err *err)
 {
     exporter x = {.storage = firn_lake_storage(lake),
                   .arena = arena,
@@ -275,7 +275,7 @@ firn_rc firn_lake_export(firn_lake *lake, firn_arena *arena, const firn_table *t
                   .copied = firn_map_new(arena),
                   .out = out};
     char *metadata = NULL;
-    *out = (firn_export_result){0};
+    *out = (firn_lake_export_result){0};
     const char *to = firn_location_of_path(arena, dir);
     size_t len = strlen(to);
     while (len > 1 && to[len - 1] == '/') {

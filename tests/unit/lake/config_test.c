@@ -115,7 +115,8 @@ static void sources_are_connections(void **state)
     unsetenv("FIRN_TEST_PW");
     assert_int_equal(config.n_sources, 2);
     const firn_source_config *shop;
-    assert_int_equal(firn_source_config_find(&config, "shop", &shop, NULL), FIRN_OK);
+    assert_int_equal(firn_source_config_find(&config, FIRN_SOURCE_KAFKA, "shop", &shop, NULL),
+                     FIRN_OK);
     assert_int_equal(shop->kind, FIRN_SOURCE_KAFKA);
     assert_string_equal(shop->kafka, "b1:9092,b2:9092");
     assert_string_equal(shop->security, "sasl_ssl");
@@ -126,21 +127,27 @@ static void sources_are_connections(void **state)
     assert_string_equal(shop->registry_context, ":.x:");
     assert_null(shop->cert_file);
     const firn_source_config *other;
-    assert_int_equal(firn_source_config_find(&config, "other", &other, NULL), FIRN_OK);
+    assert_int_equal(firn_source_config_find(&config, FIRN_SOURCE_KAFKA, "other", &other, NULL),
+                     FIRN_OK);
     assert_string_equal(other->oauth_url, "https://id/token");
     firn_err err = {0};
-    assert_int_equal(firn_source_config_find(&config, "shopp", &other, &err), FIRN_E_CONFIG);
+    assert_int_equal(firn_source_config_find(&config, FIRN_SOURCE_KAFKA, "shopp", &other, &err),
+                     FIRN_E_CONFIG);
     assert_non_null(strstr(err.message, "Did you mean \"shop\"?"));
-    assert_int_equal(firn_source_config_find(&config, "zebra", &other, &err), FIRN_E_CONFIG);
+    assert_int_equal(firn_source_config_find(&config, FIRN_SOURCE_KAFKA, "zebra", &other, &err),
+                     FIRN_E_CONFIG);
     assert_non_null(strstr(err.message, "it has shop, other"));
-    assert_int_equal(firn_source_config_find(&config, NULL, &other, &err), FIRN_E_CONFIG);
+    assert_int_equal(firn_source_config_find(&config, FIRN_SOURCE_KAFKA, NULL, &other, &err),
+                     FIRN_E_CONFIG);
     assert_non_null(strstr(err.message, "say which one"));
     config = parse(arena, "sources: [{name: only, kafka: \"c:9092\"}]\n");
-    assert_int_equal(firn_source_config_find(&config, NULL, &other, NULL), FIRN_OK);
+    assert_int_equal(firn_source_config_find(&config, FIRN_SOURCE_KAFKA, NULL, &other, NULL),
+                     FIRN_OK);
     assert_string_equal(other->name, "only");
     config = parse(arena, "");
-    assert_int_equal(firn_source_config_find(&config, "shop", &other, &err), FIRN_E_CONFIG);
-    assert_non_null(strstr(err.message, "firn.yaml has no sources"));
+    assert_int_equal(firn_source_config_find(&config, FIRN_SOURCE_KAFKA, "shop", &other, &err),
+                     FIRN_E_CONFIG);
+    assert_non_null(strstr(err.message, "firn.yaml has no kafka sources"));
 }
 
 static void wrong_sources_are_refused(void **state)

@@ -12,12 +12,13 @@
 
 #include "lake/lake.h"
 
-typedef struct firn_export_result {
+typedef struct firn_lake_export_result {
     const char *metadata_location;
     int64_t files, bytes, rows;
-} firn_export_result;
+} firn_lake_export_result;
 
 firn_rc firn_lake_export(firn_lake *lake, firn_arena *arena, const firn_table *table,
-                         const char *dir, firn_export_result *out, firn_err *err) FIRN_MUST_USE;
+                         const char *dir, firn_lake_export_result *out,
+                         firn_err *err) FIRN_MUST_USE;
 
 #endif

@@ -6,6 +6,8 @@
  *       username: "${KAFKA_KEY}"
  *       password: "${KAFKA_SECRET}"
  *       registry: https://registry:8081
+ *     - name: ksql
+ *       ksqldb: http://ksql:8088
  *
  * Members are declared once, in the table of config_sources.c; the reference page is made from it. All but the name may be left out.
  * Values may be secrets: no message shows one. Everything lives in the configuration's arena.
@@ -15,15 +17,17 @@
 
 #include "base/json.h"
 
-typedef enum firn_source_kind { FIRN_SOURCE_KAFKA } firn_source_kind;
+typedef enum firn_source_kind { FIRN_SOURCE_KAFKA, FIRN_SOURCE_KSQLDB } firn_source_kind;
 
 /* Texts NULL when not given; paths are absolute once a lake has been opened. */
 typedef struct firn_source_config {
     firn_source_kind kind; /* by the member that says where it is */
     const char *name;
-    const char *kafka; /* brokers: "host:9092,host:9092" */
+    const char *kafka;  /* brokers: "host:9092,host:9092" */
+    const char *ksqldb; /* "http://host:8088" */
     const char *security, *mechanism;
-    const char *username, *password;
+    const char *username, *password, *token;
+    const char *timeout, *http;
     const char *ca_file, *cert_file, *key_file, *key_password;
     const char *oauth_url, *oauth_client, *oauth_secret, *oauth_scope;
     const json_t *properties; /* object of scalars: the client library's own settings */
@@ -34,9 +38,10 @@ typedef struct firn_source_config {
 } firn_source_config;
 
 struct firn_config;
-/* The connection of that name; NULL when there is one only. CONFIG if there is none of that name (the nearest is said), or none at
- * all, or several to choose from. */
-firn_rc firn_source_config_find(const struct firn_config *config, const char *name,
-                                const firn_source_config **out, firn_err *err) FIRN_MUST_USE;
+/* The connection of that kind and name; NULL when there is one of the kind only. CONFIG if there is none of that name (the nearest is
+ * said), or it is of another kind, or there are none at all, or several to choose from. */
+firn_rc firn_source_config_find(const struct firn_config *config, firn_source_kind kind,
+                                const char *name, const firn_source_config **out,
+                                firn_err *err) FIRN_MUST_USE;
 
 #endif

@@ -1,0 +1,99 @@
+/* Export feeds: one JSON file each, from a ksqlDB stream or table into an Iceberg table and a folder tree.
+ *
+ *   feeds/active/payment_stream.json     feeds/archived/old_stream.json
+ *
+ *   {
+ *     "feed_name": "payment_stream",           the file's name, too
+ *     "feed_type": "stream",                   stream | table
+ *     "ksqldb_source": "payment_stream",
+ *     "description": "Stream des paiements",
+ *     "partitioning": {"type": "date", "columns": ["year", "month", "day"]},    date | version | none
+ *     "storage_mode": "append",                append | overwrite | ignore
+ *     "format": "parquet",
+ *     "retention_days": 365,                   or "retention_versions": 7
+ *     "enabled": true,
+ *     "created_at": "2025-01-15T10:00:00Z"
+ *   }
+ *
+ * and, all optional: "partitioning.time" (a column or "ROWTIME": rows are filed by the day of their event; absent: by the day of the
+ * export), "server" (a source of firn.yaml), "table" ("streams.payment_stream"), "ref", "compression" (snappy | zstd),
+ * "bloom_filters" (columns), "permissions" ("750"), "resume" (push | kafka), "kafka" (a source of firn.yaml), "query" (auto | pull |
+ * push: how a table is asked for), "properties" (of the table), "quality" (export/quality.h). docs/reference/export-feeds.md has them all,
+ * made from the one table of keys in feed_keys.c.
+ *
+ * Editing a file is enough: it is read at each use. Errors: CONFIG names the file, the field and the reason, with the nearest known key;
+ * NOT_FOUND with the nearest name; EXISTS.
+ */
+#ifndef EXPORT_FEED_H
+#define EXPORT_FEED_H
+
+#include "lake/lake.h"
+
+typedef enum firn_export_kind { FIRN_EXPORT_STREAM, FIRN_EXPORT_TABLE } firn_export_kind;
+typedef enum firn_export_partitioning {
+    FIRN_EXPORT_BY_DATE,
+    FIRN_EXPORT_BY_VERSION,
+    FIRN_EXPORT_UNPARTED
+} firn_export_partitioning;
+typedef enum firn_export_mode {
+    FIRN_EXPORT_APPEND,    /* streams: each export continues where the table stands */
+    FIRN_EXPORT_OVERWRITE, /* tables: each export is a complete new version */
+    FIRN_EXPORT_IGNORE     /* reference data: written once */
+} firn_export_mode;
+typedef enum firn_export_query {
+    FIRN_EXPORT_QUERY_AUTO,
+    FIRN_EXPORT_QUERY_PULL,
+    FIRN_EXPORT_QUERY_PUSH
+} firn_export_query;
+
+typedef struct firn_export_feed {
+    const char *name, *path;
+    bool archived;
+    firn_export_kind kind;
+    const char *ksqldb_source;
+    const char *description; /* "" when not given */
+    firn_export_partitioning partitioning;
+    const char *const *
+        columns; /* by date: 1 to 4 names for year, month, day, hour; by version: one; of the table and of the folders */
+    size_t n_columns;
+    const char *time; /* NULL: filed by the day of the export */
+    firn_export_mode mode;
+    int64_t retention_days;     /* 0: for ever */
+    int64_t retention_versions; /* 0: all */
+    bool enabled;
+    const char *created_at;
+    const char *server; /* NULL: the only ksqlDB source */
+    const char *table;  /* "streams.payment_stream" */
+    const char *ref;
+    const char *compression;
+    const char *const *bloom_filters;
+    size_t n_bloom_filters;
+    int permissions;   /* of the feed's folders: 0750; files have them without x */
+    bool by_kafka;     /* resume: kafka */
+    const char *kafka; /* NULL: the only Kafka source */
+    firn_export_query query;
+    const json_t *properties, *quality; /* nullable */
+    const json_t *json;                 /* the whole file */
+} firn_export_feed;
+
+firn_rc firn_export_feed_parse(firn_arena *arena, firn_bytes text, const char *filename,
+                               const char *name, firn_export_feed *out,
+                               firn_err *err) FIRN_MUST_USE;
+firn_rc firn_export_feed_load(firn_lake *lake, firn_arena *arena, const char *name,
+                              firn_export_feed *out, firn_err *err) FIRN_MUST_USE;
+
+/* A feed's file that cannot be used does not hide the others. */
+typedef struct firn_export_listed {
+    const char *name;
+    bool archived;
+    firn_export_feed feed; /* unless broken */
+    const char *broken;    /* why; NULL: it is fine */
+} firn_export_listed;
+/* Sorted by name, active ones first. */
+firn_rc firn_export_feed_list(firn_lake *lake, firn_arena *arena, firn_export_listed **out,
+                              size_t *n, firn_err *err) FIRN_MUST_USE;
+
+/* <lake>/streams/<name> or <lake>/tables/<name>. */
+char *firn_export_folder(firn_lake *lake, firn_arena *arena, const firn_export_feed *feed);
+
+#endif

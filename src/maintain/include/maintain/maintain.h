@@ -1,0 +1,50 @@
+/* Keeping tables small and fast: small files into larger ones, old snapshots away, bytes off the disk.
+ *
+ * Each is one commit per table and can be killed at any point: what is left over is a file that no table names (an orphan), never a
+ * missing one. What other branches and tags of the catalog still have is kept, and said.
+ */
+#ifndef MAINTAIN_MAINTAIN_H
+#define MAINTAIN_MAINTAIN_H
+
+#include "engine/engine.h"
+
+typedef struct firn_expire_options {
+    firn_ident ident;
+    int64_t
+        older_than_us; /* snapshots made before that; 0: by the table's properties (history.expire.*) */
+    int64_t
+        keep_last; /* of every branch of the table, at least; 0: by the properties, at least 1 */
+    bool dry_run;
+} firn_expire_options;
+typedef struct firn_expire_result {
+    int64_t snapshots; /* gone */
+    int64_t files,
+        bytes; /* deleted: data, deletes, manifests, lists, old metadata files beyond the table's limit */
+    const char *const
+        *kept_by; /* sentences: "branch dev has snapshot 12, which reads 3 of the files" */
+    size_t n_kept_by;
+} firn_expire_result;
+/* Snapshots that a table's own branch or tag names, or that are within its max-ref-age rules, stay. */
+firn_rc firn_maintain_expire(firn_session *session, firn_arena *arena,
+                             const firn_expire_options *options, firn_expire_result *out,
+                             firn_err *err) FIRN_MUST_USE;
+
+typedef struct firn_compact_options {
+    firn_ident ident;
+    int64_t target_bytes; /* 0: write.target-file-size-bytes */
+    int64_t small_bytes;  /* files below that are worth it; 0: three quarters of the target */
+    int64_t
+        min_files; /* of a partition, at least so many; 0: 2. A file with deletes is always worth it */
+    const char *where; /* SQL over partition columns; nullable */
+    bool dry_run;
+} firn_compact_options;
+typedef struct firn_compact_result {
+    int64_t files_before, files_after, bytes_before, bytes_after, rows, deletes_applied, partitions;
+} firn_compact_result;
+/* Rows and sort order stay; one snapshot "replace" (several, when there is much to do). A row that somebody deletes meanwhile stays
+ * deleted: the commit is made again or given up. */
+firn_rc firn_maintain_compact(firn_session *session, firn_arena *arena,
+                              const firn_compact_options *options, firn_compact_result *out,
+                              firn_err *err) FIRN_MUST_USE;
+
+#endif
