@@ -4,7 +4,7 @@
  * in between): it is memory, not truth; that is the table. The last 1,000 are kept.
  *
  * Also the log, logs/export_YYYY_MM.log, in the seed's format: "2025-01-15 12:00:00,123 - firn.export - INFO - transaction_stream: ...".
- * Errors of writing either are warnings and never an export's failure.
+ * Errors of writing either are a warning on stderr, one a process, and never an export's failure.
  */
 #ifndef EXPORT_HISTORY_H
 #define EXPORT_HISTORY_H
@@ -33,6 +33,12 @@ void firn_export_history_add(firn_lake *lake, const char *feed, const firn_expor
 firn_rc firn_export_history_read(firn_lake *lake, firn_arena *arena, const char *feed,
                                  firn_export_record **out, size_t *n, firn_err *err) FIRN_MUST_USE;
 
+/* The same of a history's text. */
+void firn_export_history_parse(firn_arena *arena, firn_bytes text, firn_export_record **out,
+                               size_t *n);
+/* "done", "nothing_new", "skipped", "failed". */
+const char *firn_export_outcome_name(firn_export_outcome outcome);
+
 typedef enum firn_export_level {
     FIRN_EXPORT_INFO,
     FIRN_EXPORT_WARNING,
@@ -41,5 +47,7 @@ typedef enum firn_export_level {
 /* Whole lines, also when several processes write. */
 void firn_export_log(firn_lake *lake, int64_t now_us, firn_export_level level, const char *format,
                      ...) __attribute__((format(printf, 4, 5)));
+/* The log's file of that time's month. */
+char *firn_export_log_path(firn_lake *lake, firn_arena *arena, int64_t now_us);
 
 #endif
