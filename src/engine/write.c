@@ -182,7 +182,7 @@ static firn_rc plan_job(write_job *job, firn_err *err)
         "FORMAT parquet, PARQUET_VERSION v1, %s, ROW_GROUP_SIZE %" PRId64 ", FIELD_IDS %s, "
         "RETURN_STATS",
         compression, group_rows > 0 ? group_rows : 122880,
-        firn_write_field_ids(job->arena, job->schema, job->options->with_row_lineage));
+        firn_write_field_ids(job->arena, metadata, job->spec, job->options->with_row_lineage));
     return FIRN_OK;
 }
 

@@ -25,8 +25,14 @@ const char *firn_write_data_location(firn_arena *arena, const firn_metadata *met
 
 /* ---- write_sql.c ------------------------------------------------------------------------------------- */
 
+/* Table property firn.write.partition-columns=false: source columns of identity partition fields are left out of data files, as in
+ * Hive's layout; readers take their value from the partition (spec: "Column Projection"). For tables whose files are read as folders,
+ * too: pandas refuses a column that both a folder and a file have. */
+bool firn_write_leaves_out(const firn_metadata *metadata, const firn_partition_spec *spec,
+                           const firn_field *field);
 /* FIELD_IDS {...} of the columns that are written. */
-char *firn_write_field_ids(firn_arena *arena, const firn_schema *schema, bool with_row_lineage);
+char *firn_write_field_ids(firn_arena *arena, const firn_metadata *metadata,
+                           const firn_partition_spec *spec, bool with_row_lineage);
 /* The query with the checks that statistics cannot make (NOT NULL inside nested values, lengths of fixed), unknown columns left
  * out, and partition columns added. `sorted` adds ORDER BY. */
 firn_rc firn_write_select(firn_arena *arena, const firn_write_options *options,

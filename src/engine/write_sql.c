@@ -26,13 +26,28 @@ static void put_field_id(firn_arena *arena, firn_buf *out, const char *name,
     firn_buf_putc(out, '}');
 }
 
-char *firn_write_field_ids(firn_arena *arena, const firn_schema *schema, bool with_row_lineage)
+bool firn_write_leaves_out(const firn_metadata *metadata, const firn_partition_spec *spec,
+                           const firn_field *field)
 {
+    for (size_t i = 0; i < spec->n_fields; i++) {
+        if (spec->fields[i].transform.kind == FIRN_TRANSFORM_IDENTITY &&
+            spec->fields[i].source_id == field->id) {
+            return firn_streq(
+                firn_metadata_property(metadata, "firn.write.partition-columns", "true"), "false");
+        }
+    }
+    return false;
+}
+
+char *firn_write_field_ids(firn_arena *arena, const firn_metadata *metadata,
+                           const firn_partition_spec *spec, bool with_row_lineage)
+{
+    const firn_schema *schema = metadata->schema;
     FIRN_AUTO_BUF firn_buf out = {0};
     firn_buf_putc(&out, '{');
     for (size_t i = 0; i < schema->root.n_fields; i++) {
         const firn_field *field = &schema->root.fields[i];
-        if (field->type->id != FIRN_TYPE_UNKNOWN) {
+        if (field->type->id != FIRN_TYPE_UNKNOWN && !firn_write_leaves_out(metadata, spec, field)) {
             firn_buf_puts(&out, out.len > 1 ? ", " : "");
             put_field_id(arena, &out, field->name, field);
         }
@@ -260,9 +275,11 @@ firn_rc firn_write_select(firn_arena *arena, const firn_write_options *options,
     const char *separator = "";
     firn_buf_puts(&out, "SELECT ");
     for (size_t i = 0; i < schema->root.n_fields; i++) {
-        if (schema->root.fields[i].type->id != FIRN_TYPE_UNKNOWN) { /* never stored (spec) */
+        const firn_field *field = &schema->root.fields[i];
+        if (field->type->id != FIRN_TYPE_UNKNOWN && /* never stored (spec) */
+            !firn_write_leaves_out(options->metadata, spec, field)) {
             firn_buf_puts(&out, separator);
-            put_column(arena, &out, &schema->root.fields[i], options->table_text);
+            put_column(arena, &out, field, options->table_text);
             separator = ", ";
         }
     }

@@ -475,6 +475,35 @@ static void rewrites_keep_row_ids(void **state)
                 "0|0|1\n2|2|1\n3|3|NULL\n4|4|1");
 }
 
+/* As in Hive's layout: the folder says it, the file does not. */
+static void partition_columns_may_be_left_out(void **state)
+{
+    lake_fixture *f = *state;
+    lake_exec(f, "CREATE TABLE t (id INT, v VARCHAR, year INT NOT NULL, b VARCHAR) PARTITIONED BY "
+                 "(year, bucket(4, b)) WITH ('firn.write.partition-columns'='false')");
+    lake_exec(f,
+              "INSERT INTO t VALUES (1, 'a', 2024, 'x'), (2, 'b', 2025, 'x'), (3, 'c', 2025, 'x')");
+    table_files t = files_of(f, "t");
+    assert_int_equal(t.n, 2);
+    for (size_t i = 0; i < t.n; i++) {
+        const char *path =
+            firn_sql_quote(f->arena, firn_storage_resolve(firn_lake_storage(f->lake), f->arena,
+                                                          t.tasks[i].file->path));
+        lake_expect(f,
+                    firn_arena_printf(f->arena,
+                                      "SELECT string_agg(name, ' ') FROM parquet_schema(%s) "
+                                      "WHERE num_children IS NULL",
+                                      path),
+                    "id v b");
+    }
+    lake_exec(f, "UPDATE t SET v = 'z' WHERE id = 2");
+    lake_exec(f, "DELETE FROM t WHERE year = 2025 AND id = 3");
+    lake_expect(f, "SELECT * FROM t ORDER BY id", "1|a|2024|x\n2|z|2025|x");
+    lake_expect(f, "SELECT count(*), max(year) FROM t WHERE year = 2025", "1|2025");
+    lake_exec(f, "UPDATE t SET year = 2026 WHERE id = 2");
+    lake_expect(f, "SELECT id, year FROM t WHERE year > 2024", "2|2026");
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, lake_setup, lake_teardown)
 
 int main(void)
@@ -495,6 +524,7 @@ int main(void)
         T(bad_properties_are_told),
         T(compression_follows_the_property),
         T(rewrites_keep_row_ids),
+        T(partition_columns_may_be_left_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,6 +11,9 @@
  * no row twice: a folder whose files change (compaction) is built beside and exchanged in one step (renameat2), where the file system
  * cannot do that old files go before new ones come.
  *
+ * A file that has the folders' columns itself is written anew without them, since pandas refuses it: who makes a feed's table sets its
+ * property FIRN_TREE_COLUMNS_PROPERTY to "false", so that firn's files have them not and can be linked.
+ *
  * firn_tree_sync is called after every commit and may be called at any time: it does what is left to do. The caller holds the feed's lock.
  * Fault points: "tree.link", "tree.exchange", "tree.remove", "tree.metadata".
  */
@@ -19,6 +22,8 @@
 
 #include "engine/engine.h"
 #include "export/feed.h"
+
+#define FIRN_TREE_COLUMNS_PROPERTY "firn.write.partition-columns"
 
 typedef struct firn_tree_result {
     int64_t added, removed, kept; /* files */
