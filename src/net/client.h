@@ -38,6 +38,12 @@ firn_rc firn_http_attempt_once(firn_http_client *client, firn_arena *arena,
 firn_rc firn_http_do_plain(firn_http_client *client, firn_arena *arena, const firn_http_call *call,
                            firn_http_reply *out, firn_err *err) FIRN_MUST_USE;
 
+/* The call with the headers that authenticate it; a token is fetched if that is due. *version is the token's (0: no token). */
+firn_rc firn_http_sign(firn_http_client *client, firn_arena *arena, const firn_http_call *call,
+                       firn_http_call *out, uint64_t *version, firn_err *err) FIRN_MUST_USE;
+/* The status says that the token of this version is not good, and a new one may help. */
+bool firn_http_is_refused_token(firn_http_client *client, int status, uint64_t version);
+
 firn_rc firn_http_auth_check(const firn_http_auth *auth, firn_err *err) FIRN_MUST_USE;
 /* The headers that authenticate the call, fetching a token if that is due. *version is the token's (0: no token). */
 firn_rc firn_http_auth_headers(firn_http_client *client, firn_arena *arena,

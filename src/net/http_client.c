@@ -7,14 +7,10 @@
  *      refused token.
  *   3. Nothing of a reply is kept beyond the bound, whatever its headers promise.
  */
-#include "client.h"
+#include "easy.h"
 
 #include "base/buf.h"
-#include "base/time.h"
-#include "base/uuid.h"
-#include "base/vec.h"
 
-#include <curl/curl.h>
 #include <stdlib.h>
 
 enum {
@@ -24,9 +20,6 @@ enum {
     RETRY_WAIT_MS_MIN = 100,
     RETRY_WAIT_MS_MAX = 20 * 1000,
     RESPONSE_BYTES_MAX = 256 << 20,
-    HEADER_BYTES_MAX = 256 << 10,
-    CONNECTIONS_PER_HANDLE = 2,
-    TOO_MANY_REQUESTS = 429,
 };
 
 /* ---- the client ------------------------------------------------------------------------------- */
@@ -137,10 +130,8 @@ static void give_back(firn_http_client *client, CURL *handle)
 /* ---- one attempt ------------------------------------------------------------------------------ */
 
 typedef struct receipt {
-    firn_arena *arena;
+    firn_http_head head;
     firn_buf body;
-    FIRN_VEC(firn_http_header) headers;
-    size_t header_bytes;
     bool too_large;
 } receipt;
 
@@ -155,139 +146,28 @@ static size_t on_body(char *data, size_t size, size_t n, void *ctx)
 static size_t on_header(char *data, size_t size, size_t n, void *ctx)
 {
     receipt *r = ctx;
-    size_t len = size * n;
-    r->header_bytes += len;
-    if (r->header_bytes > HEADER_BYTES_MAX) {
-        r->too_large = true;
-        return 0;
-    }
-    if (len >= 5 && memcmp(data, "HTTP/", 5) == 0) {
-        r->headers.len = 0; /* what came before was 100-continue or a proxy's */
-        return len;
-    }
-    const char *colon = memchr(data, ':', len);
-    if (colon) {
-        firn_http_header header = {
-            .name = firn_arena_strndup(r->arena, data, (size_t)(colon - data)),
-            .value = firn_str_trim(r->arena, firn_arena_strndup(r->arena, colon + 1,
-                                                                (size_t)(data + len - colon - 1))),
-        };
-        firn_vec_push(r->arena, &r->headers, header);
-    }
-    return len;
+    r->too_large = !firn_http_head_add(&r->head, data, size * n);
+    return r->too_large ? 0 : size * n;
 }
 
-static bool has_control(const char *text, char lowest)
+static void set_up_receipt(CURL *handle, const firn_http_client *client, receipt *r)
 {
-    for (; *text; text++) {
-        if ((*text >= 0 && *text < lowest) || *text == 0x7f) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static firn_rc check_call(firn_arena *arena, const firn_http_call *call, firn_err *err)
-{
-    if (has_control(call->url, '!')) {
-        FIRN_FAIL(err, FIRN_E_INVALID, "\"%s\" is no URL: it holds a blank or a control character",
-                  firn_url_for_message(arena, call->url));
-    }
-    for (size_t i = 0; i < call->n_headers; i++) {
-        if (has_control(call->headers[i].name, '!') || has_control(call->headers[i].value, ' ')) {
-            FIRN_FAIL(err, FIRN_E_INVALID,
-                      "HTTP header %zu holds a line break or another control "
-                      "character",
-                      i + 1);
-        }
-    }
-    return FIRN_OK;
-}
-
-static struct curl_slist *header_list(firn_arena *arena, const firn_http_call *call)
-{
-    struct curl_slist *list = NULL;
-    for (size_t i = 0; i < call->n_headers; i++) {
-        const firn_http_header *h = &call->headers[i];
-        /* "Name;" is curl's way to send a header without a value. */
-        list = curl_slist_append(list, h->value[0]
-                                           ? firn_arena_printf(arena, "%s: %s", h->name, h->value)
-                                           : firn_arena_printf(arena, "%s;", h->name));
-    }
-    return curl_slist_append(list, "Expect:");
-}
-
-static void set_method(CURL *handle, const firn_http_call *call)
-{
-    if (firn_streq(call->method, "HEAD")) {
-        curl_easy_setopt(handle, CURLOPT_NOBODY, 1L);
-    } else if (firn_streq(call->method, "GET")) {
-        curl_easy_setopt(handle, CURLOPT_HTTPGET, 1L);
-    } else {
-        if (call->body.len > 0 || firn_streq(call->method, "POST")) {
-            curl_easy_setopt(handle, CURLOPT_POSTFIELDS,
-                             call->body.len > 0 ? (const char *)call->body.data : "");
-            curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.len);
-        }
-        curl_easy_setopt(handle, CURLOPT_CUSTOMREQUEST, call->method);
-    }
-}
-
-static bool is_idempotent(const firn_http_call *call)
-{
-    return call->idempotent || firn_streq(call->method, "GET") || firn_streq(call->method, "HEAD");
-}
-
-static void set_up(CURL *handle, const firn_http_client *client, const firn_http_call *call,
-                   receipt *r, struct curl_slist *headers, char *error)
-{
-    const firn_http_options *o = &client->options;
-    curl_easy_setopt(handle, CURLOPT_URL, call->url);
-    curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(handle, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-    curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT_MS, (long)o->connect_timeout_ms);
-    curl_easy_setopt(handle, CURLOPT_TIMEOUT_MS, (long)o->total_timeout_ms);
-    curl_easy_setopt(handle, CURLOPT_MAXCONNECTS, (long)CONNECTIONS_PER_HANDLE);
-    curl_easy_setopt(handle, CURLOPT_FRESH_CONNECT, is_idempotent(call) ? 0L : 1L);
+    curl_easy_setopt(handle, CURLOPT_TIMEOUT_MS, (long)client->options.total_timeout_ms);
     curl_easy_setopt(handle, CURLOPT_ACCEPT_ENCODING, "gzip");
-    curl_easy_setopt(handle, CURLOPT_USERAGENT, o->user_agent);
-    if (o->ca_file) {
-        curl_easy_setopt(handle, CURLOPT_CAINFO, o->ca_file);
-    }
-    if (o->cert_file) {
-        curl_easy_setopt(handle, CURLOPT_SSLCERT, o->cert_file);
-    }
-    if (o->key_file) {
-        curl_easy_setopt(handle, CURLOPT_SSLKEY, o->key_file);
-    }
-    curl_easy_setopt(handle, CURLOPT_HTTPHEADER, headers);
     curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(handle, CURLOPT_WRITEDATA, r);
     curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(handle, CURLOPT_HEADERDATA, r);
-    curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, error);
-    set_method(handle, call);
 }
 
-static firn_rc failed(const firn_http_client *client, firn_arena *arena, const firn_http_call *call,
-                      CURLcode code, const char *detail, const receipt *r, firn_err *err)
+static firn_rc too_large(const firn_http_client *client, firn_arena *arena,
+                         const firn_http_call *call, firn_err *err)
 {
-    const char *url = firn_url_for_message(arena, call->url);
-    if (r->too_large) {
-        FIRN_FAIL(err, FIRN_E_LIMIT,
-                  "%s %s: the answer is larger than %zu bytes (or its headers than %d)",
-                  call->method, url, client->options.response_bytes_max, HEADER_BYTES_MAX);
-    }
-    if (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL) {
-        FIRN_FAIL(err, FIRN_E_INVALID, "\"%s\" is no http:// or https:// URL", url);
-    }
-    firn_err_set(err, __FILE__, __LINE__, FIRN_E_IO, "%s %s: %s", call->method, url,
-                 detail[0] ? firn_http_redact(client, arena, detail) : curl_easy_strerror(code));
-    if (err) {
-        err->retriable = true;
-    }
-    return FIRN_E_IO;
+    FIRN_FAIL(err, FIRN_E_LIMIT,
+              "%s %s: the answer is larger than %zu bytes (or its headers than %d)", call->method,
+              firn_url_for_message(arena, call->url), client->options.response_bytes_max,
+              FIRN_HTTP_HEADER_BYTES_MAX);
 }
 
 firn_rc firn_http_attempt_once(firn_http_client *client, firn_arena *arena,
@@ -295,62 +175,43 @@ firn_rc firn_http_attempt_once(firn_http_client *client, firn_arena *arena,
                                firn_http_attempt *attempt, firn_err *err)
 {
     *attempt = (firn_http_attempt){0};
-    FIRN_TRY(check_call(arena, call, err));
-    receipt r = {.arena = arena};
+    FIRN_TRY(firn_http_call_check(arena, call, err));
+    receipt r = {.head.arena = arena};
     firn_buf_init(&r.body, client->options.response_bytes_max);
     char error[CURL_ERROR_SIZE] = "";
     CURL *handle = take_handle(client);
-    struct curl_slist *headers = header_list(arena, call);
-    set_up(handle, client, call, &r, headers, error);
+    struct curl_slist *headers = firn_http_header_list(arena, call);
+    firn_http_set_up(handle, client, call, headers, error);
+    set_up_receipt(handle, client, &r);
 
     CURLcode code = curl_easy_perform(handle);
     long status = 0, request_bytes = 0;
-    curl_off_t retry_after_s = 0;
     curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(handle, CURLINFO_REQUEST_SIZE, &request_bytes);
-    curl_easy_getinfo(handle, CURLINFO_RETRY_AFTER, &retry_after_s);
+    attempt->sent = request_bytes > 0;
+    attempt->retry_after_ms = firn_http_retry_after_ms(handle);
     give_back(client, handle);
     curl_slist_free_all(headers);
 
-    attempt->sent = request_bytes > 0;
-    attempt->retry_after_ms = retry_after_s < INT32_MAX ? retry_after_s * 1000 : INT64_MAX;
     firn_rc rc = FIRN_OK;
     if (code == CURLE_OK) {
         *out = (firn_http_reply){
             .status = (int)status,
-            .headers = r.headers.items,
-            .n_headers = r.headers.len,
+            .headers = r.head.headers.items,
+            .n_headers = r.head.headers.len,
             .body = firn_bytes_of(firn_arena_memdup(arena, firn_buf_cstr(&r.body), r.body.len + 1),
                                   r.body.len),
         };
+    } else if (r.too_large) {
+        rc = too_large(client, arena, call, err);
     } else {
-        rc = failed(client, arena, call, code, error, &r, err);
+        rc = firn_http_failed(client, arena, call, code, error, err);
     }
     firn_buf_deinit(&r.body);
     return rc;
 }
 
 /* ---- retries ---------------------------------------------------------------------------------- */
-
-/* Exponential with full jitter. */
-static int64_t wait_ms(const firn_http_options *o, int attempt)
-{
-    int64_t limit = o->retry_wait_ms_min;
-    for (int i = 0; i < attempt && limit < o->retry_wait_ms_max; i++) {
-        limit *= 2;
-    }
-    limit = limit < o->retry_wait_ms_max ? limit : o->retry_wait_ms_max;
-    return limit > 0 ? 1 + (int64_t)(firn_random_u64() % (uint64_t)limit) : 0;
-}
-
-static bool is_worth_retrying(const firn_http_call *call, firn_rc rc, int status, bool sent)
-{
-    if (rc == FIRN_OK) {
-        return status == TOO_MANY_REQUESTS ||
-               (is_idempotent(call) && status >= 502 && status <= 504);
-    }
-    return rc == FIRN_E_IO && (!sent || is_idempotent(call));
-}
 
 firn_rc firn_http_do_plain(firn_http_client *client, firn_arena *arena, const firn_http_call *call,
                            firn_http_reply *out, firn_err *err)
@@ -363,14 +224,14 @@ firn_rc firn_http_do_plain(firn_http_client *client, firn_arena *arena, const fi
         firn_rc rc = firn_http_attempt_once(client, arena, call, out, &attempt, &detail);
         sent = sent || attempt.sent;
         out->maybe_sent = sent;
-        bool again = is_worth_retrying(call, rc, out->status, attempt.sent) &&
+        bool again = firn_http_is_worth_retrying(call, rc, out->status, attempt.sent) &&
                      tries < o->retries_max && attempt.retry_after_ms <= o->retry_wait_ms_max;
         if (again) {
-            int64_t pause = wait_ms(o, tries);
-            firn_sleep_ms(pause > attempt.retry_after_ms ? pause : attempt.retry_after_ms);
+            firn_http_wait_to_retry(client, tries, attempt.retry_after_ms);
             continue;
         }
-        if (rc != FIRN_OK && rc != FIRN_E_INVALID && attempt.sent && !is_idempotent(call)) {
+        if (rc != FIRN_OK && rc != FIRN_E_INVALID && attempt.sent &&
+            !firn_http_is_idempotent(call)) {
             FIRN_FAIL(err, FIRN_E_UNKNOWN_OUTCOME, "%s (the request was sent, its answer is lost)",
                       detail.message);
         }
@@ -381,26 +242,40 @@ firn_rc firn_http_do_plain(firn_http_client *client, firn_arena *arena, const fi
     }
 }
 
+firn_rc firn_http_sign(firn_http_client *client, firn_arena *arena, const firn_http_call *call,
+                       firn_http_call *out, uint64_t *version, firn_err *err)
+{
+    enum { AUTH_HEADERS_MAX = 4 };
+    size_t n_auth;
+    firn_http_header *headers =
+        FIRN_NEW_N(arena, firn_http_header, call->n_headers + AUTH_HEADERS_MAX);
+    FIRN_TRY(firn_http_auth_headers(client, arena, call, headers, &n_auth, version, err));
+    for (size_t i = 0; i < call->n_headers; i++) {
+        headers[n_auth + i] = call->headers[i];
+    }
+    *out = *call;
+    out->headers = headers;
+    out->n_headers = n_auth + call->n_headers;
+    return FIRN_OK;
+}
+
+bool firn_http_is_refused_token(firn_http_client *client, int status, uint64_t version)
+{
+    enum { UNAUTHORIZED = 401, AUTHENTICATION_TIMEOUT = 419 };
+    return (status == UNAUTHORIZED || status == AUTHENTICATION_TIMEOUT) &&
+           firn_http_auth_refused(client, version);
+}
+
 firn_rc firn_http_do(firn_http_client *client, firn_arena *arena, const firn_http_call *call,
                      firn_http_reply *out, firn_err *err)
 {
-    enum { AUTH_HEADERS_MAX = 4, UNAUTHORIZED = 401, AUTHENTICATION_TIMEOUT = 419 };
     *out = (firn_http_reply){0};
-    firn_http_header *headers =
-        FIRN_NEW_N(arena, firn_http_header, call->n_headers + AUTH_HEADERS_MAX);
     for (bool again = true;; again = false) {
         uint64_t version;
-        size_t n_auth;
-        firn_http_call signed_call = *call;
-        FIRN_TRY(firn_http_auth_headers(client, arena, call, headers, &n_auth, &version, err));
-        for (size_t i = 0; i < call->n_headers; i++) {
-            headers[n_auth + i] = call->headers[i];
-        }
-        signed_call.headers = headers;
-        signed_call.n_headers = n_auth + call->n_headers;
+        firn_http_call signed_call;
+        FIRN_TRY(firn_http_sign(client, arena, call, &signed_call, &version, err));
         FIRN_TRY(firn_http_do_plain(client, arena, &signed_call, out, err));
-        bool refused = out->status == UNAUTHORIZED || out->status == AUTHENTICATION_TIMEOUT;
-        if (!refused || !again || !firn_http_auth_refused(client, version)) {
+        if (!again || !firn_http_is_refused_token(client, out->status, version)) {
             return FIRN_OK;
         }
     }

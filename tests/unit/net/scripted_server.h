@@ -213,25 +213,33 @@ static void *scripted_accept(void *ctx)
     }
 }
 
-static void scripted_begin(scripted_server *s, const exchange *script, size_t n)
+/* A listening socket on a free port of this machine. */
+static int scripted_listen(char url[64])
 {
-    *s = (scripted_server){.script = script, .n = n};
     /* A proxy of the environment has no business between a test and its server. */
     setenv("no_proxy", "127.0.0.1", 1);
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof(address);
-    s->listener = socket(AF_INET, SOCK_STREAM, 0);
-    assert_true(s->listener >= 0);
-    assert_int_equal(bind(s->listener, (struct sockaddr *)&address, sizeof(address)), 0);
-    assert_int_equal(listen(s->listener, 16), 0);
-    assert_int_equal(getsockname(s->listener, (struct sockaddr *)&address, &len), 0);
-    snprintf(s->url, sizeof(s->url), "http://127.0.0.1:%d", ntohs(address.sin_port));
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    assert_true(listener >= 0);
+    assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(listen(listener, 16), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &len), 0);
+    snprintf(url, 64, "http://127.0.0.1:%d", ntohs(address.sin_port));
+    return listener;
+}
+
+static __attribute__((unused)) void scripted_begin(scripted_server *s, const exchange *script,
+                                                   size_t n)
+{
+    *s = (scripted_server){.script = script, .n = n};
+    s->listener = scripted_listen(s->url);
     pthread_mutex_init(&s->lock, NULL);
     assert_int_equal(pthread_create(&s->acceptor, NULL, scripted_accept, s), 0);
 }
 
 /* The script was followed to its end. */
-static void scripted_end(scripted_server *s)
+static __attribute__((unused)) void scripted_end(scripted_server *s)
 {
     pthread_mutex_lock(&s->lock);
     s->ending = true;
