@@ -71,7 +71,8 @@ static void pieces_are_handed_out_as_they_come(void **state)
 {
     (void)state;
     BEGIN(s, OPTIONS(0),
-          {.steps = {{CHUNKED "3\r\none\r\n"}, {"3\r\ntwo\r\n0\r\n\r\n", .wait = true}}});
+          {.steps = {{.bytes = CHUNKED "3\r\none\r\n"},
+                     {.bytes = "3\r\ntwo\r\n0\r\n\r\n", .wait = true}}});
     assert_int_equal(open_with(&s, NULL, false), FIRN_OK);
     assert_int_equal(firn_http_stream_status(s.stream), 200);
     assert_string_equal(firn_http_stream_header(s.stream, "content-type"), "text/x");
@@ -92,10 +93,12 @@ static void pieces_are_handed_out_as_they_come(void **state)
 static void other_statuses_have_bodies_too(void **state)
 {
     (void)state;
-    BEGIN(s, OPTIONS(.auth = {.kind = FIRN_HTTP_AUTH_BASIC, .username = "u", .password = "secret"}),
-          {.steps =
-               {{"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 400 Bad\r\nContent-Length: 4\r\n\r\noops"}},
-           .keep = true});
+    BEGIN(
+        s, OPTIONS(.auth = {.kind = FIRN_HTTP_AUTH_BASIC, .username = "u", .password = "secret"}),
+        {.steps =
+             {{.bytes =
+                   "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 400 Bad\r\nContent-Length: 4\r\n\r\noops"}},
+         .keep = true});
     assert_int_equal(open_with(&s, NULL, false), FIRN_OK);
     assert_int_equal(firn_http_stream_status(s.stream), 400);
     assert_int_equal(read_on(&s, 10000), FIRN_OK);
@@ -113,8 +116,8 @@ static void what_nobody_reads_is_not_taken(void **state)
     char *piece = calloc(PIECE + 1, 1);
     memset(piece, 'x', PIECE);
     BEGIN(s, OPTIONS(0),
-          {.steps = {{"HTTP/1.1 200 OK\r\nContent-Length: 67108864\r\n\r\n"},
-                     {piece, .repeat = PIECES}}});
+          {.steps = {{.bytes = "HTTP/1.1 200 OK\r\nContent-Length: 67108864\r\n\r\n"},
+                     {.bytes = piece, .repeat = PIECES}}});
     firn_http_stream_options options = {.buffer_bytes_max = BOUND};
     assert_int_equal(open_with(&s, &options, false), FIRN_OK);
     /* The server is stuck once what fits the sockets is on its way: less than the whole. */
@@ -142,9 +145,10 @@ static void what_nobody_reads_is_not_taken(void **state)
 static void a_body_without_its_end_is_an_error(void **state)
 {
     (void)state;
-    BEGIN(s, OPTIONS(0), {.steps = {{CHUNKED "3\r\none\r\n"}}}, {.steps = {{CHUNKED "9\r\none"}}},
-          {.steps = {{"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\none"}}},
-          {.steps = {{CHUNKED "3\r\none\r\n"}, {.reset = true, .wait = true}}});
+    BEGIN(s, OPTIONS(0), {.steps = {{.bytes = CHUNKED "3\r\none\r\n"}}},
+          {.steps = {{.bytes = CHUNKED "9\r\none"}}},
+          {.steps = {{.bytes = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\none"}}},
+          {.steps = {{.bytes = CHUNKED "3\r\none\r\n"}, {.reset = true, .wait = true}}});
     for (int i = 0; i < 4; i++) {
         firn_buf_clear(&s.body);
         firn_err_clear(&s.err);
@@ -171,8 +175,10 @@ static void a_server_that_starts_is_asked_again(void **state)
 {
     (void)state;
     BEGIN(s, OPTIONS(0),
-          {.steps = {{"HTTP/1.1 503 Starting\r\nRetry-After: 1\r\nContent-Length: 4\r\n\r\nwait"}}},
-          {.steps = {{.reset = true}}}, {.steps = {{CHUNKED "3\r\none\r\n0\r\n\r\n"}}});
+          {.steps =
+               {{.bytes =
+                     "HTTP/1.1 503 Starting\r\nRetry-After: 1\r\nContent-Length: 4\r\n\r\nwait"}}},
+          {.steps = {{.reset = true}}}, {.steps = {{.bytes = CHUNKED "3\r\none\r\n0\r\n\r\n"}}});
     int64_t start = firn_monotonic_us();
     assert_int_equal(open_with(&s, NULL, true), FIRN_OK);
     assert_true(firn_monotonic_us() - start >= 1000000);
@@ -184,9 +190,10 @@ static void a_server_that_starts_is_asked_again(void **state)
 static void a_wait_beyond_the_bound_is_not_waited(void **state)
 {
     (void)state;
-    BEGIN(
-        s, OPTIONS(0),
-        {.steps = {{"HTTP/1.1 503 Starting\r\nRetry-After: 60\r\nContent-Length: 4\r\n\r\nwait"}}});
+    BEGIN(s, OPTIONS(0),
+          {.steps = {
+               {.bytes =
+                    "HTTP/1.1 503 Starting\r\nRetry-After: 60\r\nContent-Length: 4\r\n\r\nwait"}}});
     assert_int_equal(open_with(&s, NULL, true), FIRN_OK);
     assert_int_equal(firn_http_stream_status(s.stream), 503);
     assert_int_equal(read_on(&s, 10000), FIRN_OK);
@@ -206,7 +213,7 @@ static void silence_before_the_headers_ends_at_the_timeout(void **state)
 {
     (void)state;
     BEGIN(s, OPTIONS(.total_timeout_ms = 60, .retries_max = -1),
-          {.steps = {{"HTTP/1.1 200 OK\r\n"}}, .keep = true});
+          {.steps = {{.bytes = "HTTP/1.1 200 OK\r\n"}}, .keep = true});
     assert_int_equal(open_with(&s, NULL, true), FIRN_E_IO);
     assert_non_null(strstr(s.err.message, "/query"));
     finish(&s);
@@ -215,7 +222,7 @@ static void silence_before_the_headers_ends_at_the_timeout(void **state)
 static void nobody_there(void **state)
 {
     (void)state;
-    BEGIN(s, OPTIONS(.retries_max = -1), {.steps = {{""}}});
+    BEGIN(s, OPTIONS(.retries_max = -1), {.steps = {{.bytes = ""}}});
     firn_http_call call = {.method = "GET", .url = "http://127.0.0.1:1/x"};
     assert_int_equal(firn_http_stream_open(s.client, &call, NULL, &s.stream, &s.err), FIRN_E_IO);
     call.url = "no url\n";
@@ -229,9 +236,9 @@ static void nobody_there(void **state)
 
 /* ---- HTTP/2 ---------------------------------------------------------------------------------- */
 
-#define H2(bytes)               \
-    {                           \
-        bytes, sizeof bytes - 1 \
+#define H2(text)                                 \
+    {                                            \
+        .bytes = (text), .len = sizeof(text) - 1 \
     }
 #define H2_DATA(len, flags) "\0\0" len "\0" flags "\0\0\0\1"
 
@@ -258,7 +265,7 @@ static void a_reset_of_an_http2_stream_is_an_error(void **state)
     BEGIN(s, OPTIONS(0),
           {.steps = {H2(H2_SETTINGS H2_SETTINGS_OK H2_STATUS_200 H2_DATA("\3", "\0") "one"),
                      /* RST_STREAM, INTERNAL_ERROR */
-                     {"\0\0\4\3\0\0\0\0\1\0\0\0\2", .len = 13, .wait = true}},
+                     {.bytes = "\0\0\4\3\0\0\0\0\1\0\0\0\2", .len = 13, .wait = true}},
            .keep = true},
           {.steps = {H2(H2_SETTINGS H2_SETTINGS_OK H2_STATUS_200 H2_DATA("\3", "\0") "one")},
            .keep = true});
