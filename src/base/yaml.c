@@ -7,10 +7,9 @@
  * 3. Aliases share the node; its size and height, counted with aliases written out, count again at every
  *    use. Whoever walks the tree is thus safe from trees that are small in memory and huge to walk.
  */
-#include "base/yaml.h"
+#include "yaml_lines.h"
 
 #include "base/io.h"
-#include "base/map.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -21,11 +20,6 @@ enum {
     LEVELS_MAX = 64,
     NODES_MAX = 100000,
 };
-
-typedef struct line_index {
-    firn_imap *nodes; /* json_t address -> line */
-    firn_imap *keys;  /* mapping's address -> firn_map of key -> line */
-} line_index;
 
 typedef struct extent {
     int nodes;
@@ -57,26 +51,6 @@ typedef struct place {
 static int line_of(const yaml_event_t *event)
 {
     return (int)event->start_mark.line + 1;
-}
-
-static void *from_line(int line)
-{
-    return (void *)(intptr_t)line;
-}
-
-static int to_line(const void *value)
-{
-    return (int)(intptr_t)value;
-}
-
-static int64_t address_of(const json_t *node)
-{
-    return (int64_t)(intptr_t)node;
-}
-
-static bool is_singleton(const json_t *node)
-{
-    return json_is_null(node) || json_is_boolean(node);
 }
 
 static firn_rc parser_error(const builder *b, firn_err *err)

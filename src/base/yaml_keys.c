@@ -76,6 +76,12 @@ static firn_rc walk_section(const walk *w, json_t *mapping, const char *prefix, 
         const char *path =
             prefix[0] == '\0' ? key : firn_arena_printf(w->arena, "%s.%s", prefix, key);
         int line = firn_yaml_key_line(w->yaml, mapping, key);
+        if (w->keys->json && strchr(key, '.') != NULL) {
+            FIRN_FAIL(err, FIRN_E_CONFIG,
+                      "%s:%d: there is no key \"%s\": a dot in the reference means a key below a "
+                      "key, {\"a\": {\"b\": ...}}",
+                      w->yaml->filename, line, path);
+        }
         bool is_section;
         size_t row = find_key(w->keys, path, &is_section);
         if (row == w->keys->n && !is_section) {
@@ -89,9 +95,8 @@ static firn_rc walk_section(const walk *w, json_t *mapping, const char *prefix, 
         } else if (json_is_object(node)) {
             FIRN_TRY(walk_section(w, node, path, err));
         } else {
-            FIRN_FAIL(err, FIRN_E_CONFIG,
-                      "%s:%d: \"%s\" is a section: its keys go below it, indented",
-                      w->yaml->filename, line, path);
+            FIRN_FAIL(err, FIRN_E_CONFIG, "%s:%d: \"%s\" is a section: its keys go below it, %s",
+                      w->yaml->filename, line, path, w->keys->json ? "{...}" : "indented");
         }
     }
     return FIRN_OK;
@@ -101,12 +106,12 @@ firn_rc firn_yaml_read_keys(firn_arena *arena, const firn_yaml *yaml, const firn
                             firn_err *err)
 {
     const walk w = {.arena = arena, .yaml = yaml, .keys = keys};
-    if (json_is_null(yaml->root)) {
+    if (json_is_null(yaml->root) && !keys->json) {
         return FIRN_OK;
     }
     if (!json_is_object(yaml->root)) {
-        FIRN_FAIL(err, FIRN_E_CONFIG, "%s:1: the file must hold \"key: value\" lines",
-                  yaml->filename);
+        FIRN_FAIL(err, FIRN_E_CONFIG, "%s:1: the file must hold %s", yaml->filename,
+                  keys->json ? "an object, {\"key\": value}" : "\"key: value\" lines");
     }
     return walk_section(&w, yaml->root, "", err);
 }

@@ -29,6 +29,9 @@ firn_rc firn_yaml_parse_raw(firn_arena *arena, firn_bytes text, const char *file
                             firn_yaml *out, firn_err *err) FIRN_MUST_USE;
 firn_rc firn_yaml_load_raw(firn_arena *arena, const char *path, firn_yaml *out,
                            firn_err *err) FIRN_MUST_USE;
+/* The same from a JSON file: `lines` work, and so does firn_yaml_read_keys. Duplicate keys are refused; CONFIG with file and line. */
+firn_rc firn_yaml_of_json(firn_arena *arena, firn_bytes text, const char *filename, firn_yaml *out,
+                          firn_err *err) FIRN_MUST_USE;
 /* 1-based line where `node` starts (pointer identity), 0 if unknown. Singletons such as json_true() have none:
  * ask for the line of the mapping and key instead. */
 int firn_yaml_line(const firn_yaml *yaml, const json_t *node);
@@ -42,6 +45,7 @@ typedef struct firn_yaml_keys {
     size_t n;
     const char *(*path)(size_t row); /* "commit.every" */
     const char *reference;           /* what lists all keys, for messages */
+    bool json;                       /* written as JSON: for messages */
     firn_rc (*take)(void *ctx, size_t row, const json_t *node, int line, firn_err *err);
     void *ctx;
 } firn_yaml_keys;

@@ -61,7 +61,8 @@ typedef struct firn_export_feed {
     int64_t retention_days;     /* 0: for ever */
     int64_t retention_versions; /* 0: all */
     bool enabled;
-    const char *created_at;
+    const char
+        *created_at;    /* ISO 8601; not in the file: the file's time (after a parse alone: NULL) */
     const char *server; /* NULL: the only ksqlDB source */
     const char *table;  /* "streams.payment_stream" */
     const char *ref;
@@ -76,9 +77,11 @@ typedef struct firn_export_feed {
     const json_t *json;                 /* the whole file */
 } firn_export_feed;
 
+/* Checks everything that the file alone can tell. filename is for messages; name: what the file is called, without .json. */
 firn_rc firn_export_feed_parse(firn_arena *arena, firn_bytes text, const char *filename,
                                const char *name, firn_export_feed *out,
                                firn_err *err) FIRN_MUST_USE;
+/* Active, else archived. */
 firn_rc firn_export_feed_load(firn_lake *lake, firn_arena *arena, const char *name,
                               firn_export_feed *out, firn_err *err) FIRN_MUST_USE;
 
@@ -89,11 +92,29 @@ typedef struct firn_export_listed {
     firn_export_feed feed; /* unless broken */
     const char *broken;    /* why; NULL: it is fine */
 } firn_export_listed;
-/* Sorted by name, active ones first. */
+/* Sorted by name, active ones first. A feed that is in both folders is the active one. */
 firn_rc firn_export_feed_list(firn_lake *lake, firn_arena *arena, firn_export_listed **out,
                               size_t *n, firn_err *err) FIRN_MUST_USE;
 
 /* <lake>/streams/<name> or <lake>/tables/<name>. */
 char *firn_export_folder(firn_lake *lake, firn_arena *arena, const firn_export_feed *feed);
+
+/* "streams.payments" or "streams.\"a.b\"" as an identifier; ns is "" when the text has no schema. */
+firn_ident firn_export_table_ident(firn_arena *arena, const char *text);
+
+bool firn_export_is_feed_name(const char *name);
+/* By its ending: "..._anonymized". Such streams are kept for 730 days and may be read by all. */
+bool firn_export_is_anonymized(const char *name);
+const char *firn_export_kind_name(firn_export_kind kind); /* "stream", "table" */
+
+/* Every key with its value as text (NULL: not set), in the order of the reference. */
+typedef struct firn_export_setting {
+    const char *key, *value;
+    bool given; /* by the file; else it is the default */
+} firn_export_setting;
+void firn_export_feed_settings(firn_arena *arena, const firn_export_feed *feed,
+                               firn_export_setting **out, size_t *n);
+/* The reference page docs/reference/export-feeds.md. */
+char *firn_export_feed_reference(firn_arena *arena);
 
 #endif
