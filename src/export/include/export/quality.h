@@ -1,8 +1,9 @@
 /* Quality rules of a feed, held against its newest export: "quality" in its JSON.
  *
  *   "quality": {
- *     "rows": {"min": 1, "max": 1000000, "deviation": 4},           of one export; deviation: so many times the usual spread of
- *                                                                    the last exports (median absolute deviation) from their median
+ *     "rows": {"min": 1, "max": 1000000, "deviation": 6},           of one export; deviation: so many times the usual spread of
+ *                                                                    the last exports (median absolute deviation) from their median,
+ *                                                                    both of logarithms: "3 times fewer" is as far as "3 times more"
  *     "nulls": {"max": {"user_id": 0, "email": 0.2}, "deviation": 0.1},    share of nulls per column; or how far from its usual one
  *     "stale_after": "26h",                                          no successful export for so long
  *     "history": 20,                                                 how many exports "usual" is made of; fewer than 5: no judgement
