@@ -2,7 +2,7 @@
 
 Each is a context manager with a `pid` and `ready_s`, the seconds from its start to its first answer; those that speak HTTP have
 `uri`. All listen on free ports of 127.0.0.1. Only the standard library is used: benchmarks and the demo run under any Python 3.
-What needs packages is in kafka_client.py, which is imported by name.
+What needs packages is in kafka_client.py, which is imported by name, as is ksqldb.py, which is a program, too.
 """
 from .base import DEPS, REPO, Server, ServerError, free_port, get, java  # noqa: F401
 from .catalogs import (  # noqa: F401
