@@ -466,6 +466,7 @@ class Api:
                     self.queries[query.id] = query
         try:
             kind = next((f.get("value", "text/plain") for f in faults if f.kind == "content_type"), form)
+            form = ROWS if request.path == "/query" else form  # whatever it is called
             reply.begin(200, {"content-type": kind})
             silent = next((f for f in faults if f.kind == "silent"), None)
             if silent and not silent.get("header", True):
