@@ -8,6 +8,8 @@
  */
 #include "stage.h"
 
+#include "catalog/keep.h"
+
 #include "base/log.h"
 
 #include <inttypes.h>
@@ -109,6 +111,27 @@ firn_rc firn_catalog_table_shared(firn_catalog *catalog, firn_arena *arena, cons
     FIRN_TRY(other_states(session.db, arena, content_id, ref ? ref : FIRN_MAIN, &rows, err));
     for (size_t i = 0; i < rows.n_rows; i++) {
         *shared |= !location || !firn_streq(firn_db_text(&rows, i, 0), location);
+    }
+    return FIRN_OK;
+}
+
+firn_rc firn_catalog_table_states(firn_catalog *catalog, firn_arena *arena, const char *ref,
+                                  const char *content_id, firn_table_state **out, size_t *n,
+                                  firn_err *err)
+{
+    *out = NULL;
+    *n = 0;
+    if (catalog->ops) {
+        return FIRN_OK;
+    }
+    FIRN_AUTO_SESSION firn_db_session session = {0};
+    firn_db_rows rows;
+    FIRN_TRY(firn_db_session_begin(catalog, false, &session, err));
+    FIRN_TRY(other_states(session.db, arena, content_id, ref ? ref : FIRN_MAIN, &rows, err));
+    *out = FIRN_NEW_N(arena, firn_table_state, rows.n_rows);
+    for (; *n < rows.n_rows; ++*n) {
+        (*out)[*n] = (firn_table_state){.location = firn_db_text(&rows, *n, 0),
+                                        .ref = firn_db_text(&rows, *n, 1)};
     }
     return FIRN_OK;
 }

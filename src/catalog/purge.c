@@ -10,6 +10,8 @@
  */
 #include "internal.h"
 
+#include "catalog/keep.h"
+
 #include "base/log.h"
 #include "base/thread.h"
 
@@ -21,7 +23,7 @@ typedef struct purge {
     firn_catalog *catalog;
     firn_arena *arena;
     const firn_metadata *metadata;
-    FIRN_VEC(const char *) folders; /* of this table, "/a/b/" */
+    firn_own_folders folders;
     firn_map *seen;
     FIRN_VEC(const char *) files; /* in the order in which they go */
     size_t n_foreign;             /* named, but elsewhere */
@@ -30,47 +32,13 @@ typedef struct purge {
 
 /* ---- whose files -------------------------------------------------------------------------------- */
 
-/* "file:///a" and "/a" are the same place. */
-static const char *plain(const char *location)
-{
-    if (firn_starts_with(location, "file:")) {
-        location += strlen("file:");
-    }
-    while (location[0] == '/' && location[1] == '/') {
-        location++;
-    }
-    return location;
-}
-
-static void add_folder(purge *p, const char *location)
-{
-    const char *folder = location ? firn_location_join(p->arena, plain(location), "") : "";
-    if (strlen(folder) > 1) { /* not "/": that is no table's */
-        firn_vec_push(p->arena, &p->folders, folder);
-    }
-}
-
-static bool is_own(const purge *p, const char *location)
-{
-    const char *path = plain(location);
-    if (strstr(path, "/../")) {
-        return false;
-    }
-    for (size_t i = 0; i < p->folders.len; i++) {
-        if (firn_starts_with(path, p->folders.items[i])) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* True the first time. */
 static bool add_file(purge *p, const char *location)
 {
     if (!location || firn_map_put(p->seen, location, p)) {
         return false;
     }
-    if (is_own(p, location)) {
+    if (firn_own_folders_have(&p->folders, location)) {
         firn_vec_push(p->arena, &p->files, firn_arena_strdup(p->arena, location));
     } else {
         p->n_foreign++;
@@ -146,12 +114,7 @@ static void collect_statistics(purge *p)
 
 static void collect(purge *p, const char *location)
 {
-    static const char *const paths[] = {"write.data.path", "write.metadata.path",
-                                        "write.object-storage.path", "write.folder-storage.path"};
-    add_folder(p, p->metadata->location);
-    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
-        add_folder(p, firn_metadata_property(p->metadata, paths[i], NULL));
-    }
+    firn_own_folders_of(p->arena, p->metadata, &p->folders);
     collect_snapshots(p);
     collect_statistics(p);
     for (size_t i = 0; i < p->metadata->n_metadata_log; i++) {

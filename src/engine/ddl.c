@@ -21,19 +21,13 @@ firn_rc firn_session_catalog(firn_session *session, firn_catalog **out, firn_err
     return FIRN_OK;
 }
 
-static firn_commit_info commit_info(const firn_session *session, const char *message)
-{
-    return (firn_commit_info){.author = session->author,
-                              .message = session->message != NULL ? session->message : message};
-}
-
 firn_rc firn_session_commit_changes(firn_session *session, firn_arena *arena,
                                     const firn_change *changes, size_t n, const char *message,
                                     firn_commit_result *result, firn_err *err)
 {
     firn_catalog *catalog = NULL;
     FIRN_TRY(firn_session_catalog(session, &catalog, err));
-    firn_commit_info info = commit_info(session, message);
+    firn_commit_info info = firn_session_commit_info(session, message);
     firn_commit_result ignored = {0};
     return firn_catalog_commit(catalog, arena, session->ref, changes, n, &info,
                                result != NULL ? result : &ignored, err);
@@ -44,7 +38,7 @@ firn_rc firn_session_purge_table(firn_session *session, firn_arena *arena, firn_
 {
     firn_catalog *catalog = NULL;
     FIRN_TRY(firn_session_catalog(session, &catalog, err));
-    firn_commit_info info = commit_info(session, message);
+    firn_commit_info info = firn_session_commit_info(session, message);
     return firn_catalog_table_purge(catalog, arena, session->ref, ident, &info, result, err);
 }
 
@@ -53,7 +47,7 @@ firn_rc firn_session_commit_table(firn_session *session, firn_arena *arena,
 {
     firn_catalog *catalog = NULL;
     FIRN_TRY(firn_session_catalog(session, &catalog, err));
-    firn_commit_info info = commit_info(session, commit->message);
+    firn_commit_info info = firn_session_commit_info(session, commit->message);
     firn_table_builder builder = {.ident = commit->ident,
                                   .build = commit->build,
                                   .discard = commit->discard,

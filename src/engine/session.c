@@ -88,6 +88,17 @@ void firn_session_set_author(firn_session *session, const char *author, const ch
     replace_text(&session->message, message);
 }
 
+firn_commit_info firn_session_commit_info(const firn_session *session, const char *message)
+{
+    return (firn_commit_info){.author = session->author,
+                              .message = session->message != NULL ? session->message : message};
+}
+
+firn_lake *firn_session_lake(const firn_session *session)
+{
+    return session->engine->lake;
+}
+
 /* The lock orders this with the making of the connection; it is never held while a statement runs. */
 void firn_session_interrupt(firn_session *session)
 {

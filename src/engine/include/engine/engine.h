@@ -32,6 +32,9 @@ const char *firn_session_ref(const firn_session *session);
 firn_rc firn_session_set_ref(firn_session *session, const char *ref, firn_err *err) FIRN_MUST_USE;
 /* What the catalog commits of this session are signed with (copied; NULL: default). */
 void firn_session_set_author(firn_session *session, const char *author, const char *message);
+/* How this session signs its catalog commits: `message` unless it was given one of its own. The texts are borrowed. */
+firn_commit_info firn_session_commit_info(const firn_session *session, const char *message);
+firn_lake *firn_session_lake(const firn_session *session); /* NULL: it runs without one */
 /* Stop the running statement soon (CANCELLED). Any thread. */
 void firn_session_interrupt(firn_session *session);
 /* Count the progress of this session's statements from now on. It costs DuckDB up to a tenth of its time, so only those who look at
