@@ -149,6 +149,17 @@ firn_rc firn_file_write_atomic(const char *path, firn_bytes content, mode_t mode
     return rc;
 }
 
+firn_rc firn_file_remove(const char *path, firn_err *err)
+{
+    FIRN_AUTO_ARENA firn_arena *scratch = firn_arena_new();
+    if (unlink(path) != 0) {
+        return errno == ENOENT
+                   ? FIRN_OK
+                   : firn_err_errno(err, __FILE__, __LINE__, errno, "cannot remove %s", path);
+    }
+    return sync_dir(firn_path_dirname(scratch, path), err);
+}
+
 static firn_rc mkdir_one(const char *path, mode_t mode, firn_err *err)
 {
     if (mkdir(path, mode) == 0) {

@@ -24,11 +24,7 @@ json_t *firn_export_key_at(const json_t *json, const char *path);
 firn_rc firn_export_bad_key(const firn_yaml *yaml, const char *path, firn_err *err,
                             const char *format, ...) FIRN_PRINTF(4, 5);
 
-/* What a value given on a command line is in the file: "365" a number, "a,b" a list. "properties.x" and "quality.x" are below their
- * objects. NULL value: the key is unknown, err says which is nearest; INVALID when the text is none of the key's kind. */
-firn_rc firn_export_key_value(firn_arena *arena, const char *path, const char *text, json_t **out,
-                              firn_err *err) FIRN_MUST_USE;
-/* Place of a top-level key in the order of the table; behind all when unknown. */
+/* Place of a key ("enabled", "partitioning", "partitioning.type") in the order of the table; behind all when unknown. */
 size_t firn_export_key_order(const char *key);
 
 #endif

@@ -12,6 +12,8 @@ firn_rc firn_file_read(firn_arena *arena, const char *path, size_t max_bytes, fi
 /* Write to a temporary name beside, fsync, rename over `path`, fsync the folder. */
 firn_rc firn_file_write_atomic(const char *path, firn_bytes content, mode_t mode,
                                firn_err *err) FIRN_MUST_USE;
+/* Durably; what is not there is success. */
+firn_rc firn_file_remove(const char *path, firn_err *err) FIRN_MUST_USE;
 firn_rc firn_mkdir_p(const char *path, mode_t mode, firn_err *err) FIRN_MUST_USE;
 bool firn_path_exists(const char *path);
 bool firn_path_is_dir(const char *path);

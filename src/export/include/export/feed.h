@@ -107,6 +107,52 @@ bool firn_export_is_feed_name(const char *name);
 bool firn_export_is_anonymized(const char *name);
 const char *firn_export_kind_name(firn_export_kind kind); /* "stream", "table" */
 
+/* ---- changing ------------------------------------------------------------------------------------------------------
+ * Files are written whole, after they were checked as they will be read, by one process at a time (BUSY). Killed at any point, a feed is
+ * there, once or, while it moves between the folders, in both, where the active file counts. Fault points: "feed.write", "feed.written". */
+
+/* EXISTS: a feed of that name, of Kafka's too. Makes the feed's folder. `json` is what stands in the file, in that order. */
+firn_rc firn_export_feed_add(firn_lake *lake, firn_arena *arena, const char *name,
+                             const json_t *json, firn_export_feed *out,
+                             firn_err *err) FIRN_MUST_USE;
+/* The feed's folder with its permissions, if it is not there. */
+firn_rc firn_export_folder_make(firn_lake *lake, firn_arena *arena, const firn_export_feed *feed,
+                                firn_err *err) FIRN_MUST_USE;
+
+typedef struct firn_export_change {
+    const char *key; /* dotted */
+    json_t *value;   /* NULL: the key is taken out */
+} firn_export_change;
+/* All of them or none. What else is in the file stays, in its order. INVALID for an archived feed. */
+firn_rc firn_export_feed_change(firn_lake *lake, firn_arena *arena, const char *name,
+                                const firn_export_change *changes, size_t n, firn_export_feed *out,
+                                firn_err *err) FIRN_MUST_USE;
+/* A value as it is typed, "365" or "a,b", made what the key holds. INVALID with the nearest key. */
+firn_rc firn_export_key_value(firn_arena *arena, const char *key, const char *text, json_t **out,
+                              firn_err *err) FIRN_MUST_USE;
+
+/* To the other folder, with "enabled": false, and back, with true. EXISTS when it is there already. */
+firn_rc firn_export_feed_archive(firn_lake *lake, firn_arena *arena, const char *name,
+                                 firn_err *err) FIRN_MUST_USE;
+firn_rc firn_export_feed_restore(firn_lake *lake, firn_arena *arena, const char *name,
+                                 firn_export_feed *out, firn_err *err) FIRN_MUST_USE;
+
+/* The file of a new feed, as the seed has it: what holds stands there, so that it can be seen and edited. */
+typedef struct firn_export_new {
+    const char *name, *source; /* source NULL: the name */
+    firn_export_kind kind;
+    const char *description;  /* nullable */
+    const char *partitioning; /* NULL: by the kind */
+    const char *mode;         /* NULL: by the kind */
+    const char *server;       /* nullable */
+    int64_t now_us;           /* created_at */
+} firn_export_new;
+json_t *firn_export_feed_json(firn_arena *arena, const firn_export_new *feed);
+/* JSON as feeds' files are written. */
+char *firn_export_feed_text(firn_arena *arena, const json_t *json);
+
+/* ---- showing ----------------------------------------------------------------------------------------------------- */
+
 /* Every key with its value as text (NULL: not set), in the order of the reference. */
 typedef struct firn_export_setting {
     const char *key, *value;
