@@ -19,7 +19,7 @@ typedef struct firn_option {
     const char *help;
 } firn_option;
 
-enum { FIRN_COMMAND_OPTIONS_MAX = 8, FIRN_COMMAND_EXAMPLES_MAX = 5 };
+enum { FIRN_COMMAND_OPTIONS_MAX = 16, FIRN_COMMAND_EXAMPLES_MAX = 5 };
 
 typedef struct firn_command {
     const char *name;      /* "init", "table list" */
@@ -84,6 +84,13 @@ firn_rc firn_cmd_pipeline_tasks(firn_cli *cli, firn_err *err) FIRN_MUST_USE;
 firn_rc firn_cmd_pipeline_checks(firn_cli *cli, firn_err *err) FIRN_MUST_USE;
 firn_rc firn_cmd_feed_list(firn_cli *cli, firn_err *err) FIRN_MUST_USE;
 firn_rc firn_cmd_feed_show(firn_cli *cli, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_cmd_feed_add(firn_cli *cli, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_cmd_feed_update(firn_cli *cli, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_cmd_feed_enable(firn_cli *cli, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_cmd_feed_disable(firn_cli *cli, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_cmd_feed_archive(firn_cli *cli, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_cmd_feed_restore(firn_cli *cli, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_cmd_feed_sync(firn_cli *cli, firn_err *err) FIRN_MUST_USE;
 firn_rc firn_cmd_ingest_run(firn_cli *cli, firn_err *err) FIRN_MUST_USE;
 firn_rc firn_cmd_ingest_replay(firn_cli *cli, firn_err *err) FIRN_MUST_USE;
 firn_rc firn_cmd_ingest_resume(firn_cli *cli, firn_err *err) FIRN_MUST_USE;

@@ -2,6 +2,7 @@
 #include "cli.h"
 
 #include "base/vec.h"
+#include "export/feed.h"
 #include "ingest/feed.h"
 
 /* "--lake DIR", "-n, --limit N". */
@@ -261,6 +262,8 @@ firn_rc firn_cmd_help(firn_cli *cli, firn_err *err)
         fputs(firn_config_reference(cli->arena), stdout);
     } else if (firn_cli_switch(cli, "feeds")) {
         fputs(firn_feed_reference(cli->arena), stdout);
+    } else if (firn_cli_switch(cli, "export-feeds")) {
+        fputs(firn_export_feed_reference(cli->arena), stdout);
     } else if (firn_cli_switch(cli, "completion")) {
         completion_bash(stdout);
     } else if (cli->args.len > 0) {

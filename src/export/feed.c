@@ -1,6 +1,8 @@
 /* Export feeds: what the values of a file mean together, and what holds where it says nothing. */
 #include "feed_keys.h"
 
+#include "export/quality.h"
+
 static const char *const KIND_WORDS[] = {
     [FIRN_EXPORT_STREAM] = "stream", [FIRN_EXPORT_TABLE] = "table"};
 static const char *const PARTITIONING_WORDS[] = {[FIRN_EXPORT_BY_DATE] = "date",
@@ -236,6 +238,16 @@ static firn_rc check_queries(const reading *r, firn_err *err)
     return FIRN_OK;
 }
 
+static firn_rc check_quality(const reading *r, firn_err *err)
+{
+    if (r->feed->quality == NULL) {
+        return FIRN_OK;
+    }
+    int line = firn_yaml_key_line(r->yaml, r->yaml->root, "quality");
+    const char *place = firn_arena_printf(r->arena, "%s:%d", r->yaml->filename, line);
+    return firn_quality_check_rules(r->feed->quality, place, err);
+}
+
 static void default_rest(const reading *r)
 {
     firn_export_feed *feed = r->feed;
@@ -266,6 +278,7 @@ firn_rc firn_export_feed_parse(firn_arena *arena, firn_bytes text, const char *f
     FIRN_TRY(check_partitions(&r, err));
     FIRN_TRY(check_retention(&r, err));
     FIRN_TRY(check_queries(&r, err));
+    FIRN_TRY(check_quality(&r, err));
     default_rest(&r);
     return FIRN_OK;
 }

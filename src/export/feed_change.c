@@ -63,13 +63,28 @@ static firn_rc write_json(firn_lake *lake, firn_arena *arena, const char *name, 
     return firn_fault_point("feed.written", path, err);
 }
 
+/* What a check of text that is in no file yet says, without file and line. */
+static firn_rc without_place(firn_arena *arena, const char *path, const char *name, firn_rc rc,
+                             firn_err *err)
+{
+    if (err == NULL || !firn_starts_with(err->message, path)) {
+        return rc;
+    }
+    const char *what = err->message + strlen(path);
+    what += strspn(what, ":0123456789 ");
+    what = firn_arena_strdup(arena, what);
+    return firn_err_set(err, __FILE__, __LINE__, rc,
+                        "feed %s cannot be so, nothing was changed: %s", name, what);
+}
+
 /* As it will be read back from the file. */
 static firn_rc check_json(firn_lake *lake, firn_arena *arena, const char *name, const json_t *json,
                           firn_export_feed *out, firn_err *err)
 {
     const char *text = firn_export_feed_text(arena, json);
     const char *path = firn_export_feed_path(lake, arena, name, false);
-    return firn_export_feed_parse(arena, firn_bytes_str(text), path, name, out, err);
+    firn_rc rc = firn_export_feed_parse(arena, firn_bytes_str(text), path, name, out, err);
+    return rc == FIRN_OK ? FIRN_OK : without_place(arena, path, name, rc, err);
 }
 
 /* ---- adding -------------------------------------------------------------------------------------------- */
@@ -166,7 +181,7 @@ firn_rc firn_export_feed_change(firn_lake *lake, firn_arena *arena, const char *
     FIRN_TRY(read_json(arena, path, &json, err));
     const json_t *before = firn_json_own(arena, json_deep_copy(json));
     for (size_t i = 0; i < n; i++) {
-        FIRN_TRY(firn_export_key_change(arena, json, changes[i].key, changes[i].value, err));
+        FIRN_TRY(firn_export_json_change(arena, json, &changes[i], err));
     }
     FIRN_TRY(check_json(lake, arena, name, json, out, err));
     return json_equal(json, before) ? FIRN_OK : write_json(lake, arena, name, false, json, err);
@@ -199,8 +214,8 @@ static firn_rc move(firn_lake *lake, firn_arena *arena, const char *name, bool t
     const char *from = firn_export_feed_path(lake, arena, name, !to_archived);
     FIRN_TRY(read_json(arena, from, &json, err));
     FIRN_TRY(check_target(lake, arena, name, to_archived, json, err));
-    FIRN_TRY(firn_export_key_change(arena, json, "enabled",
-                                    firn_json_own(arena, json_boolean(!to_archived)), err));
+    const firn_export_change enabled = {"enabled", to_archived ? json_false() : json_true()};
+    FIRN_TRY(firn_export_json_change(arena, json, &enabled, err));
     FIRN_TRY(write_json(lake, arena, name, to_archived, json, err));
     return firn_file_remove(from, err);
 }

@@ -12,8 +12,4 @@ firn_rc firn_export_feed_find(firn_lake *lake, firn_arena *arena, const char *na
                               firn_err *err) FIRN_MUST_USE;
 firn_rc firn_export_feed_read(firn_lake *lake, firn_arena *arena, const char *name, bool archived,
                               firn_export_feed *out, firn_err *err) FIRN_MUST_USE;
-/* Sets or, value NULL, takes out what a dotted path names. */
-firn_rc firn_export_key_change(firn_arena *arena, json_t *json, const char *path, json_t *value,
-                               firn_err *err) FIRN_MUST_USE;
-
 #endif

@@ -157,7 +157,7 @@ typedef struct parse_ctx {
 /* The value as the file has it, cut. */
 static const char *shown(firn_arena *arena, const json_t *node)
 {
-    const char *text = firn_json_text(arena, node);
+    const char *text = firn_export_json_line(arena, node);
     if (strlen(text) <= SHOWN_BYTES) {
         return text;
     }
@@ -561,9 +561,13 @@ static const char *value_text(firn_arena *arena, const firn_export_feed *feed, c
     case KEY_OBJECT:
     case KEY_SCALARS: {
         const json_t *json = *(json_t *const *)at;
-        return json != NULL ? firn_json_text(arena, json) : NULL;
+        return json != NULL ? firn_export_json_line(arena, json) : NULL;
     }
-    case KEY_INT: return firn_arena_printf(arena, "%" PRId64, *(const int64_t *)at);
+    case KEY_INT: {
+        int64_t value = *(const int64_t *)at; /* 0 that nobody asked for: it does not apply */
+        bool given = firn_export_key_at(feed->json, row->path) != NULL;
+        return value != 0 || given ? firn_arena_printf(arena, "%" PRId64, value) : NULL;
+    }
     case KEY_OCTAL: return firn_arena_printf(arena, "%o", (unsigned)*(const int *)at);
     case KEY_CHOICE: return choice_text(arena, row, at);
     case KEY_BOOL: return *(const bool *)at ? "true" : "false";

@@ -27,4 +27,7 @@ firn_rc firn_export_bad_key(const firn_yaml *yaml, const char *path, firn_err *e
 /* Place of a key ("enabled", "partitioning", "partitioning.type") in the order of the table; behind all when unknown. */
 size_t firn_export_key_order(const char *key);
 
+/* JSON in one line, numbers as short as they can be. */
+char *firn_export_json_line(firn_arena *arena, const json_t *json);
+
 #endif

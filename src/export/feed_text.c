@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-enum { INDENT = 2 };
+enum { INDENT = 2, IN_ONE_LINE = -1 };
 
 static void put_real(firn_buf *out, double value)
 {
@@ -42,21 +42,28 @@ static bool in_one_line(const json_t *json)
 
 static void new_line(firn_buf *out, int level)
 {
-    firn_buf_printf(out, "\n%*s", level * INDENT, "");
+    if (level > IN_ONE_LINE) {
+        firn_buf_printf(out, "\n%*s", level * INDENT, "");
+    }
+}
+
+static int below(int level)
+{
+    return level > IN_ONE_LINE ? level + 1 : level;
 }
 
 static void put_value(firn_buf *out, const json_t *json, int level);
 
 static void put_array(firn_buf *out, const json_t *json, int level)
 {
-    bool one_line = in_one_line(json);
+    bool one_line = level == IN_ONE_LINE || in_one_line(json);
     firn_buf_putc(out, '[');
     for (size_t i = 0; i < json_array_size(json); i++) {
         firn_buf_puts(out, i > 0 ? one_line ? ", " : "," : "");
         if (!one_line) {
-            new_line(out, level + 1);
+            new_line(out, below(level));
         }
-        put_value(out, json_array_get(json, i), level + 1);
+        put_value(out, json_array_get(json, i), below(level));
     }
     if (!one_line) {
         new_line(out, level);
@@ -72,12 +79,12 @@ static void put_object(firn_buf *out, const json_t *json, int level)
     firn_buf_putc(out, '{');
     json_object_foreach((json_t *)(uintptr_t)json, key, value)
     {
-        firn_buf_puts(out, first ? "" : ",");
+        firn_buf_puts(out, first ? "" : level == IN_ONE_LINE ? ", " : ",");
         first = false;
-        new_line(out, level + 1);
+        new_line(out, below(level));
         firn_json_escape(out, key);
         firn_buf_puts(out, ": ");
-        put_value(out, value, level + 1);
+        put_value(out, value, below(level));
     }
     if (!first) {
         new_line(out, level);
@@ -103,6 +110,13 @@ char *firn_export_feed_text(firn_arena *arena, const json_t *json)
     FIRN_AUTO_BUF firn_buf out = {0};
     put_value(&out, json, 0);
     firn_buf_putc(&out, '\n');
+    return firn_arena_strdup(arena, firn_buf_cstr(&out));
+}
+
+char *firn_export_json_line(firn_arena *arena, const json_t *json)
+{
+    FIRN_AUTO_BUF firn_buf out = {0};
+    put_value(&out, json, IN_ONE_LINE);
     return firn_arena_strdup(arena, firn_buf_cstr(&out));
 }
 
@@ -174,8 +188,8 @@ static firn_rc change_below(firn_arena *arena, json_t *object, const char *prefi
     return FIRN_OK;
 }
 
-firn_rc firn_export_key_change(firn_arena *arena, json_t *json, const char *path, json_t *value,
-                               firn_err *err)
+firn_rc firn_export_json_change(firn_arena *arena, json_t *json, const firn_export_change *change,
+                                firn_err *err)
 {
-    return change_below(arena, json, "", path, value, err);
+    return change_below(arena, json, "", change->key, change->value, err);
 }

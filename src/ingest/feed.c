@@ -115,7 +115,7 @@ static int by_name(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static firn_rc list_names(firn_lake *lake, firn_arena *arena, char ***out, size_t *n, firn_err *err)
+firn_rc firn_feed_names(firn_lake *lake, firn_arena *arena, char ***out, size_t *n, firn_err *err)
 {
     const char *folder = folder_of(lake, arena);
     FIRN_VEC(char *) names = {0};
@@ -146,7 +146,7 @@ static firn_rc no_such_feed(firn_lake *lake, firn_arena *arena, const char *name
     char **names = NULL;
     size_t n = 0;
     const char *folder = folder_of(lake, arena);
-    FIRN_TRY(list_names(lake, arena, &names, &n, err));
+    FIRN_TRY(firn_feed_names(lake, arena, &names, &n, err));
     const char *nearest = firn_nearest(name, (const char *const *)names, n);
     if (nearest != NULL) {
         FIRN_FAIL(err, FIRN_E_NOT_FOUND, "there is no feed %s in %s. Did you mean %s?", name,
@@ -179,7 +179,7 @@ firn_rc firn_feed_list(firn_lake *lake, firn_arena *arena, firn_feed **out, size
                        firn_err *err)
 {
     char **names = NULL;
-    FIRN_TRY(list_names(lake, arena, &names, n, err));
+    FIRN_TRY(firn_feed_names(lake, arena, &names, n, err));
     *out = FIRN_NEW_N(arena, firn_feed, *n);
     for (size_t i = 0; i < *n; i++) {
         FIRN_TRY(firn_feed_load(lake, arena, names[i], &(*out)[i], err));

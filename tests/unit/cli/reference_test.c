@@ -29,6 +29,12 @@ static void the_reference_of_feeds_is_current(void **state)
     compare(*state, "docs/reference/feeds.md", "firn help --feeds");
 }
 
+static void the_reference_of_export_feeds_is_current(void **state)
+{
+    run_ok((testing *)*state, "help", "--export-feeds");
+    compare(*state, "docs/reference/export-feeds.md", "firn help --export-feeds");
+}
+
 /* bash takes the script, and offers commands, their second words and options. */
 static void completion_completes(void **state)
 {
@@ -59,6 +65,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_configuration_reference_is_current, testing_setup,
                                         testing_teardown),
         cmocka_unit_test_setup_teardown(the_reference_of_feeds_is_current, testing_setup,
+                                        testing_teardown),
+        cmocka_unit_test_setup_teardown(the_reference_of_export_feeds_is_current, testing_setup,
                                         testing_teardown),
         cmocka_unit_test_setup_teardown(completion_completes, testing_setup, testing_teardown),
     };

@@ -123,6 +123,9 @@ typedef struct firn_export_change {
     const char *key; /* dotted */
     json_t *value;   /* NULL: the key is taken out */
 } firn_export_change;
+/* To what is not in a file yet. */
+firn_rc firn_export_json_change(firn_arena *arena, json_t *json, const firn_export_change *change,
+                                firn_err *err) FIRN_MUST_USE;
 /* All of them or none. What else is in the file stays, in its order. INVALID for an archived feed. */
 firn_rc firn_export_feed_change(firn_lake *lake, firn_arena *arena, const char *name,
                                 const firn_export_change *changes, size_t n, firn_export_feed *out,

@@ -71,6 +71,9 @@ firn_rc firn_feed_parse(firn_arena *arena, firn_bytes text, const char *filename
                         firn_feed *out, firn_err *err) FIRN_MUST_USE;
 firn_rc firn_feed_load(firn_lake *lake, firn_arena *arena, const char *name, firn_feed *out,
                        firn_err *err) FIRN_MUST_USE; /* NOT_FOUND with the nearest name */
+/* Of the files, sorted; whether they can be read is another question. */
+firn_rc firn_feed_names(firn_lake *lake, firn_arena *arena, char ***out, size_t *n,
+                        firn_err *err) FIRN_MUST_USE;
 firn_rc firn_feed_list(firn_lake *lake, firn_arena *arena, firn_feed **out, size_t *n,
                        firn_err *err) FIRN_MUST_USE;
 /* Every key with its value as text (NULL: not set), in the order of the reference. */
