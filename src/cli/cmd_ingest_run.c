@@ -15,7 +15,7 @@
 #include <signal.h>
 #include <stdio.h>
 
-enum { DRAW_MS = 500, NAME_COLUMNS = 20 };
+enum { DRAW_MS = 500, SIGNAL_MS = 50, NAME_COLUMNS = 20 };
 
 typedef struct run_view {
     firn_cli *cli;
@@ -96,16 +96,16 @@ static void draw(run_view *view, firn_ingest *ingest)
 
 static void wait_for_end(run_view *view, firn_ingest *ingest, const sigset_t *stop)
 {
+    static const struct timespec at_once = {0};
     bool stopping = false;
-    while (!firn_ingest_wait(ingest, 0)) {
-        if (view->live) {
+    int64_t drawn_us = 0;
+    while (!firn_ingest_wait(ingest, SIGNAL_MS)) {
+        int64_t now_us = firn_monotonic_us();
+        if (view->live && now_us - drawn_us >= DRAW_MS * 1000) {
+            drawn_us = now_us;
             draw(view, ingest);
         }
-        const struct timespec slice = {.tv_nsec = DRAW_MS * 1000000L};
-        if (firn_ingest_wait(ingest, stopping ? DRAW_MS : 20)) {
-            break;
-        }
-        if (!stopping && sigtimedwait(stop, NULL, &slice) > 0) {
+        if (!stopping && sigtimedwait(stop, NULL, &at_once) > 0) {
             stopping = true;
             firn_ingest_stop(ingest);
             pthread_sigmask(SIG_UNBLOCK, stop, NULL); /* the next one is the system's */

@@ -23,6 +23,7 @@ enum {
     LETTER_BYTES = 64 << 20, /* of dead letters: commit */
     POLL_MS = 100,
     LOOK_US = 1000000,
+    DRAIN_LOOK_US = 100000,
     WAIT_MS_MIN = 250,
     WAIT_MS_MAX = 30000,
     STOP_COMMIT_MS_MAX = 60000,
@@ -542,6 +543,28 @@ static firn_rc look_around(firn_feed_run *run, bool *drained, firn_err *err)
     return FIRN_OK;
 }
 
+/* What look_around() would find if no marks of transactions are left: then it has to be asked, and soon, but not for every batch. */
+static bool seems_drained(const firn_feed_run *run)
+{
+    for (size_t i = 0; i < run->n_topics; i++) {
+        for (size_t k = 0; k < run->topics[i].n_partitions; k++) {
+            const firn_partition_state *state = &run->topics[i].partitions[k];
+            if (state->assigned && state->drain_to > state->next) {
+                return false;
+            }
+        }
+    }
+    return run->placed;
+}
+
+/* Whether a drain may be over. */
+static bool is_time_to_look(const firn_feed_run *run, int64_t now_us)
+{
+    int64_t passed_us = now_us - run->looked_us;
+    return run->awaits_others ? passed_us >= LOOK_US
+                              : passed_us >= DRAIN_LOOK_US || seems_drained(run);
+}
+
 static bool is_told_to_stop(firn_feed_run *run)
 {
     pthread_mutex_lock(&run->lock);
@@ -586,9 +609,12 @@ static firn_rc step(firn_feed_run *run, bool *end, firn_err *err)
     }
     set_marks(run);
     int64_t now_us = firn_monotonic_us();
-    bool drains_soon = run->options.drain && run->status.records == 0;
-    if (now_us - run->looked_us >= (drains_soon ? LOOK_US / 10 : LOOK_US)) {
+    if (run->options.drain && is_time_to_look(run, now_us)) {
         run->looked_us = now_us;
+        FIRN_TRY(look_around(run, &drained, err));
+    }
+    if (now_us - run->told_us >= LOOK_US) {
+        run->told_us = now_us;
         FIRN_TRY(look_around(run, &drained, err));
         tell_group(run);
         firn_status_write(run);
@@ -596,6 +622,7 @@ static firn_rc step(firn_feed_run *run, bool *end, firn_err *err)
     if (run->options.drain && drained && !wants_reload(run)) {
         drained = firn_commit_all(run, STOP_COMMIT_MS_MAX);
         *end = drained && firn_place_others_done(run);
+        run->awaits_others = drained && !*end;
     }
     *end = *end || is_told_to_stop(run) || (run->ends_us != 0 && now_us >= run->ends_us);
     return FIRN_OK;

@@ -196,8 +196,10 @@ struct firn_feed_run {
     bool unneeded;  /* no partition was given to us for long, and there is nothing to read */
     int64_t quiet_since_us;  /* polls have brought no trouble since; 0: the last one did */
     bool placed;             /* partitions were assigned once */
-    int64_t looked_us;       /* monotonic, as all here: the last look around */
+    int64_t looked_us;       /* monotonic, as all here: a drain's last look around */
+    int64_t told_us;         /* the last time that the group and the status file were told */
     int64_t waits_until_us;  /* 0: nothing to wait for */
+    bool awaits_others;      /* --drain: what is ours is done */
     int64_t others_held;     /* --drain: what tables held of others' partitions at the last look */
     int64_t others_since_us; /* since when it was that; 0: not looked yet */
     int64_t wait_ms;

@@ -41,6 +41,7 @@ enum {
 #define MISSING_US   (10 * US_PER_S) /* no such topic for so long: an error */
 #define PROBE_US     (5 * US_PER_S)
 #define ASK_AGAIN_US (US_PER_S / 2)
+#define WAKE_US      (US_PER_S / 100)
 
 typedef struct part {
     const char *topic;
@@ -80,6 +81,8 @@ struct firn_kafka_consumer {
     firn_kafka_gap gap;
     rd_kafka_message_t **scratch;
     size_t scratch_len;
+    size_t queue_messages; /* at most so many are fetched ahead */
+    int64_t woken_us;
 };
 
 /* ---- topics and partitions ----------------------------------------------------------------------------- */
@@ -447,11 +450,20 @@ static firn_rc check_missing(firn_kafka_consumer *c, firn_err *err)
 
 /* ---- making and ending --------------------------------------------------------------------------------- */
 
+/* Who has filled the queue looks again after so long, from 2.2 on; before, wake_fetching() sees to it. */
+static firn_rc look_again_soon(rd_kafka_conf_t *conf, firn_err *err)
+{
+    return rd_kafka_version() >= 0x02020000
+               ? firn_kafka_conf_set(conf, "fetch.queue.backoff.ms", "5", err)
+               : FIRN_OK;
+}
+
 static firn_rc consumer_conf(firn_kafka_consumer *c, rd_kafka_conf_t *conf, firn_err *err)
 {
     size_t bytes = c->options.queue_bytes;
     char kbytes[32], messages[32], fetch[32];
     size_t count = bytes / QUEUED_BYTES_PER_MESSAGE;
+    c->queue_messages = count;
     snprintf(kbytes, sizeof(kbytes), "%zu", bytes / 1024 < 1 ? 1 : bytes / 1024);
     snprintf(messages, sizeof(messages), "%zu",
              count < 1000       ? (size_t)1000
@@ -488,6 +500,7 @@ static firn_rc consumer_conf(firn_kafka_consumer *c, rd_kafka_conf_t *conf, firn
             "isolation.level is read_uncommitted: records of transactions that are aborted are "
             "read, too");
     }
+    FIRN_TRY(look_again_soon(conf, err));
     rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
     rd_kafka_conf_set_offset_commit_cb(conf, on_commit);
     return FIRN_OK;
@@ -649,6 +662,25 @@ static void hand_out(firn_kafka_consumer *c, size_t n, firn_kafka_batch *out)
     firn_kafka_batch_end(c->core, messages, kept, out);
 }
 
+/* A librdkafka before 2.2 that has filled its queue sleeps for up to a second, however soon there is room again: nothing but an answer
+ * to a request wakes it, and there is none under way. Told its login anew, it wakes its threads, to try again with that; told what it
+ * has already, that is all it does. */
+static void wake_fetching(firn_kafka_consumer *c)
+{
+    int64_t now = firn_monotonic_us();
+    if (rd_kafka_version() >= 0x02020000 || now - c->woken_us < WAKE_US) {
+        return;
+    }
+    c->woken_us = now;
+    const firn_kafka_options *o = &c->kafka->options;
+    rd_kafka_error_t *error =
+        rd_kafka_sasl_set_credentials(c->core->rk, o->username != NULL ? o->username : "",
+                                      o->password != NULL ? o->password : "");
+    if (error != NULL) {
+        rd_kafka_error_destroy(error);
+    }
+}
+
 /* Waits for the first message only; what else is there by then comes along. */
 static void take_messages(firn_kafka_consumer *c, size_t max, int wait_ms, firn_kafka_batch *out)
 {
@@ -663,6 +695,7 @@ static void take_messages(firn_kafka_consumer *c, size_t max, int wait_ms, firn_
     }
     if (n > 0) {
         hand_out(c, (size_t)n, out);
+        wake_fetching(c);
     }
 }
 

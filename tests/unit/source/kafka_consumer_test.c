@@ -310,6 +310,45 @@ static void new_topics_of_a_pattern_are_picked_up(void **state)
     firn_kafka_consumer_free(c);
 }
 
+/* Small fetches fill a small queue sixty times. A librdkafka that is left alone sleeps most of a second each time. */
+static void a_queue_that_has_room_again_is_filled(void **state)
+{
+    enum { MESSAGES = 60000 };
+    cluster *x = *state;
+    topic(x, "f", 1);
+    for (int i = 0; i < MESSAGES; i += 1000) { /* fetches end where batches end */
+        produce(x, "f", 0, i, i + 1000);
+    }
+    owner o = {0};
+    json_t *small;
+    firn_kafka *kafka;
+    firn_kafka_consumer *c;
+    const char *topics[] = {"f"};
+    assert_int_equal(firn_json_parse(x->arena,
+                                     firn_bytes_str("{\"max.partition.fetch.bytes\": 20000}"),
+                                     "test", &small, NULL),
+                     FIRN_OK);
+    assert_int_equal(
+        firn_kafka_new(&(firn_kafka_options){.brokers = rd_kafka_mock_cluster_bootstraps(x->mock),
+                                             .properties = small},
+                       &kafka, NULL),
+        FIRN_OK);
+    assert_int_equal(firn_kafka_consumer_new(kafka,
+                                             &(firn_kafka_consumer_options){.group = "g",
+                                                                            .topics = topics,
+                                                                            .n_topics = 1,
+                                                                            .queue_bytes = 256000,
+                                                                            .assigned = on_assigned,
+                                                                            .revoked = on_revoked,
+                                                                            .ctx = &o},
+                                             &c, NULL),
+                     FIRN_OK);
+    int64_t last[1] = {-1};
+    assert_int_equal(drain(c, MESSAGES, last), MESSAGES); /* within PATIENCE_MS */
+    firn_kafka_consumer_free(c);
+    firn_kafka_free(kafka);
+}
+
 static void mark_is_what_committed_says(void **state)
 {
     cluster *x = *state;
@@ -346,6 +385,7 @@ int main(void)
         WITH_CLUSTER(seek_goes_back_and_forth),
         WITH_CLUSTER(an_offset_that_is_gone_is_an_error),
         WITH_CLUSTER(new_topics_of_a_pattern_are_picked_up),
+        WITH_CLUSTER(a_queue_that_has_room_again_is_filled),
         WITH_CLUSTER(mark_is_what_committed_says),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
