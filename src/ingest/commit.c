@@ -1,5 +1,5 @@
 /* See commit.h. */
-#include "commit.h"
+#include "ingest/commit.h"
 
 #include <inttypes.h>
 
@@ -83,6 +83,9 @@ static void set_properties(const part_job *part, firn_arena *arena, const firn_o
     if (part->is_anchor && commit->cluster != NULL) {
         json_object_set_new(properties, firn_cluster_property(arena, commit->feed),
                             json_string(commit->cluster));
+    }
+    if (part->is_anchor && commit->properties != NULL) {
+        json_object_update(properties, (json_t *)commit->properties);
     }
     firn_update_set_properties(updates, properties);
 }

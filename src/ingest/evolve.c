@@ -5,7 +5,7 @@
  *    field that is meant.
  *  - Below a column that is added nothing is compared: it goes in whole, with every member optional.
  */
-#include "evolve.h"
+#include "ingest/evolve.h"
 
 #include "base/map.h"
 

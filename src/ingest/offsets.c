@@ -2,7 +2,7 @@
  *
  * Its value is JSON, {"topic":{"0":123,"1":456}}: per topic and partition the next offset that the table has not got.
  */
-#include "commit.h"
+#include "ingest/commit.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

@@ -19,7 +19,7 @@
 #ifndef INGEST_RUN_H
 #define INGEST_RUN_H
 
-#include "commit.h"
+#include "ingest/commit.h"
 
 #include "base/thread.h"
 #include "base/vec.h"

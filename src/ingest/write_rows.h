@@ -3,7 +3,7 @@
 #define INGEST_WRITE_ROWS_H
 
 #include "changes.h"
-#include "evolve.h"
+#include "ingest/evolve.h"
 #include "run.h"
 
 #include "base/map.h"

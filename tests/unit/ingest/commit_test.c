@@ -1,5 +1,5 @@
 /* One commit of a feed: the offsets decide, all tables or none, and what a loser may and must not do. */
-#include "commit.h"
+#include "ingest/commit.h"
 
 #include "../engine/lake_fixture.h"
 

@@ -1,5 +1,5 @@
 /* Schema evolution as tables of cases: a table's columns, the records' columns, what comes of it. */
-#include "evolve.h"
+#include "ingest/evolve.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

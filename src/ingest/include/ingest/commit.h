@@ -47,6 +47,8 @@ typedef struct firn_feed_commit {
     size_t n_ranges;
     const firn_feed_part *parts; /* [0] is the anchor */
     size_t n_parts;
+    const json_t
+        *properties;     /* more of the anchor, in the same commit: object of strings; nullable */
     const char *message; /* of the catalog's log */
 } firn_feed_commit;
 
