@@ -121,6 +121,33 @@ static firn_rc compression_sql(firn_arena *arena, const firn_metadata *metadata,
               near != NULL ? "?)" : "");
 }
 
+/* Bloom filters. DuckDB writes one for each column chunk that is encoded by dictionary, and such is a chunk with few different values;
+ * it cannot be asked for single columns. So a table that names a column (Iceberg's write.parquet.bloom-filter-enabled.column.X) gets
+ * dictionaries however many values there are: the named columns have their filters, and so has every other one. */
+static const char *bloom_sql(firn_arena *arena, const firn_metadata *metadata, int64_t group_rows)
+{
+    static const char enabled[] = "write.parquet.bloom-filter-enabled.column.";
+    static const char rate[] = "write.parquet.bloom-filter-fpp.column.";
+    double least = 0.01;
+    bool any = false;
+    const char *key;
+    const json_t *value;
+    json_object_foreach(metadata->properties, key, value)
+    {
+        double number = 0;
+        const char *text = json_string_value(value);
+        any = any || (firn_starts_with(key, enabled) && firn_strcaseeq(text, "true"));
+        if (firn_starts_with(key, rate) && firn_parse_f64(text, &number) && number > 0) {
+            least = number < least ? number : least;
+        }
+    }
+    return any ? firn_arena_printf(arena,
+                                   ", WRITE_BLOOM_FILTER true, DICTIONARY_SIZE_LIMIT %" PRId64
+                                   ", BLOOM_FILTER_FALSE_POSITIVE_RATIO %.6f",
+                                   group_rows, least)
+               : "";
+}
+
 static void note_fixed(void *ctx, const firn_field *field, const firn_field *parent,
                        const char *path)
 {
@@ -177,11 +204,12 @@ static firn_rc plan_job(write_job *job, firn_err *err)
     FIRN_TRY(compression_sql(job->arena, metadata, job->options->zstd_level, &compression, err));
     int64_t group_rows =
         firn_metadata_property_i64(metadata, "write.parquet.row-group-rows", 122880);
+    group_rows = group_rows > 0 ? group_rows : 122880;
     job->copy_options = firn_arena_printf(
         job->arena,
-        "FORMAT parquet, PARQUET_VERSION v1, %s, ROW_GROUP_SIZE %" PRId64 ", FIELD_IDS %s, "
+        "FORMAT parquet, PARQUET_VERSION v1, %s, ROW_GROUP_SIZE %" PRId64 "%s, FIELD_IDS %s, "
         "RETURN_STATS",
-        compression, group_rows > 0 ? group_rows : 122880,
+        compression, group_rows, bloom_sql(job->arena, metadata, group_rows),
         firn_write_field_ids(job->arena, metadata, job->spec, job->options->with_row_lineage));
     return FIRN_OK;
 }

@@ -504,6 +504,33 @@ static void partition_columns_may_be_left_out(void **state)
     lake_expect(f, "SELECT id, year FROM t WHERE year > 2024", "2|2026");
 }
 
+/* A column of many different values has a filter only when the table asks for it. */
+static void bloom_filters_are_written_for_named_columns(void **state)
+{
+    lake_fixture *f = *state;
+    static const char *const columns[] = {
+        "", "'write.parquet.bloom-filter-enabled.column.tx'='true', "};
+    for (size_t i = 0; i < 2; i++) {
+        lake_exec(f,
+                  firn_arena_printf(f->arena,
+                                    "CREATE TABLE b%zu WITH (%s'write.parquet.compression-codec'="
+                                    "'snappy') AS SELECT 'tx-' || range AS tx FROM range(50000)",
+                                    i, columns[i]));
+        table_files t = files_of(f, firn_arena_printf(f->arena, "b%zu", i));
+        const char *path =
+            firn_sql_quote(f->arena, firn_storage_resolve(firn_lake_storage(f->lake), f->arena,
+                                                          t.tasks[0].file->path));
+        lake_expect(f,
+                    firn_arena_printf(f->arena,
+                                      "SELECT bloom_filter_excludes::INT FROM parquet_bloom_probe("
+                                      "%s, 'tx', 'tx-none')",
+                                      path),
+                    i == 0 ? "0" : "1");
+        lake_expect(
+            f, firn_arena_printf(f->arena, "SELECT count(*) FROM b%zu WHERE tx = 'tx-7'", i), "1");
+    }
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, lake_setup, lake_teardown)
 
 int main(void)
@@ -525,6 +552,7 @@ int main(void)
         T(compression_follows_the_property),
         T(rewrites_keep_row_ids),
         T(partition_columns_may_be_left_out),
+        T(bloom_filters_are_written_for_named_columns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
