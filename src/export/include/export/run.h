@@ -53,6 +53,13 @@ typedef struct firn_export_options {
         from; /* "beginning": read the stream anew, whatever the table holds: after a re-created stream; nullable */
     int jobs; /* 0: as many as processors, at most 4 */
     int64_t now_us; /* 0: the clock */
+    int64_t
+        quiet_ms; /* a push query has given all when no row came for so long; 0: as the feed says, else 2 s */
+    int64_t first_ms; /* the same before its first row; 0: five times quiet_ms */
+    int64_t
+        flush_bytes; /* of decoded rows that become files at once; 0: 128 MiB, less with many jobs */
+    int64_t batch_rows_max; /* 0: as source/ksqldb.h says */
+    bool dry_run;           /* reads and says what would come; writes nothing */
     /* From several threads, one at a time. */
     void (*on_progress)(void *ctx, const firn_export_progress *progress);
     void *ctx;

@@ -1,0 +1,68 @@
+/* What a query's columns are called in the table, and what is put beside them: looks at Arrow's structures, nothing is copied.
+ *
+ *   names           in lower case, at every depth (ksqlDB writes in upper case what nobody quoted)
+ *   leading columns of the query that are no columns of the table (partition, offset, time of a stream's row) go on under names that
+ *                   begin with FIRN_ROWS_OWN_PREFIX, or not at all
+ *   a column of the partitioning is no column of the source: CONFIG says so
+ *
+ * Threads: immutable once made; views of arrays may be made by one thread while another reads older ones.
+ */
+#ifndef EXPORT_COLUMNS_H
+#define EXPORT_COLUMNS_H
+
+#include "export/feed.h"
+
+#include "engine/rows.h"
+
+#define FIRN_EXPORT_TIME      FIRN_ROWS_OWN_PREFIX "rowtime"
+#define FIRN_EXPORT_TOMBSTONE FIRN_ROWS_OWN_PREFIX "tombstone"
+#define FIRN_EXPORT_NUMBER    FIRN_ROWS_OWN_PREFIX "number" /* in the order of arrival */
+
+/* Of a stream's SELECT list, in this order, before the columns. */
+enum { FIRN_EXPORT_AT_PARTITION, FIRN_EXPORT_AT_OFFSET, FIRN_EXPORT_AT_TIME, FIRN_EXPORT_LEADING };
+
+typedef struct firn_export_columns {
+    struct ArrowSchema view; /* what the engine sees; borrows the query's */
+    size_t *child;           /* of the array, for each child of the view; SIZE_MAX: the number */
+    struct ArrowSchema all;  /* the table's: the source's columns, then the partitioning's */
+    const char *const *keys; /* columns of the table that identify rows */
+    size_t n_keys;
+} firn_export_columns;
+
+typedef struct firn_export_columns_options {
+    const struct ArrowSchema *schema; /* of the query's batches; must outlive the result */
+    size_t leading;  /* columns before the source's: FIRN_EXPORT_LEADING for streams, else 0 */
+    bool tombstones; /* they go on, and the rows' numbers beside them */
+    bool by_time;    /* the row's time goes on */
+    const firn_export_feed *feed;
+    const char *const *keys; /* as the server names them; rows of the table are unique by them */
+    size_t n_keys;
+} firn_export_columns_options;
+
+firn_rc firn_export_columns_plan(firn_arena *arena, const firn_export_columns_options *options,
+                                 firn_export_columns *out, firn_err *err) FIRN_MUST_USE;
+/* The array as the view's; `number` is an int64 array of as many rows, for a view with numbers. */
+struct ArrowArray *firn_export_columns_view(firn_arena *arena, const firn_export_columns *columns,
+                                            const struct ArrowArray *array,
+                                            const struct ArrowArray *number);
+/* The source's column of that name, in any case; NULL: there is none. */
+const struct ArrowSchema *firn_export_columns_find(const firn_export_columns *columns,
+                                                   const char *name);
+/* Bytes of the rows in memory. */
+size_t firn_export_array_bytes(const struct ArrowSchema *schema, const struct ArrowArray *array);
+
+/* The SELECT over `batch` that adds the partitioning's columns (filing.c). `inner` is its FROM item. */
+typedef struct firn_export_filing {
+    const firn_export_feed *feed;
+    const firn_export_columns *columns;
+    int32_t day;      /* of the export, since 1970 */
+    int hour;         /* likewise */
+    int64_t version;  /* by version */
+    const char *from; /* SQL; NULL: batch */
+} firn_export_filing;
+firn_rc firn_export_filing_sql(firn_arena *arena, const firn_export_filing *filing,
+                               const char **out, firn_err *err) FIRN_MUST_USE;
+/* Whether rows are filed by a time of their own, not by the day of the export. */
+bool firn_export_by_event(const firn_export_feed *feed);
+
+#endif
