@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 /* ---- names ------------------------------------------------------------------------------------------------------ */
@@ -180,7 +181,7 @@ firn_rc firn_tree_sync(firn_session *session, firn_arena *arena, const firn_expo
                        int64_t now_us, firn_tree_result *out, firn_err *err)
 {
     FIRN_AUTO_ARENA firn_arena *own = firn_arena_new();
-    firn_lake *lake = firn_engine_lake(firn_session_engine(session));
+    firn_lake *lake = firn_session_lake(session);
     (void)arena;
     *out = (firn_tree_result){0};
     tree t = {.session = session,
