@@ -444,6 +444,15 @@ const firn_command firn_commands[] = {
      firn_cmd_feed_restore,
      {{0}},
      {"firn feed restore old_stream"}},
+    {"feed tree",
+     "[FEED...]",
+     "make the folders of feeds from their tables",
+     "Exports do it after each commit. By hand it is for tables that another engine changed (a compaction by Spark) and for "
+     "folders in which somebody deleted something. Files that are right stay as they are, under their names. Without names: "
+     "all feeds from ksqlDB.",
+     firn_cmd_feed_tree,
+     {{0}},
+     {"firn feed tree", "firn feed tree payment_stream --format json"}},
     {"ingest topics",
      "[SOURCE]",
      "show what a Kafka cluster has, and the tables that it would become",

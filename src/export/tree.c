@@ -106,8 +106,9 @@ static firn_rc empty_folder(int parent, const char *name, const char *path, firn
         if (fd >= 0) {
             close(fd);
         }
-        return why == ENOENT ? FIRN_OK
-                             : firn_err_errno(err, __FILE__, __LINE__, why, "cannot empty %s", path);
+        return why == ENOENT
+                   ? FIRN_OK
+                   : firn_err_errno(err, __FILE__, __LINE__, why, "cannot empty %s", path);
     }
     firn_rc rc = FIRN_OK;
     for (const struct dirent *entry; rc == FIRN_OK && (entry = readdir(dir)) != NULL;) {
@@ -136,8 +137,8 @@ static firn_rc prepare_stage(tree *t, firn_err *err)
     while (stat(path, &there) != 0 && errno == ENOENT && path[1] != '\0') {
         path = firn_path_dirname(t->arena, path);
     }
-    t->can_exchange = stat(t->stage, &stage) == 0 && stat(path, &there) == 0 &&
-                      stage.st_dev == there.st_dev;
+    t->can_exchange =
+        stat(t->stage, &stage) == 0 && stat(path, &there) == 0 && stage.st_dev == there.st_dev;
     return FIRN_OK;
 }
 
@@ -167,7 +168,8 @@ firn_rc firn_export_on_ref(firn_session *session, const firn_export_feed *feed,
     if (rc == FIRN_OK) {
         rc = work(ctx, err);
     }
-    firn_rc back = other ? firn_session_set_ref(session, before, rc == FIRN_OK ? err : NULL) : FIRN_OK;
+    firn_rc back =
+        other ? firn_session_set_ref(session, before, rc == FIRN_OK ? err : NULL) : FIRN_OK;
     free(before);
     return rc != FIRN_OK ? rc : back;
 }

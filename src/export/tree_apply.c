@@ -48,9 +48,9 @@ static const char *free_name(const work *w, const tree_item *item)
     const char *base = base_name(w->t, arena, item->time_us);
     uintptr_t next = (uintptr_t)firn_map_get(names, base);
     for (next = next == 0 ? 1 : next;; next++) {
-        const char *name = next == 1 ? firn_arena_printf(arena, "%s.parquet", base)
-                                     : firn_arena_printf(arena, "%s_%" PRIuPTR ".parquet", base,
-                                                         next);
+        const char *name = next == 1
+                               ? firn_arena_printf(arena, "%s.parquet", base)
+                               : firn_arena_printf(arena, "%s_%" PRIuPTR ".parquet", base, next);
         if (!firn_map_has(names, name)) {
             firn_map_put(names, name, w->folder);
             firn_map_put(names, base, (void *)(next + 1));

@@ -51,9 +51,10 @@ static firn_rc link_file(tree *t, const tree_item *item, const char *target, boo
         *done = true;
         return FIRN_OK;
     }
-    return links_are_not_possible(errno) ? FIRN_OK
-                                         : firn_err_errno(err, __FILE__, __LINE__, errno,
-                                                          "cannot link %s to %s", target, item->path);
+    return links_are_not_possible(errno)
+               ? FIRN_OK
+               : firn_err_errno(err, __FILE__, __LINE__, errno, "cannot link %s to %s", target,
+                                item->path);
 }
 
 /* ---- copies and rows written anew ------------------------------------------------------------------------------ */
@@ -67,8 +68,7 @@ static const char *select_sql(const tree *t, const tree_item *item)
         const char *comma = "";
         for (size_t i = 0; i < t->feed->n_columns; i++) {
             if (item->columns & (1U << i)) {
-                firn_buf_printf(&out, "%s%s", comma,
-                                firn_tree_name(t->arena, t->feed->columns[i]));
+                firn_buf_printf(&out, "%s%s", comma, firn_tree_name(t->arena, t->feed->columns[i]));
                 comma = ", ";
             }
         }
@@ -137,15 +137,13 @@ static firn_rc copy_file(tree *t, tree_item *item, const char *dir, const char *
                          firn_err *err)
 {
     /* Beside the target only where the stage is on another file system: under a name that no reader takes. */
-    const char *temp = t->can_exchange
-                           ? firn_arena_printf(t->arena, "%s/%" PRId64 ".tmp", t->stage,
-                                               t->n_staged++)
-                           : firn_arena_printf(t->arena, "%s/.firn-%" PRId64 ".tmp", dir,
-                                               t->n_staged++);
-    firn_rc rc = item->rewrite
-                     ? write_anew(t, item, temp, err)
-                     : firn_storage_copy(firn_lake_storage(t->lake), item->location,
-                                         firn_location_of_path(t->arena, temp), err);
+    const char *temp =
+        t->can_exchange
+            ? firn_arena_printf(t->arena, "%s/%" PRId64 ".tmp", t->stage, t->n_staged++)
+            : firn_arena_printf(t->arena, "%s/.firn-%" PRId64 ".tmp", dir, t->n_staged++);
+    firn_rc rc = item->rewrite ? write_anew(t, item, temp, err)
+                               : firn_storage_copy(firn_lake_storage(t->lake), item->location,
+                                                   firn_location_of_path(t->arena, temp), err);
     rc = rc == FIRN_OK ? finish(t, item, temp, err) : rc;
     if (rc == FIRN_OK && rename(temp, target) != 0) {
         rc = firn_err_errno(err, __FILE__, __LINE__, errno, "cannot move %s to %s", temp, target);

@@ -179,8 +179,8 @@ static void put_document(const tree *t, const firn_tree_metadata *before, firn_b
     put_member(out, "format", "parquet");
     put_member(out, "partitioning", PARTITIONING[feed->partitioning]);
     put_member(out, "last_export", last_export(t, before));
-    firn_buf_printf(out, "  \"total_records\": %" PRId64 ",\n  \"total_size_mb\": ",
-                    t->result->rows);
+    firn_buf_printf(out,
+                    "  \"total_records\": %" PRId64 ",\n  \"total_size_mb\": ", t->result->rows);
     put_mb(out, t->result->bytes);
     firn_buf_puts(out, ",\n");
     firn_buf_append(out, partitions.data, partitions.len);
@@ -195,10 +195,9 @@ static void put_document(const tree *t, const firn_tree_metadata *before, firn_b
         firn_buf_puts(out, "  \"snapshot_id\": null,\n");
     }
     put_member(out, "current_version", t->newest_tag);
-    firn_buf_printf(out,
-                    "  \"versions\": %" PRId64 ",\n  \"files\": %zu,\n  \"bytes\": %" PRId64
-                    "\n}\n",
-                    t->n_tags, t->items.len, t->result->bytes);
+    firn_buf_printf(
+        out, "  \"versions\": %" PRId64 ",\n  \"files\": %zu,\n  \"bytes\": %" PRId64 "\n}\n",
+        t->n_tags, t->items.len, t->result->bytes);
 }
 
 firn_rc firn_tree_metadata_write(tree *t, firn_err *err)

@@ -85,9 +85,8 @@ static bool partition_text(const planner *p, const firn_data_file *file, size_t 
         if (spec->fields[k].source_id == p->columns[column]->id &&
             spec->fields[k].transform.kind == FIRN_TRANSFORM_IDENTITY) {
             const firn_value *value = &file->partition[k];
-            *out = value->is_null
-                       ? NULL
-                       : firn_value_text(p->t->arena, p->columns[column]->type, value);
+            *out = value->is_null ? NULL
+                                  : firn_value_text(p->t->arena, p->columns[column]->type, value);
             return true;
         }
     }
@@ -110,8 +109,8 @@ static uint64_t fingerprint_of(const firn_scan_task *task, const char *where)
     uint64_t sum = fingerprint(0xcbf29ce484222325ULL, task->file->path);
     for (size_t i = 0; i < task->n_deletes; i++) {
         const firn_data_file *deletes = task->deletes[i].file;
-        sum += fingerprint(0x9e3779b97f4a7c15ULL + (uint64_t)deletes->content_offset,
-                           deletes->path);
+        sum +=
+            fingerprint(0x9e3779b97f4a7c15ULL + (uint64_t)deletes->content_offset, deletes->path);
     }
     return where != NULL ? fingerprint(sum, where) : sum;
 }
@@ -134,7 +133,7 @@ static firn_rc stat_source(tree *t, tree_item *item, firn_err *err)
 static void set_time(const planner *p, tree_item *item, const firn_scan_task *task)
 {
     const firn_snapshot *added = firn_metadata_snapshot(p->t->metadata, task->snapshot_id);
-    item->time_us = added != NULL           ? added->timestamp_ms * 1000
+    item->time_us = added != NULL        ? added->timestamp_ms * 1000
                     : item->path != NULL ? (int64_t)item->st.st_mtim.tv_sec * 1000000
                                          : p->snapshot->timestamp_ms * 1000;
 }

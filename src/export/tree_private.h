@@ -37,10 +37,11 @@ typedef struct tree_item {
     const char *path;     /* the same on this machine; NULL: it is in an object store */
     struct stat st;       /* of path */
     const firn_snapshot *snapshot;
-    bool rewrite;      /* cannot be linked: deleted rows, columns of the folders, several partitions */
-    bool by_table;     /* its rows are read by the table (deletes, partitions), not from the file alone */
-    const char *where; /* SQL over the folders' columns; nullable */
-    unsigned columns;  /* those of the folders that the file has: a bit each */
+    bool rewrite; /* cannot be linked: deleted rows, columns of the folders, several partitions */
+    bool
+        by_table; /* its rows are read by the table (deletes, partitions), not from the file alone */
+    const char *where;   /* SQL over the folders' columns; nullable */
+    unsigned columns;    /* those of the folders that the file has: a bit each */
     int64_t rows, bytes; /* of the tree's file; rows -1: not known yet */
     int64_t time_us;
     struct timespec stamp; /* modification time of a copy */
@@ -84,8 +85,8 @@ typedef struct tree {
     firn_map *by_relative;
     FIRN_VEC(tree_folder *) folders;
     FIRN_VEC(tree_item *) items;
-    bool by_tags;             /* versions: one folder per tag */
-    const char *newest_tag;   /* "v4" */
+    bool by_tags;           /* versions: one folder per tag */
+    const char *newest_tag; /* "v4" */
     int64_t n_tags;
     firn_tree_result *result;
 } tree;

@@ -25,9 +25,9 @@ static firn_rc walk_folder(tree *t, tree_folder *folder, int depth, firn_err *er
     const char *path = firn_tree_path(t, folder->relative);
     DIR *dir = opendir(path);
     if (dir == NULL) {
-        return errno == ENOENT ? FIRN_OK
-                               : firn_err_errno(err, __FILE__, __LINE__, errno,
-                                                "cannot open folder %s", path);
+        return errno == ENOENT
+                   ? FIRN_OK
+                   : firn_err_errno(err, __FILE__, __LINE__, errno, "cannot open folder %s", path);
     }
     struct stat st;
     folder->exists = true;
@@ -59,10 +59,10 @@ static firn_rc add_entry(tree *t, tree_folder *folder, int dir, const char *name
     struct stat st;
     const char *own = firn_arena_strdup(t->arena, name);
     if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
-        return errno == ENOENT ? FIRN_OK
-                               : firn_err_errno(err, __FILE__, __LINE__, errno,
-                                                "cannot look at %s in %s", name,
-                                                firn_tree_path(t, folder->relative));
+        return errno == ENOENT
+                   ? FIRN_OK
+                   : firn_err_errno(err, __FILE__, __LINE__, errno, "cannot look at %s in %s", name,
+                                    firn_tree_path(t, folder->relative));
     }
     if (S_ISDIR(st.st_mode)) {
         folder->has_folders = true;
@@ -70,7 +70,8 @@ static firn_rc add_entry(tree *t, tree_folder *folder, int dir, const char *name
                                    ? own
                                    : firn_arena_printf(t->arena, "%s/%s", folder->relative, own);
         if (depth >= DEPTH_MAX) {
-            FIRN_FAIL(err, FIRN_E_LIMIT, "%s is more than %d folders deep: it is no tree of feed %s",
+            FIRN_FAIL(err, FIRN_E_LIMIT,
+                      "%s is more than %d folders deep: it is no tree of feed %s",
                       firn_tree_path(t, relative), DEPTH_MAX, t->feed->name);
         }
         return walk_folder(t, firn_tree_folder(t, relative), depth + 1, err);
@@ -212,9 +213,8 @@ static firn_rc look_into(tree *t, tree_item *const *items, size_t n, firn_err *e
     }
     firn_buf_puts(&sql, "]) WHERE lower(path_in_schema) IN (");
     for (size_t i = 0; i < t->feed->n_columns; i++) {
-        firn_buf_printf(
-            &sql, "%s%s", i > 0 ? ", " : "",
-            firn_tree_quote(t->arena, firn_str_lower(t->arena, t->feed->columns[i])));
+        firn_buf_printf(&sql, "%s%s", i > 0 ? ", " : "",
+                        firn_tree_quote(t->arena, firn_str_lower(t->arena, t->feed->columns[i])));
     }
     firn_buf_putc(&sql, ')');
     return firn_tree_query(t->session, firn_buf_cstr(&sql), see_column, &seen, err);
@@ -301,7 +301,8 @@ static firn_rc count_rows(tree *t, firn_err *err)
             t->arena, "%s/%s", firn_tree_path(t, item->folder->relative), item->entry->name);
         firn_map_put(by_path, path, item);
         firn_buf_printf(&sql, "%s%s",
-                        sql.len > 0 ? ", " : "SELECT file_name, num_rows FROM parquet_file_metadata([",
+                        sql.len > 0 ? ", "
+                                    : "SELECT file_name, num_rows FROM parquet_file_metadata([",
                         firn_tree_file_sql(t->arena, path));
     }
     if (sql.len == 0) {

@@ -53,10 +53,11 @@ static inline firn_export_feed tree_table(const char *name)
 
 static inline void tree_make_stream(lake_fixture *f)
 {
-    lake_exec(f, "CREATE SCHEMA streams; CREATE TABLE streams.s (id BIGINT, note VARCHAR, year INT, "
-                 "month INT, day INT) PARTITIONED BY (year, month, day) "
-                 "WITH ('firn.write.partition-columns'='false', "
-                 "'write.parquet.compression-codec'='snappy')");
+    lake_exec(f,
+              "CREATE SCHEMA streams; CREATE TABLE streams.s (id BIGINT, note VARCHAR, year INT, "
+              "month INT, day INT) PARTITIONED BY (year, month, day) "
+              "WITH ('firn.write.partition-columns'='false', "
+              "'write.parquet.compression-codec'='snappy')");
 }
 
 static inline void tree_make_table(lake_fixture *f)
@@ -155,19 +156,18 @@ static inline const char *tree_shape(lake_fixture *f, const firn_export_feed *fe
 static inline const char *tree_rows_of(lake_fixture *f, const firn_export_feed *feed,
                                        const char *columns)
 {
-    return firn_arena_printf(f->arena,
-                             "SELECT %s FROM read_parquet('%s/**/*.parquet', hive_partitioning = "
-                             "true%s) ORDER BY ALL",
-                             columns, tree_root(f, feed),
-                             feed->n_columns == 3
-                                 ? ", hive_types = {'year': INT, 'month': INT, 'day': INT}"
-                                 : "");
+    return firn_arena_printf(
+        f->arena,
+        "SELECT %s FROM read_parquet('%s/**/*.parquet', hive_partitioning = "
+        "true%s) ORDER BY ALL",
+        columns, tree_root(f, feed),
+        feed->n_columns == 3 ? ", hive_types = {'year': INT, 'month': INT, 'day': INT}" : "");
 }
 
 static inline void tree_is_table(lake_fixture *f, const firn_export_feed *feed)
 {
-    const char *table = lake_text(
-        f, "SELECT id, note, year, month, day FROM streams.s ORDER BY ALL");
+    const char *table =
+        lake_text(f, "SELECT id, note, year, month, day FROM streams.s ORDER BY ALL");
     const char *folders = lake_text(f, tree_rows_of(f, feed, "id, note, year, month, day"));
     assert_string_equal(folders, table);
 }

@@ -291,7 +291,8 @@ static void a_feed_without_such_a_column_is_told(void **state)
     firn_tree_result result;
     lake_exec(f, "CREATE SCHEMA streams; CREATE TABLE streams.s (id BIGINT, year INT)");
     assert_int_equal(firn_tree_sync(f->session, f->arena, &feed, 0, &result, &err), FIRN_E_CONFIG);
-    lake_contains(err.message, "feed s has folders by month, which is no column of table streams.s");
+    lake_contains(err.message,
+                  "feed s has folders by month, which is no column of table streams.s");
     feed.table = "streams.gone";
     assert_int_equal(firn_tree_sync(f->session, f->arena, &feed, 0, &result, &err),
                      FIRN_E_NO_TABLE);
@@ -321,10 +322,10 @@ static void metadata_is_as_it_always_was(void **state)
     assert_int_equal(metadata.partitions[1].files, 1);
     assert_string_equal(metadata.partitions[1].exported_at, "2025-01-15T14:30:00Z");
     static const char *const KEYS[] = {
-        "source",     "type",           "storage_mode", "format",          "partitioning",
-        "last_export", "total_records", "total_size_mb", "partitions",     "schema_version",
-        "created_at", "table",          "snapshot_id",  "current_version", "versions",
-        "files",      "bytes"};
+        "source",      "type",          "storage_mode",  "format",          "partitioning",
+        "last_export", "total_records", "total_size_mb", "partitions",      "schema_version",
+        "created_at",  "table",         "snapshot_id",   "current_version", "versions",
+        "files",       "bytes"};
     size_t i = 0;
     const char *key;
     json_t *value;

@@ -1,0 +1,130 @@
+/* firn feed tree, compact, retain: a feed's folders and what is kept in them. One feed that fails does not stop the others. */
+#include "cmd_feed.h"
+
+#include "base/time.h"
+#include "export/lock.h"
+#include "export/tree.h"
+
+#include <inttypes.h>
+
+enum { LOCK_WAIT_MS = 5000 };
+
+typedef struct feeds_run {
+    firn_cli *cli;
+    firn_lake *lake;
+    firn_session *session;
+    firn_report *report;
+    int64_t now_us;
+    bool dry_run;
+    firn_rc (*work)(struct feeds_run *run, const firn_export_feed *feed, firn_err *err);
+    firn_rc failed; /* of the first that did */
+} feeds_run;
+
+static const char *number(const feeds_run *run, int64_t n)
+{
+    return firn_arena_printf(run->cli->arena, "%" PRId64, n);
+}
+
+/* Without names: every feed, archived ones, too, since their rows are still there. */
+static firn_rc choose(feeds_run *run, firn_export_listed **out, size_t *n, firn_err *err)
+{
+    firn_cli *cli = run->cli;
+    if (cli->args.len == 0) {
+        return firn_export_feed_list(run->lake, cli->arena, out, n, err);
+    }
+    *n = cli->args.len;
+    *out = FIRN_NEW_N(cli->arena, firn_export_listed, *n);
+    for (size_t i = 0; i < *n; i++) {
+        (*out)[i].name = firn_cli_arg(cli, i);
+        FIRN_TRY(
+            firn_export_feed_load(run->lake, cli->arena, (*out)[i].name, &(*out)[i].feed, err));
+    }
+    return FIRN_OK;
+}
+
+static firn_rc run_feed(feeds_run *run, const firn_export_listed *listed, firn_err *err)
+{
+    firn_export_lock lock = {.fd = -1};
+    if (listed->broken != NULL) {
+        FIRN_FAIL(err, FIRN_E_CONFIG, "%s", listed->broken);
+    }
+    FIRN_TRY(firn_export_lock_take(run->lake, listed->name, LOCK_WAIT_MS, &lock, err));
+    firn_rc rc = run->work(run, &listed->feed, err);
+    firn_export_lock_drop(&lock);
+    return rc;
+}
+
+static firn_rc run_feeds(feeds_run *run, const firn_report_column *columns, size_t n_columns,
+                         firn_err *err)
+{
+    firn_cli *cli = run->cli;
+    firn_engine *engine = NULL;
+    firn_export_listed *feeds = NULL;
+    size_t n = 0;
+    FIRN_TRY(firn_cli_lake(cli, &run->lake, err));
+    FIRN_TRY(choose(run, &feeds, &n, err));
+    FIRN_TRY(firn_cli_engine(cli, &engine, err));
+    FIRN_TRY(firn_session_new(engine, NULL, &run->session, err));
+    run->report = firn_report_new(cli->arena, columns, n_columns);
+    run->now_us = firn_now_us();
+    for (size_t i = 0; i < n; i++) {
+        firn_err own = {0};
+        firn_rc rc = run_feed(run, &feeds[i], &own);
+        bool named = cli->args.len > 0;
+        if (rc == FIRN_E_NO_TABLE && !named) { /* never exported: nothing to do */
+            continue;
+        }
+        if (rc != FIRN_OK) {
+            fflush(stdout);
+            fprintf(stderr, "error: feed %s: %s\n", feeds[i].name, own.message);
+            run->failed = run->failed == FIRN_OK ? rc : run->failed;
+        }
+    }
+    firn_session_free(run->session);
+    FIRN_TRY(firn_report_print(run->report, stdout, cli->format, cli->quiet ? NULL : "feed", err));
+    cli->said_enough = run->failed != FIRN_OK;
+    return run->failed;
+}
+
+/* ---- tree ---------------------------------------------------------------------------------------------- */
+
+static const firn_report_column TREE_COLUMNS[] = {
+    {"feed", FIRN_COLUMN_TEXT, FIRN_SHOWN_ALWAYS},
+    {"folder", FIRN_COLUMN_TEXT, FIRN_SHOWN_ALWAYS},
+    {"added", FIRN_COLUMN_INTEGER, FIRN_SHOWN_ALWAYS},
+    {"removed", FIRN_COLUMN_INTEGER, FIRN_SHOWN_ALWAYS},
+    {"kept", FIRN_COLUMN_INTEGER, FIRN_SHOWN_ALWAYS},
+    {"copied", FIRN_COLUMN_INTEGER, FIRN_SHOWN_TO_PROGRAMS},
+    {"rewritten", FIRN_COLUMN_INTEGER, FIRN_SHOWN_ALWAYS},
+    {"partitions", FIRN_COLUMN_INTEGER, FIRN_SHOWN_ALWAYS},
+    {"rows", FIRN_COLUMN_INTEGER, FIRN_SHOWN_ALWAYS},
+    {"size", FIRN_COLUMN_INTEGER, FIRN_SHOWN_TO_PEOPLE},
+    {"bytes", FIRN_COLUMN_INTEGER, FIRN_SHOWN_TO_PROGRAMS},
+};
+
+static firn_rc tree_of(feeds_run *run, const firn_export_feed *feed, firn_err *err)
+{
+    firn_arena *arena = run->cli->arena;
+    firn_tree_result tree;
+    FIRN_TRY(firn_tree_sync(run->session, arena, feed, run->now_us, &tree, err));
+    const char *cells[] = {
+        feed->name,
+        firn_cli_in_lake(run->cli, run->lake, firn_export_folder(run->lake, arena, feed)),
+        number(run, tree.added),
+        number(run, tree.removed),
+        number(run, tree.kept),
+        number(run, tree.copied),
+        number(run, tree.rewritten),
+        number(run, tree.partitions),
+        number(run, tree.rows),
+        firn_format_bytes(arena, tree.bytes),
+        number(run, tree.bytes)};
+    firn_report_row(run->report, cells);
+    return FIRN_OK;
+}
+
+firn_rc firn_cmd_feed_tree(firn_cli *cli, firn_err *err)
+{
+    feeds_run run = {.cli = cli, .work = tree_of};
+    return run_feeds(&run, TREE_COLUMNS, sizeof(TREE_COLUMNS) / sizeof(TREE_COLUMNS[0]), err);
+}
