@@ -170,6 +170,12 @@ static firn_rc refuse_fixed(const write_job *job, firn_err *err)
     return FIRN_OK;
 }
 
+int64_t firn_write_target_bytes(firn_session *session, const firn_metadata *metadata)
+{
+    return firn_metadata_property_i64(metadata, "write.target-file-size-bytes",
+                                      firn_lake_config(session->engine->lake)->target_file_bytes);
+}
+
 static firn_rc plan_job(write_job *job, firn_err *err)
 {
     const firn_metadata *metadata = job->options->metadata;
@@ -194,9 +200,9 @@ static firn_rc plan_job(write_job *job, firn_err *err)
     job->data = firn_write_data_location(job->arena, metadata);
     job->folder = firn_storage_resolve(job->storage, job->arena, job->data);
     job->prefix = firn_uuid_new(job->arena);
-    job->target_bytes =
-        firn_metadata_property_i64(metadata, "write.target-file-size-bytes",
-                                   firn_lake_config(job->session->engine->lake)->target_file_bytes);
+    job->target_bytes = job->options->target_bytes > 0
+                            ? job->options->target_bytes
+                            : firn_write_target_bytes(job->session, metadata);
     if (job->target_bytes < FILE_BYTES_MIN) {
         job->target_bytes = FILE_BYTES_MIN;
     }
@@ -262,7 +268,7 @@ static firn_rc copy_rows(write_job *job, firn_err *err)
             job->arena,
             ", PARTITION_BY (%s), HIVE_FILE_PATTERN false, FILENAME_PATTERN '%s-{uuidv7}', APPEND",
             partition_list(job->arena, job->spec), job->prefix);
-    } else if (job->sorted) { /* one file keeps the order */
+    } else if (job->sorted || job->options->whole_files) { /* one file keeps the order */
         target = firn_arena_printf(job->arena, "%s/%s-0.parquet", job->folder, job->prefix);
         layout = ", WRITE_EMPTY_FILE false";
     } else {
@@ -331,7 +337,8 @@ static firn_rc cut_large_files(write_job *job, firn_err *err)
     size_t kept = 0;
     for (size_t i = 0; i < n; i++) {
         firn_data_file file = job->out->files.items[i];
-        bool large = (job->partitioned || job->sorted) && file.record_count > 1 &&
+        bool large = (job->partitioned || job->sorted || job->options->whole_files) &&
+                     file.record_count > 1 &&
                      file.file_size_bytes > job->target_bytes + job->target_bytes / 2;
         if (!large) {
             job->out->files.items[kept++] = file;

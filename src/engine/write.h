@@ -18,8 +18,10 @@ typedef struct firn_write_options {
      * (_row_id, _last_updated_sequence_number) follow when with_row_lineage. */
     const char *sql;
     bool with_row_lineage;
-    int32_t spec_id; /* -1: default */
-    int zstd_level;  /* where the table's properties say none; 0: zstd's own, 3 */
+    int32_t spec_id;      /* -1: default */
+    int64_t target_bytes; /* of a file; 0: the table's */
+    bool whole_files; /* one file a partition, as long as it comes out below 1.5 times the target */
+    int zstd_level;   /* where the table's properties say none; 0: zstd's own, 3 */
     /* The query is known to be sound (it was described): what its run says is INVALID is a value's fault, and told as TYPE. */
     bool described;
 } firn_write_options;

@@ -23,6 +23,9 @@ firn_rc firn_partition_functions(duckdb_connection conn, firn_err *err) FIRN_MUS
 /* The folder of the table's data files (write.data.path). */
 const char *firn_write_data_location(firn_arena *arena, const firn_metadata *metadata);
 
+/* write.target-file-size-bytes, else the lake's. */
+int64_t firn_write_target_bytes(firn_session *session, const firn_metadata *metadata);
+
 /* ---- write_sql.c ------------------------------------------------------------------------------------- */
 
 /* Table property firn.write.partition-columns=false: source columns of identity partition fields are left out of data files, as in
