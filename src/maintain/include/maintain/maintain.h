@@ -29,6 +29,10 @@ firn_rc firn_maintain_expire(firn_session *session, firn_arena *arena,
                              const firn_expire_options *options, firn_expire_result *out,
                              firn_err *err) FIRN_MUST_USE;
 
+/* Written so far; the totals grow when something has to be done again. */
+typedef struct firn_compact_progress {
+    int64_t files_done, files_total, bytes_done, bytes_total;
+} firn_compact_progress;
 typedef struct firn_compact_options {
     firn_ident ident;
     int64_t target_bytes; /* 0: write.target-file-size-bytes */
@@ -37,9 +41,16 @@ typedef struct firn_compact_options {
         min_files; /* of a partition, at least so many; 0: 2. A file with deletes is always worth it */
     const char *where; /* SQL over partition columns; nullable */
     bool dry_run;
+    /* From the calling thread, after each query that wrote files; they may not be committed yet. */
+    void (*on_progress)(void *ctx, const firn_compact_progress *progress);
+    void *ctx;
 } firn_compact_options;
 typedef struct firn_compact_result {
+    /* Rewritten and written; files_after of a dry run is an estimate. */
     int64_t files_before, files_after, bytes_before, bytes_after, rows, deletes_applied, partitions;
+    int64_t commits;
+    int64_t given_up; /* partitions that others kept changing */
+    const char *given_up_why;
 } firn_compact_result;
 /* Rows and sort order stay; one snapshot "replace" (several, when there is much to do). A row that somebody deletes meanwhile stays
  * deleted: the commit is made again or given up. */
