@@ -94,11 +94,12 @@ static void put_pair(firn_buf *buf, const char *key, const char *value)
     firn_buf_puts(buf, value);
 }
 
-/* What Kafka Connect calls the type ("io.debezium.time.MicroTimestamp"); NULL: nothing. */
-static const char *connect_name(const firn_avro_column *column)
+/* Whether a member of the type's declaration travels as it is: what Kafka Connect calls the type ("io.debezium.time.MicroTimestamp"), and
+ * firn's own words about the column ("firn.ksqldb.key"). */
+static bool is_word(const char *key, const json_t *value)
 {
-    const json_t *json = column->schema ? column->schema->json : NULL;
-    return json_string_value(json_object_get(json, "connect.name"));
+    return json_is_string(value) &&
+           (firn_streq(key, "connect.name") || firn_starts_with(key, "firn."));
 }
 
 /* Heap block, or NULL when there is nothing to say. */
@@ -106,14 +107,21 @@ static char *make_metadata(const firn_avro_column *column)
 {
     bool has_id = column->field_id >= 0;
     bool is_uuid = column->schema && column->schema->logical == FIRN_AVRO_UUID;
-    const char *connect = connect_name(column);
-    if (!has_id && !is_uuid && !connect)
+    json_t *declaration = column->schema ? (json_t *)(uintptr_t)column->schema->json : NULL;
+    int32_t n_words = 0;
+    const char *key;
+    json_t *value;
+    json_object_foreach(declaration, key, value) n_words += is_word(key, value);
+    if (!has_id && !is_uuid && n_words == 0)
         return NULL;
 
     firn_buf buf = {0};
-    put_i32(&buf, has_id + is_uuid + (connect != NULL));
-    if (connect)
-        put_pair(&buf, "connect.name", connect);
+    put_i32(&buf, has_id + is_uuid + n_words);
+    json_object_foreach(declaration, key, value)
+    {
+        if (is_word(key, value))
+            put_pair(&buf, key, json_string_value(value));
+    }
     if (has_id) {
         char id[16];
         snprintf(id, sizeof id, "%d", column->field_id);

@@ -9,48 +9,22 @@
  */
 #include "format/json_columns.h"
 
-#include "json_plan.h"
-#include "json_scan.h"
-#include "json_text.h"
+#include "json_decoding.h"
 
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 
-struct firn_json_decoder {
-    firn_avro_decoder *shape;
-    firn_json_node root;
-};
-
-typedef struct decoding {
-    firn_json_scan scan;
-    firn_avro_batch *batch;
-    bool unchecked_utf8;
-    int depth;
-    int64_t unknown;
-    firn_buf scratch;             /* texts without their escapes; of one value at a time */
-    const firn_json_node *misfit; /* TYPE: the column that did not take it */
-    struct {
-        const char *name; /* NULL: an element */
-        int64_t index;
-    } trail[FIRN_AVRO_DEPTH_MAX + 1]; /* innermost first */
-    int trail_len;
-} decoding;
-
-static const uint8_t *decode(decoding *d, const uint8_t *p, const firn_json_node *node,
-                             firn_avro_column *column);
-
 /* ---- failures ---- */
 
-static __attribute__((cold, noinline)) const uint8_t *misfit(decoding *d, const uint8_t *p,
-                                                             const firn_json_node *node,
-                                                             const char *why)
+__attribute__((cold)) const uint8_t *firn_json_misfit(firn_json_decoding *d, const uint8_t *p,
+                                                      const firn_json_node *node, const char *why)
 {
     d->misfit = node;
     return firn_json_fail(&d->scan, p, FIRN_E_TYPE, why);
 }
 
-static __attribute__((cold, noinline)) const uint8_t *no_room(decoding *d, const uint8_t *p)
+__attribute__((cold)) const uint8_t *firn_json_no_room(firn_json_decoding *d, const uint8_t *p)
 {
     return firn_json_fail(
         &d->scan, p, FIRN_E_LIMIT,
@@ -58,17 +32,17 @@ static __attribute__((cold, noinline)) const uint8_t *no_room(decoding *d, const
 }
 
 /* A value of another kind than the column takes: an error in the JSON itself goes before. */
-static __attribute__((cold, noinline)) const uint8_t *wrong_kind(decoding *d, const uint8_t *p,
-                                                                 const firn_json_node *node,
-                                                                 const char *wanted)
+__attribute__((cold)) const uint8_t *firn_json_wrong_kind(firn_json_decoding *d, const uint8_t *p,
+                                                          const firn_json_node *node,
+                                                          const char *wanted)
 {
     if (!firn_json_skip(&d->scan, p, FIRN_AVRO_DEPTH_MAX - d->depth))
         return NULL;
-    return misfit(d, p, node, wanted);
+    return firn_json_misfit(d, p, node, wanted);
 }
 
-static __attribute__((cold, noinline)) const uint8_t *at_name(decoding *d, const char *name,
-                                                              int64_t index)
+__attribute__((cold)) const uint8_t *firn_json_at(firn_json_decoding *d, const char *name,
+                                                  int64_t index)
 {
     if (d->trail_len < FIRN_AVRO_DEPTH_MAX + 1) {
         d->trail[d->trail_len].name = name;
@@ -77,7 +51,35 @@ static __attribute__((cold, noinline)) const uint8_t *at_name(decoding *d, const
     return NULL;
 }
 
-static bool enter(decoding *d, const uint8_t *p)
+static const char *path_text(const firn_json_decoding *d, firn_buf *buf)
+{
+    for (int i = d->trail_len - 1; i >= 0; i--) {
+        if (d->trail[i].name)
+            firn_buf_printf(buf, "%s%s", buf->len > 0 ? "." : "", d->trail[i].name);
+        else
+            firn_buf_printf(buf, "[%lld]", (long long)d->trail[i].index);
+    }
+    return firn_buf_cstr(buf);
+}
+
+__attribute__((cold)) firn_rc firn_json_report(const firn_json_decoding *d, firn_err *err)
+{
+    FIRN_AUTO_BUF firn_buf path = {0};
+    long long at = (long long)(d->scan.where - d->scan.start);
+    if (!d->misfit) {
+        FIRN_FAIL(err, d->scan.rc, "%s, byte %lld: %s",
+                  d->scan.rc == FIRN_E_CORRUPT ? "not a JSON document" : "JSON document", at,
+                  d->scan.why);
+    }
+    const firn_avro_schema *schema = d->misfit->schema;
+    const char *type = schema ? schema->name : "string";
+    if (d->trail_len == 0)
+        FIRN_FAIL(err, d->scan.rc, "JSON document, byte %lld: %s", at, d->scan.why);
+    FIRN_FAIL(err, d->scan.rc, "JSON member \"%s\" (%s), byte %lld: %s", path_text(d, &path), type,
+              at, d->scan.why);
+}
+
+static bool enter(firn_json_decoding *d, const uint8_t *p)
 {
     if (d->depth == FIRN_AVRO_DEPTH_MAX) {
         firn_json_fail(&d->scan, p, FIRN_E_LIMIT, "values nested too deeply");
@@ -89,34 +91,14 @@ static bool enter(decoding *d, const uint8_t *p)
 
 /* ---- texts ---- */
 
-/* The text is data[offset of the row .. + len). */
-static inline void finish_text(firn_avro_column *column, size_t len)
+static const uint8_t *append_bytes(firn_json_decoding *d, const uint8_t *behind,
+                                   firn_avro_column *column, firn_bytes bytes)
 {
-    int64_t row = column->length;
-    column->offsets[row + 1] = column->offsets[row] + (int32_t)len;
-    firn_avro_column_mark_valid(column, row);
-    column->length = row + 1;
-}
-
-/* Where the row's bytes go, with room for `len`; NULL past a bound. */
-static uint8_t *text_room(decoding *d, firn_avro_column *column, size_t len)
-{
-    int32_t at = column->offsets[column->length];
-    if ((int64_t)len > column->data_cap - at) {
-        if (len > INT32_MAX || !firn_avro_column_grow_data(d->batch, column, (int64_t)len))
-            return NULL;
-    }
-    return column->data + at;
-}
-
-static const uint8_t *append_bytes(decoding *d, const uint8_t *behind, firn_avro_column *column,
-                                   firn_bytes bytes)
-{
-    return firn_avro_store_bytes(d->batch, column, bytes) ? behind : no_room(d, behind);
+    return firn_avro_store_bytes(d->batch, column, bytes) ? behind : firn_json_no_room(d, behind);
 }
 
 /* A text with escapes, or without room or bytes for the quick way. `p` is behind the quote. */
-static __attribute__((noinline)) const uint8_t *slow_text(decoding *d, const uint8_t *p,
+static __attribute__((noinline)) const uint8_t *slow_text(firn_json_decoding *d, const uint8_t *p,
                                                           firn_avro_column *column)
 {
     firn_json_raw raw;
@@ -125,15 +107,15 @@ static __attribute__((noinline)) const uint8_t *slow_text(decoding *d, const uin
         return NULL;
     if (!raw.escaped)
         return append_bytes(d, p, column, raw.text);
-    uint8_t *out = text_room(d, column, raw.text.len);
+    uint8_t *out = firn_json_text_room(d, column, raw.text.len);
     if (!out)
-        return no_room(d, p);
-    finish_text(column, firn_json_unescape(raw.text, out));
+        return firn_json_no_room(d, p);
+    firn_json_finish_text(column, firn_json_unescape(raw.text, out));
     return p;
 }
 
 /* Blocks are copied as they come, what stands behind the closing quote included: it is within the room, and is overwritten later. */
-static inline const uint8_t *text(decoding *d, const uint8_t *p, firn_avro_column *column)
+static inline const uint8_t *text(firn_json_decoding *d, const uint8_t *p, firn_avro_column *column)
 {
     const uint8_t *start = p, *end = d->scan.end;
     int32_t at = column->offsets[column->length];
@@ -158,14 +140,15 @@ static inline const uint8_t *text(decoding *d, const uint8_t *p, firn_avro_colum
         size_t len = (size_t)(p - start);
         if (not_ascii && !d->unchecked_utf8 && !firn_utf8_valid(firn_bytes_of(start, len)))
             break;
-        finish_text(column, len);
+        firn_json_finish_text(column, len);
         return p + 1;
     }
     return slow_text(d, start, column);
 }
 
 /* A value that is no string, into a column of texts: its JSON. */
-static const uint8_t *json_as_text(decoding *d, const uint8_t *p, firn_avro_column *column)
+static const uint8_t *json_as_text(firn_json_decoding *d, const uint8_t *p,
+                                   firn_avro_column *column)
 {
     const uint8_t *behind = firn_json_skip(&d->scan, p, FIRN_AVRO_DEPTH_MAX - d->depth);
     if (!behind)
@@ -174,7 +157,7 @@ static const uint8_t *json_as_text(decoding *d, const uint8_t *p, firn_avro_colu
 }
 
 /* The string at `p` (its opening quote) without escapes, borrowed until the next one. */
-static const uint8_t *take_string(decoding *d, const uint8_t *p, firn_bytes *out)
+const uint8_t *firn_json_take_string(firn_json_decoding *d, const uint8_t *p, firn_bytes *out)
 {
     firn_json_raw raw;
     p = firn_json_string(&d->scan, p + 1, &raw);
@@ -193,23 +176,18 @@ static const uint8_t *take_string(decoding *d, const uint8_t *p, firn_bytes *out
 
 /* ---- scalars ---- */
 
-static bool is_number_start(uint8_t c)
-{
-    return c == '-' || (c >= '0' && c <= '9');
-}
-
 /* A whole number of any notation. */
-static __attribute__((noinline)) const uint8_t *slow_whole(decoding *d, const uint8_t *p,
+static __attribute__((noinline)) const uint8_t *slow_whole(firn_json_decoding *d, const uint8_t *p,
                                                            const firn_json_node *node, int64_t *out)
 {
     firn_json_number number;
-    if (p < d->scan.end && !is_number_start(*p))
-        return wrong_kind(d, p, node, "a whole number was expected");
+    if (p < d->scan.end && !firn_json_is_number_start(*p))
+        return firn_json_wrong_kind(d, p, node, "a whole number was expected");
     const uint8_t *behind = firn_json_number_scan(&d->scan, p, &number);
     if (!behind)
         return NULL;
     if (!firn_json_number_i64(&number, out))
-        return misfit(d, p, node, "the number is not whole, or out of range");
+        return firn_json_misfit(d, p, node, "the number is not whole, or out of range");
     return behind;
 }
 
@@ -229,8 +207,8 @@ static inline bool eight_digits(uint64_t word, uint64_t *value)
 }
 
 /* Up to 18 digits, with neither fraction nor exponent, are done here; the rest by slow_whole. */
-static inline const uint8_t *whole(decoding *d, const uint8_t *p, const firn_json_node *node,
-                                   int64_t *out)
+static inline const uint8_t *whole(firn_json_decoding *d, const uint8_t *p,
+                                   const firn_json_node *node, int64_t *out)
 {
     const uint8_t *start = p, *end = d->scan.end;
     bool negative = p < end && *p == '-';
@@ -258,25 +236,31 @@ static inline const uint8_t *whole(decoding *d, const uint8_t *p, const firn_jso
     return p;
 }
 
-static const uint8_t *whole32(decoding *d, const uint8_t *p, const firn_json_node *node,
-                              firn_avro_column *column)
+const uint8_t *firn_json_whole(firn_json_decoding *d, const uint8_t *p, const firn_json_node *node,
+                               int64_t *out)
+{
+    return whole(d, p, node, out);
+}
+
+const uint8_t *firn_json_whole32(firn_json_decoding *d, const uint8_t *p,
+                                 const firn_json_node *node, firn_avro_column *column)
 {
     int64_t value;
     const uint8_t *behind = whole(d, p, node, &value);
     if (!behind)
         return NULL;
     if (value < INT32_MIN || value > INT32_MAX)
-        return misfit(d, p, node, "the number is out of range");
+        return firn_json_misfit(d, p, node, "the number is out of range");
     firn_avro_store_i32(column, (int32_t)value);
     return behind;
 }
 
 /* "NaN", "Infinity", "-Infinity": what JSON has no numbers for. */
-static const uint8_t *special_real(decoding *d, const uint8_t *p, const firn_json_node *node,
-                                   double *out)
+static const uint8_t *special_real(firn_json_decoding *d, const uint8_t *p,
+                                   const firn_json_node *node, double *out)
 {
     firn_bytes word;
-    const uint8_t *behind = take_string(d, p, &word);
+    const uint8_t *behind = firn_json_take_string(d, p, &word);
     if (!behind)
         return NULL;
     if (word.len == 3 && memcmp(word.data, "NaN", 3) == 0)
@@ -286,25 +270,26 @@ static const uint8_t *special_real(decoding *d, const uint8_t *p, const firn_jso
     else if (word.len == 9 && memcmp(word.data, "-Infinity", 9) == 0)
         *out = -INFINITY;
     else
-        return misfit(d, p, node, "a number was expected");
+        return firn_json_misfit(d, p, node, "a number was expected");
     return behind;
 }
 
-static const uint8_t *real(decoding *d, const uint8_t *p, const firn_json_node *node, double *out)
+static const uint8_t *real(firn_json_decoding *d, const uint8_t *p, const firn_json_node *node,
+                           double *out)
 {
     firn_json_number number;
-    if (p < d->scan.end && !is_number_start(*p)) {
+    if (p < d->scan.end && !firn_json_is_number_start(*p)) {
         if (*p == '"')
             return special_real(d, p, node, out);
-        return wrong_kind(d, p, node, "a number was expected");
+        return firn_json_wrong_kind(d, p, node, "a number was expected");
     }
     const uint8_t *behind = firn_json_number_scan(&d->scan, p, &number);
     if (behind && !firn_json_number_double(&number, out))
-        return misfit(d, p, node, "the number is out of range");
+        return firn_json_misfit(d, p, node, "the number is out of range");
     return behind;
 }
 
-static const uint8_t *real32(decoding *d, const uint8_t *p, const firn_json_node *node,
+static const uint8_t *real32(firn_json_decoding *d, const uint8_t *p, const firn_json_node *node,
                              firn_avro_column *column)
 {
     double value;
@@ -313,14 +298,14 @@ static const uint8_t *real32(decoding *d, const uint8_t *p, const firn_json_node
         return NULL;
     float single = (float)value;
     if (isinf(single) && !isinf(value))
-        return misfit(d, p, node, "the number is out of range");
+        return firn_json_misfit(d, p, node, "the number is out of range");
     int64_t row = column->length++;
     ((float *)(void *)column->data)[row] = single;
     firn_avro_column_mark_valid(column, row);
     return behind;
 }
 
-static const uint8_t *boolean(decoding *d, const uint8_t *p, const firn_json_node *node,
+static const uint8_t *boolean(firn_json_decoding *d, const uint8_t *p, const firn_json_node *node,
                               firn_avro_column *column)
 {
     bool value = p < d->scan.end && *p == 't';
@@ -330,202 +315,12 @@ static const uint8_t *boolean(decoding *d, const uint8_t *p, const firn_json_nod
     else if (p < d->scan.end && *p == 'f')
         behind = firn_json_literal(&d->scan, p, "false");
     else
-        return wrong_kind(d, p, node, "true or false was expected");
+        return firn_json_wrong_kind(d, p, node, "true or false was expected");
     if (!behind)
         return NULL;
     int64_t row = column->length++;
     column->data[row >> 3] |= (uint8_t)((unsigned)value << (row & 7));
     firn_avro_column_mark_valid(column, row);
-    return behind;
-}
-
-/* Whether the whole text is a JSON number; of decimals in quotes. */
-static bool is_number(firn_bytes text)
-{
-    firn_json_number number;
-    firn_json_scan scan = {.start = text.data, .end = text.data + text.len};
-    return text.len > 0 && firn_json_number_scan(&scan, text.data, &number) == scan.end;
-}
-
-/* The number that Kafka Connect writes as its two's complement. */
-static bool decimal_of_base64(firn_bytes text, int precision, __int128 *out)
-{
-    enum { TEXT_BYTES_MAX = 24 }; /* 16 bytes and their padding */
-    uint8_t bytes[TEXT_BYTES_MAX];
-    size_t len;
-    if (text.len > TEXT_BYTES_MAX || !firn_text_base64(text, bytes, &len) || len == 0 || len > 16)
-        return false;
-    unsigned __int128 bits = bytes[0] & 0x80 ? ~(unsigned __int128)0 : 0, limit = 1;
-    for (size_t i = 0; i < len; i++)
-        bits = bits << 8 | bytes[i];
-    for (int i = 0; i < precision; i++)
-        limit *= 10;
-    *out = (__int128)bits;
-    return *out<(__int128)limit && * out> - (__int128)limit;
-}
-
-/* A number in quotes: its digits, or its bytes. */
-static const uint8_t *quoted_decimal(decoding *d, const uint8_t *p, const firn_json_node *node,
-                                     __int128 *out)
-{
-    firn_bytes text;
-    const firn_avro_schema *type = node->schema;
-    const uint8_t *behind = take_string(d, p, &text);
-    if (!behind)
-        return NULL;
-    if (node->base64) {
-        if (!decimal_of_base64(text, type->precision, out))
-            return misfit(d, p, node, "a number, or its bytes as base64, was expected");
-        return behind;
-    }
-    if (!is_number(text))
-        return misfit(d, p, node, "a number was expected");
-    if (!firn_json_decimal(text, type->precision, type->scale, out))
-        return misfit(d, p, node, "the number has more digits than the column");
-    return behind;
-}
-
-static const uint8_t *decimal(decoding *d, const uint8_t *p, const firn_json_node *node,
-                              firn_avro_column *column)
-{
-    __int128 value = 0;
-    firn_json_number number;
-    const uint8_t *behind;
-    if (p < d->scan.end && *p == '"') {
-        behind = quoted_decimal(d, p, node, &value);
-    } else if (p < d->scan.end && !is_number_start(*p)) {
-        return wrong_kind(d, p, node, "a number, or one in quotes, was expected");
-    } else {
-        behind = firn_json_number_scan(&d->scan, p, &number);
-        if (behind &&
-            !firn_json_decimal(number.text, node->schema->precision, node->schema->scale, &value))
-            return misfit(d, p, node, "the number has more digits than the column");
-    }
-    if (!behind)
-        return NULL;
-    unsigned __int128 bits = (unsigned __int128)value;
-    int64_t row = column->length++;
-    uint8_t *out = column->data + row * 16;
-    for (int i = 0; i < 16; i++)
-        out[i] = (uint8_t)(bits >> 8 * i);
-    firn_avro_column_mark_valid(column, row);
-    return behind;
-}
-
-/* ---- times ---- */
-
-static const uint8_t *date(decoding *d, const uint8_t *p, const firn_json_node *node,
-                           firn_avro_column *column)
-{
-    firn_bytes text;
-    int32_t days;
-    if (p == d->scan.end || *p != '"')
-        return whole32(d, p, node, column);
-    const uint8_t *behind = take_string(d, p, &text);
-    if (!behind)
-        return NULL;
-    if (!firn_text_date(text, &days))
-        return misfit(d, p, node, "a date such as \"2026-11-28\" was expected");
-    firn_avro_store_i32(column, days);
-    return behind;
-}
-
-static const uint8_t *time_of_day(decoding *d, const uint8_t *p, const firn_json_node *node,
-                                  firn_avro_column *column)
-{
-    firn_bytes text;
-    int64_t value;
-    const uint8_t *behind;
-    if (p < d->scan.end && *p == '"') {
-        behind = take_string(d, p, &text);
-        if (behind && !firn_text_time(text, node->per_second, &value))
-            return misfit(d, p, node, "a time such as \"12:34:56.789\" was expected");
-    } else {
-        behind = whole(d, p, node, &value);
-    }
-    if (!behind)
-        return NULL;
-    if (value < 0 || value >= 86400 * node->per_second)
-        return misfit(d, p, node, "the number is not within a day");
-    if (column->type == FIRN_AVRO_COL_INT32)
-        firn_avro_store_i32(column, (int32_t)value);
-    else
-        firn_avro_store_i64(column, value);
-    return behind;
-}
-
-static const uint8_t *timestamp(decoding *d, const uint8_t *p, const firn_json_node *node,
-                                firn_avro_column *column)
-{
-    firn_bytes text;
-    int64_t value;
-    bool has_zone;
-    const uint8_t *behind;
-    if (p < d->scan.end && *p == '"') {
-        behind = take_string(d, p, &text);
-        if (!behind)
-            return NULL;
-        if (!firn_text_timestamp(text, node->per_second, &value, &has_zone))
-            return misfit(d, p, node, "a time such as \"2026-11-28T12:34:56Z\" was expected");
-        if (has_zone && node->local)
-            return misfit(d, p, node, "a time without offset was expected");
-    } else {
-        behind = whole(d, p, node, &value);
-        if (!behind)
-            return NULL;
-    }
-    firn_avro_store_i64(column, value);
-    return behind;
-}
-
-/* ---- bytes ---- */
-
-static const uint8_t *base64(decoding *d, const uint8_t *p, const firn_json_node *node,
-                             firn_avro_column *column)
-{
-    firn_bytes text;
-    if (p == d->scan.end || *p != '"')
-        return wrong_kind(d, p, node, "bytes as base64 were expected");
-    const uint8_t *behind = take_string(d, p, &text);
-    if (!behind)
-        return NULL;
-    uint8_t *out = text_room(d, column, text.len / 4 * 3 + 2);
-    size_t len;
-    if (!out)
-        return no_room(d, p);
-    if (!firn_text_base64(text, out, &len))
-        return misfit(d, p, node, "bytes as base64 were expected");
-    finish_text(column, len);
-    return behind;
-}
-
-static const uint8_t *fixed(decoding *d, const uint8_t *p, const firn_json_node *node,
-                            firn_avro_column *column)
-{
-    firn_bytes text;
-    if (p == d->scan.end || *p != '"')
-        return wrong_kind(d, p, node, "a string was expected");
-    const uint8_t *behind = take_string(d, p, &text);
-    if (!behind)
-        return NULL;
-    uint8_t *out = column->data + column->length * column->item_size;
-    if (node->op == FIRN_JSON_UUID) {
-        if (!firn_text_uuid(text, out))
-            return misfit(d, p, node, "a uuid was expected");
-    } else {
-        size_t len;
-        firn_buf_clear(&d->scratch); /* keeps its bytes, which `text` may be */
-        uint8_t *room = text.len > 0 && text.data == d->scratch.data
-                            ? d->scratch.data
-                            : firn_buf_reserve(&d->scratch, text.len + 2);
-        if (!room)
-            return no_room(d, p);
-        if (!firn_text_base64(text, room, &len) || len != (size_t)column->item_size)
-            return misfit(d, p, node, "as many bytes as the type has, in base64, were expected");
-        memcpy(out, room, len);
-    }
-    firn_avro_column_mark_valid(column, column->length);
-    column->length++;
     return behind;
 }
 
@@ -543,7 +338,7 @@ static inline bool is_named(const firn_json_member *member, const uint8_t *p, co
 
 /* `p` is behind the opening quote of a name that was not expected, or could not be compared quickly. *member: NULL when no column
  * takes it. */
-static __attribute__((noinline)) const uint8_t *find_member(decoding *d, const uint8_t *p,
+static __attribute__((noinline)) const uint8_t *find_member(firn_json_decoding *d, const uint8_t *p,
                                                             const firn_json_node *node,
                                                             const firn_avro_column *column,
                                                             uint32_t *behind,
@@ -551,7 +346,7 @@ static __attribute__((noinline)) const uint8_t *find_member(decoding *d, const u
 {
     firn_bytes name;
     bool exact;
-    const uint8_t *next = take_string(d, p - 1, &name);
+    const uint8_t *next = firn_json_take_string(d, p - 1, &name);
     if (!next)
         return NULL;
     *member = firn_json_find(node, name, &exact);
@@ -566,7 +361,7 @@ static __attribute__((noinline)) const uint8_t *find_member(decoding *d, const u
 }
 
 /* `p` is behind a name: the value's first byte. */
-static inline const uint8_t *colon(decoding *d, const uint8_t *p)
+static inline const uint8_t *colon(firn_json_decoding *d, const uint8_t *p)
 {
     const uint8_t *end = d->scan.end;
     p = firn_json_space(p, end);
@@ -576,8 +371,9 @@ static inline const uint8_t *colon(decoding *d, const uint8_t *p)
 }
 
 /* One member, and what column's row it fills; `behind` is moved on to it. */
-static inline const uint8_t *member(decoding *d, const uint8_t *p, const firn_json_node *node,
-                                    firn_avro_column *column, uint32_t **behind, uint32_t *missing)
+static inline const uint8_t *member(firn_json_decoding *d, const uint8_t *p,
+                                    const firn_json_node *node, firn_avro_column *column,
+                                    uint32_t **behind, uint32_t *missing)
 {
     const uint8_t *end = d->scan.end;
     if (p == end || *p != '"')
@@ -601,14 +397,14 @@ static inline const uint8_t *member(decoding *d, const uint8_t *p, const firn_js
         firn_avro_column_truncate(child, column->length); /* of repeated members the last counts */
     else
         --*missing;
-    p = decode(d, p, &found->node, child);
+    p = firn_json_value(d, p, &found->node, child);
     if (!p)
-        return at_name(d, found->name, 0);
+        return firn_json_at(d, found->name, 0);
     *behind = &node->behind[index + 1];
     return p;
 }
 
-static bool fill_missing(decoding *d, const uint8_t *p, const firn_json_node *node,
+static bool fill_missing(firn_json_decoding *d, const uint8_t *p, const firn_json_node *node,
                          firn_avro_column *column)
 {
     for (uint32_t i = 0; i < node->member_count; i++) {
@@ -616,8 +412,8 @@ static bool fill_missing(decoding *d, const uint8_t *p, const firn_json_node *no
         if (child->length != column->length)
             continue;
         if (!child->nullable) {
-            misfit(d, p, &node->members[i].node, "it is absent, and may not be null");
-            at_name(d, node->members[i].name, 0);
+            firn_json_misfit(d, p, &node->members[i].node, "it is absent, and may not be null");
+            firn_json_at(d, node->members[i].name, 0);
             return false;
         }
         firn_avro_column_append_null(child);
@@ -626,7 +422,7 @@ static bool fill_missing(decoding *d, const uint8_t *p, const firn_json_node *no
 }
 
 /* `p` is at the opening brace. */
-static const uint8_t *record(decoding *d, const uint8_t *p, const firn_json_node *node,
+static const uint8_t *record(firn_json_decoding *d, const uint8_t *p, const firn_json_node *node,
                              firn_avro_column *column)
 {
     const uint8_t *end = d->scan.end, *start = p;
@@ -671,7 +467,7 @@ static void finish_container(firn_avro_column *column)
 }
 
 /* `p` is at the opening bracket. */
-static const uint8_t *list(decoding *d, const uint8_t *p, const firn_json_node *node,
+static const uint8_t *list(firn_json_decoding *d, const uint8_t *p, const firn_json_node *node,
                            firn_avro_column *column)
 {
     const uint8_t *end = d->scan.end;
@@ -682,10 +478,10 @@ static const uint8_t *list(decoding *d, const uint8_t *p, const firn_json_node *
     bool more = p == end || *p != ']';
     for (int64_t i = 0; more; i++) {
         if (!firn_avro_column_reserve(d->batch, items, 1))
-            return no_room(d, p);
-        p = decode(d, p, node->item, items);
+            return firn_json_no_room(d, p);
+        p = firn_json_value(d, p, node->item, items);
         if (!p)
-            return at_name(d, NULL, i);
+            return firn_json_at(d, NULL, i);
         p = firn_json_space(p, end);
         if (p == end || (*p != ',' && *p != ']'))
             return firn_json_unexpected(&d->scan, p, "a comma or a ] must stand here");
@@ -769,8 +565,9 @@ static bool has_equal_keys(const firn_avro_column *keys, int64_t count)
 }
 
 /* The members of an object as entries, but for the replaced ones. `p` is at the opening brace. */
-static const uint8_t *map_entries(decoding *d, const uint8_t *p, const firn_json_node *node,
-                                  firn_avro_column *entries, const uint8_t *replaced)
+static const uint8_t *map_entries(firn_json_decoding *d, const uint8_t *p,
+                                  const firn_json_node *node, firn_avro_column *entries,
+                                  const uint8_t *replaced)
 {
     const uint8_t *end = d->scan.end;
     p = firn_json_space(p + 1, end);
@@ -779,7 +576,7 @@ static const uint8_t *map_entries(decoding *d, const uint8_t *p, const firn_json
         if (p == end || *p != '"')
             return firn_json_unexpected(&d->scan, p, "a member's name in quotes must stand here");
         if (!firn_avro_column_reserve(d->batch, entries, 1))
-            return no_room(d, p);
+            return firn_json_no_room(d, p);
         bool wanted = !replaced || !replaced[i];
         firn_json_raw raw;
         p = wanted ? text(d, p + 1, &entries->children[0])
@@ -787,13 +584,13 @@ static const uint8_t *map_entries(decoding *d, const uint8_t *p, const firn_json
         if (!p || !(p = colon(d, p)))
             return NULL;
         if (wanted) {
-            p = decode(d, p, node->item, &entries->children[1]);
+            p = firn_json_value(d, p, node->item, &entries->children[1]);
             entries->length++;
         } else {
             p = firn_json_skip(&d->scan, p, FIRN_AVRO_DEPTH_MAX - d->depth);
         }
         if (!p)
-            return at_name(d, NULL, i);
+            return firn_json_at(d, NULL, i);
         p = firn_json_space(p, end);
         if (p == end || (*p != ',' && *p != '}'))
             return firn_json_unexpected(&d->scan, p, "a comma or a } must stand here");
@@ -805,7 +602,7 @@ static const uint8_t *map_entries(decoding *d, const uint8_t *p, const firn_json
 }
 
 /* `p` is at the opening brace. Of a repeated key the last entry counts, which is known only at the end: then the object is read again. */
-static const uint8_t *map(decoding *d, const uint8_t *p, const firn_json_node *node,
+static const uint8_t *map(firn_json_decoding *d, const uint8_t *p, const firn_json_node *node,
                           firn_avro_column *column)
 {
     enum { FEW_KEYS = 8 };
@@ -835,12 +632,13 @@ static const uint8_t *map(decoding *d, const uint8_t *p, const firn_json_node *n
 
 /* ---- any value ---- */
 
-static const uint8_t *container(decoding *d, const uint8_t *p, const firn_json_node *node,
+static const uint8_t *container(firn_json_decoding *d, const uint8_t *p, const firn_json_node *node,
                                 firn_avro_column *column)
 {
     bool array = node->op == FIRN_JSON_LIST;
     if (p == d->scan.end || *p != (array ? '[' : '{'))
-        return wrong_kind(d, p, node, array ? "an array was expected" : "an object was expected");
+        return firn_json_wrong_kind(d, p, node,
+                                    array ? "an array was expected" : "an object was expected");
     switch (node->op) {
     case FIRN_JSON_LIST: return list(d, p, node, column);
     case FIRN_JSON_MAP: return map(d, p, node, column);
@@ -848,21 +646,21 @@ static const uint8_t *container(decoding *d, const uint8_t *p, const firn_json_n
     }
 }
 
-static const uint8_t *null_value(decoding *d, const uint8_t *p, const firn_json_node *node,
-                                 firn_avro_column *column)
+static const uint8_t *null_value(firn_json_decoding *d, const uint8_t *p,
+                                 const firn_json_node *node, firn_avro_column *column)
 {
     const uint8_t *behind = firn_json_literal(&d->scan, p, "null");
     if (!behind)
         return NULL;
     if (!column->nullable)
-        return misfit(d, p, node, "it is null, which the column may not be");
+        return firn_json_misfit(d, p, node, "it is null, which the column may not be");
     firn_avro_column_append_null(column);
     return behind;
 }
 
 /* Room for the row must be there. */
-static const uint8_t *decode(decoding *d, const uint8_t *p, const firn_json_node *node,
-                             firn_avro_column *column)
+const uint8_t *firn_json_value(firn_json_decoding *d, const uint8_t *p, const firn_json_node *node,
+                               firn_avro_column *column)
 {
     int64_t value;
     const uint8_t *behind;
@@ -888,17 +686,17 @@ static const uint8_t *decode(decoding *d, const uint8_t *p, const firn_json_node
         firn_avro_column_mark_valid(column, row);
         return behind;
     }
-    case FIRN_JSON_INT32: return whole32(d, p, node, column);
-    case FIRN_JSON_TIMESTAMP: return timestamp(d, p, node, column);
+    case FIRN_JSON_INT32: return firn_json_whole32(d, p, node, column);
+    case FIRN_JSON_TIMESTAMP: return firn_json_timestamp(d, p, node, column);
     case FIRN_JSON_BOOL: return boolean(d, p, node, column);
     case FIRN_JSON_FLOAT: return real32(d, p, node, column);
-    case FIRN_JSON_DECIMAL: return decimal(d, p, node, column);
-    case FIRN_JSON_DATE: return date(d, p, node, column);
-    case FIRN_JSON_TIME: return time_of_day(d, p, node, column);
-    case FIRN_JSON_BYTES: return base64(d, p, node, column);
+    case FIRN_JSON_DECIMAL: return firn_json_decimal_value(d, p, node, column);
+    case FIRN_JSON_DATE: return firn_json_date(d, p, node, column);
+    case FIRN_JSON_TIME: return firn_json_time(d, p, node, column);
+    case FIRN_JSON_BYTES: return firn_json_base64(d, p, node, column);
     case FIRN_JSON_FIXED:
-    case FIRN_JSON_UUID: return fixed(d, p, node, column);
-    case FIRN_JSON_NOTHING: return wrong_kind(d, p, node, "only null fits");
+    case FIRN_JSON_UUID: return firn_json_fixed(d, p, node, column);
+    case FIRN_JSON_NOTHING: return firn_json_wrong_kind(d, p, node, "only null fits");
     default: return container(d, p, node, column);
     }
 }
@@ -921,55 +719,38 @@ const firn_avro_decoder *firn_json_decoder_shape(const firn_json_decoder *decode
     return decoder->shape;
 }
 
-static const char *path_text(const decoding *d, firn_buf *buf)
+void firn_json_begin(firn_json_decoding *d, const firn_json_decoder *decoder, firn_bytes text,
+                     firn_avro_batch *batch)
 {
-    for (int i = d->trail_len - 1; i >= 0; i--) {
-        if (d->trail[i].name)
-            firn_buf_printf(buf, "%s%s", buf->len > 0 ? "." : "", d->trail[i].name);
-        else
-            firn_buf_printf(buf, "[%lld]", (long long)d->trail[i].index);
-    }
-    return firn_buf_cstr(buf);
+    assert(batch->decoder == decoder->shape);
+    d->scan = (firn_json_scan){.start = text.data, .end = text.data + text.len};
+    d->batch = batch;
+    d->unchecked_utf8 = decoder->shape->unchecked_utf8;
+    d->depth = 0;
+    d->unknown = 0;
+    d->scratch = (firn_buf){0};
+    d->misfit = NULL;
+    d->trail_len = 0;
 }
 
-static __attribute__((cold, noinline)) firn_rc report(const decoding *d, firn_err *err)
+void firn_json_finish(firn_json_decoding *d)
 {
-    FIRN_AUTO_BUF firn_buf path = {0};
-    long long at = (long long)(d->scan.where - d->scan.start);
-    if (!d->misfit) {
-        FIRN_FAIL(err, d->scan.rc, "%s, byte %lld: %s",
-                  d->scan.rc == FIRN_E_CORRUPT ? "not a JSON document" : "JSON document", at,
-                  d->scan.why);
-    }
-    const firn_avro_schema *schema = d->misfit->schema;
-    const char *type = schema ? schema->name : "string";
-    if (d->trail_len == 0)
-        FIRN_FAIL(err, d->scan.rc, "JSON document, byte %lld: %s", at, d->scan.why);
-    FIRN_FAIL(err, d->scan.rc, "JSON member \"%s\" (%s), byte %lld: %s", path_text(d, &path), type,
-              at, d->scan.why);
+    if (d->scratch.data)
+        firn_buf_deinit(&d->scratch);
 }
 
 firn_rc firn_json_decoder_decode(const firn_json_decoder *decoder, firn_bytes text,
                                  firn_avro_batch *batch, int64_t *unknown, firn_err *err)
 {
-    assert(batch->decoder == decoder->shape);
-    decoding d;
-    d.scan = (firn_json_scan){.start = text.data, .end = text.data + text.len};
-    d.batch = batch;
-    d.unchecked_utf8 = decoder->shape->unchecked_utf8;
-    d.depth = 0;
-    d.unknown = 0;
-    d.scratch = (firn_buf){0};
-    d.misfit = NULL;
-    d.trail_len = 0;
-
+    firn_json_decoding d;
+    firn_json_begin(&d, decoder, text, batch);
     firn_avro_column *root = &batch->root;
     int64_t rows_before = root->length;
     const uint8_t *p = text.data;
     if (text.len == 0)
         p = firn_json_unexpected(&d.scan, p, "");
     else if (!firn_avro_column_reserve(batch, root, 1))
-        p = no_room(&d, p);
+        p = firn_json_no_room(&d, p);
     if (p)
         p = container(&d, firn_json_space(p, d.scan.end), &decoder->root, root);
     if (p) {
@@ -977,12 +758,11 @@ firn_rc firn_json_decoder_decode(const firn_json_decoder *decoder, firn_bytes te
         if (p != d.scan.end)
             p = firn_json_unexpected(&d.scan, p, "something follows the document");
     }
-    if (d.scratch.data)
-        firn_buf_deinit(&d.scratch);
+    firn_json_finish(&d);
     if (unknown)
         *unknown = d.unknown;
     if (p)
         return FIRN_OK;
     firn_avro_column_truncate(root, rows_before);
-    return report(&d, err);
+    return firn_json_report(&d, err);
 }

@@ -150,10 +150,12 @@ static firn_rc failed(firn_http_stream *s, firn_err *err)
 }
 
 /* Until status and headers are there. */
-static firn_rc wait_for_head(firn_http_stream *s, firn_err *err)
+static firn_rc wait_for_head(firn_http_stream *s, const firn_http_stream_options *options,
+                             firn_err *err)
 {
-    int64_t until_us =
-        firn_monotonic_us() + (int64_t)s->client->options.total_timeout_ms * INT64_C(1000);
+    int timeout_ms = options->head_timeout_ms > 0 ? options->head_timeout_ms
+                                                  : s->client->options.total_timeout_ms;
+    int64_t until_us = firn_monotonic_us() + (int64_t)timeout_ms * INT64_C(1000);
     for (;;) {
         perform(s);
         if (s->has_head) {
@@ -179,7 +181,7 @@ static firn_rc open_plain(firn_http_stream *s, const firn_http_call *call,
     for (int tries = 0;; tries++) {
         firn_err detail = {0};
         begin_attempt(s, call, options);
-        firn_rc rc = wait_for_head(s, &detail);
+        firn_rc rc = wait_for_head(s, options, &detail);
         long request_bytes = 0;
         curl_easy_getinfo(s->handle, CURLINFO_REQUEST_SIZE, &request_bytes);
         int64_t retry_after_ms = firn_http_retry_after_ms(s->handle);

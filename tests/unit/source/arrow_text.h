@@ -89,7 +89,8 @@ static void arrow_put(firn_buf *out, const struct ArrowSchema *schema,
 }
 
 /* "id:l! name:u": an exclamation mark says not nullable; nested types in brackets. */
-static void arrow_put_columns(firn_buf *out, const struct ArrowSchema *schema)
+static __attribute__((unused)) void arrow_put_columns(firn_buf *out,
+                                                      const struct ArrowSchema *schema)
 {
     for (int64_t i = 0; i < schema->n_children; i++) {
         const struct ArrowSchema *child = schema->children[i];

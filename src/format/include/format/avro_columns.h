@@ -181,7 +181,8 @@ static inline firn_bytes firn_avro_column_bytes(const firn_avro_column *column, 
 /* Describe the batches of `decoder`: a struct ("+s"). Field ids travel as metadata "PARQUET:field_id", dates and
  * times as Arrow's own types, uuid of 16 bytes as w:16 with metadata "ARROW:extension:name" = "arrow.uuid", uuid of
  * text as u with metadata "firn.logical" = "uuid". timestamp-* is UTC unless adjust-to-utc is false. What Kafka
- * Connect calls a type travels as metadata "connect.name". The caller releases it. */
+ * Connect calls a type travels as metadata "connect.name", and texts of the type's declaration under "firn.*" as they are. The caller
+ * releases it. */
 void firn_avro_decoder_arrow_schema(const firn_avro_decoder *decoder, struct ArrowSchema *out);
 
 /* Move the rows out as an Arrow array, without copying; the batch is left empty and may be used again. The

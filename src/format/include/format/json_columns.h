@@ -42,6 +42,33 @@ firn_rc firn_json_decoder_decode(const firn_json_decoder *decoder, firn_bytes te
                                  firn_avro_batch *batch, int64_t *unknown,
                                  firn_err *err) FIRN_MUST_USE;
 
+/* ---- rows without names: each row an array of its columns' values, in their order ------------------------- */
+
+/* The last column of the schema is no value of the array: it is a mark, a boolean that may not be null, and false until
+ * firn_json_mark_row makes it true of the last row. */
+
+/* Append the row whose array `text` begins with; *used is the array's bytes, what follows it is not looked at. On failure the batch is as it
+ * was: CORRUPT, LIMIT, TYPE (with the path; also for more or fewer values than columns). */
+firn_rc firn_json_decoder_row(const firn_json_decoder *decoder, firn_bytes text,
+                              firn_avro_batch *batch, size_t *used, firn_err *err) FIRN_MUST_USE;
+
+/* How rows stand in a text: `before`, the array, `after`; between them blanks, with a comma or without. */
+typedef struct firn_json_frame {
+    firn_bytes before, after;
+    bool comma;
+} firn_json_frame;
+/* Append rows for as long as they stand whole in the text and as the frame says, `rows_max` at most, and give the bytes up to the end of the
+ * last one. It stops in front of whatever it cannot take, malformed or cut off or only unusual, and leaves that to the caller. This is
+ * the fast way. */
+size_t firn_json_decoder_rows(const firn_json_decoder *decoder, const firn_json_frame *frame,
+                              firn_bytes text, int64_t rows_max, firn_avro_batch *batch);
+void firn_json_mark_row(firn_avro_batch *batch);
+
+/* The text of a member's value in the object that is all of `text`: for what stands around rows. len 0: there is none (the last one of that
+ * name counts). CORRUPT: not an object. */
+firn_rc firn_json_member_text(firn_bytes text, const char *name, firn_bytes *out,
+                              firn_err *err) FIRN_MUST_USE;
+
 /* ---- schemas without a registry ----------------------------------------------------------------------- */
 typedef struct firn_json_inference firn_json_inference; /* grows in its arena */
 firn_json_inference *firn_json_inference_new(firn_arena *arena);

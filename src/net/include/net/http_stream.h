@@ -28,6 +28,7 @@ typedef enum firn_http_version {
 typedef struct firn_http_stream_options {
     firn_http_version version;
     size_t buffer_bytes_max; /* 0: 4 MiB */
+    int head_timeout_ms;     /* of one attempt, until the headers; 0: the client's total timeout */
 } firn_http_stream_options;
 
 typedef enum firn_http_stream_state {

@@ -5,11 +5,13 @@
  *
  * Errors:
  *   UNAVAILABLE (retriable)  nobody answers, or the server is starting (50302); names host and port. Retry-After is honoured
- *   UNAUTHORIZED             401, 403
+ *   PERMISSION               401, 403
  *   NOT_FOUND                no such stream or table, with the nearest name that there is
  *   SYNTAX                   the server refused the statement (4000x), in its words
+ *   BUSY (retriable)         too many requests (429), too many push queries (40003)
  *   IO                       the answer was cut in mid-row, or the server reported an error in mid-stream: what came before it is not all
  *   CORRUPT                  it is no answer of ksqlDB (wrong content type, a proxy's page): the first bytes are shown
+ *   TYPE                     a row holds what its column cannot
  *   LIMIT                    one row is larger than the bound
  *
  * Threads: a client may be used by many; a query belongs to one.
@@ -70,6 +72,8 @@ firn_rc firn_ksqldb_describe(firn_ksqldb *ksqldb, firn_arena *arena, const char 
                              firn_ksqldb_description *out, firn_err *err) FIRN_MUST_USE;
 /* A name as SQL takes it: `quoted`. */
 char *firn_ksqldb_ident(firn_arena *arena, const char *name);
+
+#define FIRN_KSQLDB_TOMBSTONE "__firn_tombstone"
 
 /* ---- queries --------------------------------------------------------------------------------------------------- */
 typedef struct firn_ksqldb_query firn_ksqldb_query;
