@@ -13,8 +13,10 @@
 #include "export/lock.h"
 #include "storage/storage.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum { LOCK_WAIT_MS = 10000, FILE_MODE = 0644, DIR_MODE = 0755 };
 
@@ -25,7 +27,22 @@ static void unlock(firn_export_lock *lock)
 
 #define AUTO_LOCK __attribute__((cleanup(unlock))) firn_export_lock
 
-static firn_rc lock_feeds(firn_lake *lake, firn_export_lock *out, firn_err *err)
+/* What writers left that were killed. Nobody writes here but who holds the lock. */
+static void sweep(firn_lake *lake, firn_arena *arena, bool archived)
+{
+    const char *folder = firn_export_feeds_dir(lake, arena, archived);
+    DIR *dir = opendir(folder);
+    for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;) {
+        if (firn_starts_with(entry->d_name, ".firn-tmp-")) {
+            unlink(firn_path_join(arena, folder, entry->d_name));
+        }
+    }
+    if (dir != NULL) {
+        closedir(dir);
+    }
+}
+
+static firn_rc lock_feeds(firn_lake *lake, firn_arena *arena, firn_export_lock *out, firn_err *err)
 {
     firn_rc rc = firn_export_lock_take(lake, ".feeds", LOCK_WAIT_MS, out, err);
     if (rc == FIRN_E_BUSY) {
@@ -34,7 +51,10 @@ static firn_rc lock_feeds(firn_lake *lake, firn_export_lock *out, firn_err *err)
             "another process has been changing feeds for %d seconds; try again when it is done",
             LOCK_WAIT_MS / 1000);
     }
-    return rc;
+    FIRN_TRY(rc);
+    sweep(lake, arena, false);
+    sweep(lake, arena, true);
+    return FIRN_OK;
 }
 
 /* ---- files --------------------------------------------------------------------------------------------- */
@@ -59,8 +79,7 @@ static firn_rc write_json(firn_lake *lake, firn_arena *arena, const char *name, 
     const char *path = firn_export_feed_path(lake, arena, name, archived);
     FIRN_TRY(firn_mkdir_p(firn_export_feeds_dir(lake, arena, archived), DIR_MODE, err));
     FIRN_TRY(firn_fault_point("feed.write", path, err));
-    FIRN_TRY(firn_file_write_atomic(path, firn_bytes_str(text), FILE_MODE, err));
-    return firn_fault_point("feed.written", path, err);
+    return firn_file_write_atomic(path, firn_bytes_str(text), FILE_MODE, err);
 }
 
 /* What a check of text that is in no file yet says, without file and line. */
@@ -139,7 +158,7 @@ firn_rc firn_export_feed_add(firn_lake *lake, firn_arena *arena, const char *nam
                              const json_t *json, firn_export_feed *out, firn_err *err)
 {
     AUTO_LOCK lock = {.fd = -1};
-    FIRN_TRY(lock_feeds(lake, &lock, err));
+    FIRN_TRY(lock_feeds(lake, arena, &lock, err));
     FIRN_TRY(check_free(lake, arena, name, err));
     FIRN_TRY(check_json(lake, arena, name, json, out, err));
     FIRN_TRY(firn_export_folder_make(lake, arena, out, err));
@@ -170,7 +189,7 @@ firn_rc firn_export_feed_change(firn_lake *lake, firn_arena *arena, const char *
     AUTO_LOCK lock = {.fd = -1};
     bool archived = false;
     json_t *json = NULL;
-    FIRN_TRY(lock_feeds(lake, &lock, err));
+    FIRN_TRY(lock_feeds(lake, arena, &lock, err));
     FIRN_TRY(firn_export_feed_find(lake, arena, name, &archived, err));
     if (archived) {
         FIRN_FAIL(err, FIRN_E_INVALID, "feed %s is archived; `firn feed restore %s` comes first",
@@ -217,6 +236,7 @@ static firn_rc move(firn_lake *lake, firn_arena *arena, const char *name, bool t
     const firn_export_change enabled = {"enabled", to_archived ? json_false() : json_true()};
     FIRN_TRY(firn_export_json_change(arena, json, &enabled, err));
     FIRN_TRY(write_json(lake, arena, name, to_archived, json, err));
+    FIRN_TRY(firn_fault_point("feed.copied", from, err));
     return firn_file_remove(from, err);
 }
 
@@ -225,7 +245,7 @@ firn_rc firn_export_feed_archive(firn_lake *lake, firn_arena *arena, const char 
 {
     AUTO_LOCK lock = {.fd = -1};
     bool archived = false;
-    FIRN_TRY(lock_feeds(lake, &lock, err));
+    FIRN_TRY(lock_feeds(lake, arena, &lock, err));
     FIRN_TRY(firn_export_feed_find(lake, arena, name, &archived, err));
     if (archived) {
         FIRN_FAIL(err, FIRN_E_EXISTS, "feed %s is archived already: %s", name,
@@ -239,7 +259,7 @@ firn_rc firn_export_feed_restore(firn_lake *lake, firn_arena *arena, const char 
 {
     AUTO_LOCK lock = {.fd = -1};
     bool archived = false;
-    FIRN_TRY(lock_feeds(lake, &lock, err));
+    FIRN_TRY(lock_feeds(lake, arena, &lock, err));
     FIRN_TRY(firn_export_feed_find(lake, arena, name, &archived, err));
     const char *left = firn_export_feed_path(lake, arena, name, true);
     if (!archived && !firn_path_exists(left)) {
