@@ -16,9 +16,16 @@ typedef struct lake_status {
     int64_t rows, files, bytes; /* of the current snapshots */
     const char **crowded;       /* tables of many small files */
     size_t n_crowded;
+    const char **aged; /* tables of many snapshots */
+    size_t n_aged;
 } lake_status;
 
-enum { SMALL_FILE_BYTES = 8 << 20, MANY_FILES = 100, COMMITS_COUNTED_MAX = 10000 };
+enum {
+    SMALL_FILE_BYTES = 8 << 20,
+    MANY_FILES = 100,
+    MANY_SNAPSHOTS = 1000,
+    COMMITS_COUNTED_MAX = 10000
+};
 
 static int64_t summary_number(const firn_snapshot *snapshot, const char *key)
 {
@@ -32,6 +39,7 @@ static int64_t summary_number(const firn_snapshot *snapshot, const char *key)
 static void add_table(firn_cli *cli, lake_status *status, const firn_table *table)
 {
     const firn_snapshot *snapshot = table->metadata->current_snapshot;
+    const char *name = firn_ident_text(cli->arena, table->entry.ident);
     if (snapshot == NULL) {
         return;
     }
@@ -41,10 +49,16 @@ static void add_table(firn_cli *cli, lake_status *status, const firn_table *tabl
     status->files += files;
     status->bytes += bytes;
     if (files >= MANY_FILES && bytes / files < SMALL_FILE_BYTES) {
-        status->crowded[status->n_crowded++] = firn_arena_printf(
-            cli->arena, "%s: %s files of %s on average",
-            firn_ident_text(cli->arena, table->entry.ident), firn_format_count(cli->arena, files),
-            firn_format_bytes(cli->arena, bytes / files));
+        status->crowded[status->n_crowded++] =
+            firn_arena_printf(cli->arena, "%s: %s files of %s on average; %s maintain compact %s",
+                              name, firn_format_count(cli->arena, files),
+                              firn_format_bytes(cli->arena, bytes / files), cli->program, name);
+    }
+    if (table->metadata->n_snapshots >= MANY_SNAPSHOTS) {
+        int64_t n = (int64_t)table->metadata->n_snapshots;
+        status->aged[status->n_aged++] =
+            firn_arena_printf(cli->arena, "%s: %s snapshots; %s maintain expire %s", name,
+                              firn_format_count(cli->arena, n), cli->program, name);
     }
 }
 
@@ -58,6 +72,7 @@ static firn_rc look_at_tables(firn_cli *cli, firn_catalog *catalog, lake_status 
     FIRN_TRY(firn_catalog_list(catalog, cli->arena, ref, FIRN_KIND_TABLE, NULL, &entries,
                                &status->tables, err));
     status->crowded = FIRN_NEW_N(cli->arena, const char *, status->tables);
+    status->aged = FIRN_NEW_N(cli->arena, const char *, status->tables);
     for (size_t i = 0; i < status->tables; i++) {
         firn_table table;
         firn_err load_err = {0};
@@ -141,6 +156,9 @@ static void print_lines(const firn_cli *cli, const lake_status *status, const ch
     printf(" %-12s %s\n", "pipelines", pipelines);
     for (size_t i = 0; i < status->n_crowded; i++) {
         printf(" %-12s %s\n", i == 0 ? "small files" : "", status->crowded[i]);
+    }
+    for (size_t i = 0; i < status->n_aged; i++) {
+        printf(" %-12s %s\n", i == 0 ? "snapshots" : "", status->aged[i]);
     }
 }
 

@@ -202,18 +202,20 @@ static const firn_procedure procedures[] = {
 };
 enum { N_PROCEDURES = sizeof(procedures) / sizeof(procedures[0]) };
 
-/* Spark's procedures that firn does otherwise. */
-static const char *const elsewhere[] = {"expire_snapshots",
-                                        "remove_orphan_files",
-                                        "rewrite_data_files",
-                                        "rewrite_manifests",
-                                        "rewrite_position_delete_files",
-                                        "migrate",
-                                        "snapshot",
-                                        "create_changelog_view",
-                                        "compute_table_stats",
-                                        "compute_partition_stats",
-                                        "rewrite_table_path"};
+/* Spark's procedures that firn does otherwise, or not at all. */
+static const struct {
+    const char *name, *command; /* NULL: none does it */
+} elsewhere[] = {{"expire_snapshots", "firn maintain expire"},
+                 {"rewrite_data_files", "firn maintain compact"},
+                 {"rewrite_position_delete_files", "firn maintain compact"},
+                 {"remove_orphan_files", NULL},
+                 {"rewrite_manifests", NULL},
+                 {"migrate", "firn table adopt"},
+                 {"snapshot", "firn table adopt"},
+                 {"create_changelog_view", NULL},
+                 {"compute_table_stats", NULL},
+                 {"compute_partition_stats", NULL},
+                 {"rewrite_table_path", NULL}};
 
 static const char *list_procedures(firn_arena *arena)
 {
@@ -236,12 +238,18 @@ static firn_rc find_procedure(firn_arena *arena, const char *name, const firn_pr
         }
     }
     for (size_t i = 0; i < sizeof(elsewhere) / sizeof(elsewhere[0]); i++) {
-        if (firn_strcaseeq(name, elsewhere[i])) {
-            FIRN_FAIL(err, FIRN_E_UNSUPPORTED,
-                      "firn does not have the procedure %s; it has %s. Any Iceberg engine can run "
-                      "it on the same table",
-                      name, list_procedures(arena));
+        if (!firn_strcaseeq(name, elsewhere[i].name)) {
+            continue;
         }
+        if (elsewhere[i].command != NULL) {
+            FIRN_FAIL(err, FIRN_E_UNSUPPORTED,
+                      "%s is no procedure here, it is a command of its own: %s", name,
+                      elsewhere[i].command);
+        }
+        FIRN_FAIL(err, FIRN_E_UNSUPPORTED,
+                  "firn does not have the procedure %s; it has %s. Any Iceberg engine can run "
+                  "it on the same table",
+                  name, list_procedures(arena));
     }
     const char *near = firn_nearest(name, names, N_PROCEDURES);
     if (near != NULL) {
