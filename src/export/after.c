@@ -4,13 +4,15 @@
 #include "base/time.h"
 #include "export/history.h"
 #include "export/quality.h"
+#include "export/tree.h"
 
 #include <inttypes.h>
 
 firn_rc firn_export_settle(firn_export_job *job, firn_err *err)
 {
-    (void)job, (void)err;
-    return FIRN_OK;
+    firn_tree_result tree;
+    firn_export_tell(job, "folders");
+    return firn_tree_sync(job->session, job->arena, job->feed, job->run->now_us, &tree, err);
 }
 
 /* ---- history ----------------------------------------------------------------------------------------------------- */
@@ -58,7 +60,7 @@ static void add_to_history(firn_export_job *job, const char *error, double secon
 {
     const firn_metadata *metadata = job->metadata;
     firn_export_record record = {
-        .time_us = job->run->now_us,
+        .time_us = firn_export_now_us(job),
         .outcome = job->outcome,
         .rows = job->committed ? job->rows : 0,
         .bytes = job->committed ? job->bytes : 0,
@@ -114,7 +116,7 @@ static void judge_quality(firn_export_job *job)
 static void log_outcome(const firn_export_job *job, double seconds)
 {
     firn_lake *lake = job->run->lake;
-    int64_t now = job->run->now_us;
+    int64_t now = firn_export_now_us(job);
     const char *name = job->feed->name;
     for (size_t i = 0; i < job->warnings.len; i++) {
         firn_export_log(lake, now, FIRN_EXPORT_WARNING, "%s: %s", name, job->warnings.items[i]);

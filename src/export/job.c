@@ -29,6 +29,12 @@ void firn_export_warn(firn_export_job *job, const char *format, ...)
     firn_vec_push(job->arena, &job->warnings, text);
 }
 
+int64_t firn_export_now_us(const firn_export_job *job)
+{
+    int64_t fixed = job->run->options->now_us;
+    return fixed != 0 ? fixed : firn_now_us();
+}
+
 bool firn_export_stopped(const firn_export_job *job)
 {
     const volatile bool *stop = job->run->options->stop;

@@ -64,6 +64,7 @@ typedef struct firn_export_job {
 
 void firn_export_warn(firn_export_job *job, const char *format, ...) FIRN_PRINTF(2, 3);
 void firn_export_tell(firn_export_job *job, const char *phase);
+int64_t firn_export_now_us(const firn_export_job *job); /* of records and the log: as it goes on */
 bool firn_export_stopped(const firn_export_job *job);
 int64_t firn_export_quiet_ms(const firn_export_job *job);
 

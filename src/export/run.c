@@ -9,7 +9,7 @@
 
 #include <inttypes.h>
 
-enum { JOBS_MAX = 4, TIMEOUT_MS = 30000 };
+enum { JOBS = 4, TIMEOUT_MS = 30000 };
 enum { FLUSH_BYTES = 128 << 20, FLUSH_BYTES_MIN = 32 << 20 };
 
 typedef struct export_run {
@@ -123,7 +123,8 @@ static firn_rc ask(export_run *run, firn_export_server *server, firn_err *err)
         server->timeout_ms = TIMEOUT_MS;
     }
     FIRN_TRY(firn_ksqldb_get_info(server->ksqldb, run->arena, &info, err));
-    server->cluster = info.cluster_id;
+    server->cluster =
+        info.cluster_id != NULL && info.cluster_id[0] != '\0' ? info.cluster_id : NULL;
     return FIRN_OK;
 }
 
@@ -202,8 +203,7 @@ static void run_one(void *ctx, size_t i)
 static int jobs_of(const export_run *run)
 {
     int jobs = run->state.options->jobs;
-    int most = firn_cpu_count() < JOBS_MAX ? firn_cpu_count() : JOBS_MAX;
-    jobs = jobs > 0 ? jobs : most;
+    jobs = jobs > 0 ? jobs : JOBS; /* they wait for the server more than they work */
     return jobs < (int)run->n ? jobs : (int)run->n;
 }
 

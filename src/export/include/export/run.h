@@ -51,7 +51,7 @@ typedef struct firn_export_options {
     const char *date; /* "2025-01-15": the day that the rows are filed under; NULL: today (UTC) */
     const char *
         from; /* "beginning": read the stream anew, whatever the table holds: after a re-created stream; nullable */
-    int jobs; /* 0: as many as processors, at most 4 */
+    int jobs; /* feeds at once; 0: 4 */
     int64_t now_us; /* 0: the clock */
     int64_t
         quiet_ms; /* a push query has given all when no row came for so long; 0: as the feed says, else 2 s */
