@@ -54,8 +54,9 @@ firn_rc firn_json_decoder_row(const firn_json_decoder *decoder, firn_bytes text,
 
 static inline const uint8_t *behind_words(const uint8_t *p, const uint8_t *end, firn_bytes words)
 {
-    return (size_t)(end - p) >= words.len && memcmp(p, words.data, words.len) == 0 ? p + words.len
-                                                                                   : NULL;
+    bool stand_here =
+        words.len == 0 || ((size_t)(end - p) >= words.len && memcmp(p, words.data, words.len) == 0);
+    return stand_here ? p + words.len : NULL;
 }
 
 size_t firn_json_decoder_rows(const firn_json_decoder *decoder, const firn_json_frame *frame,
@@ -67,12 +68,13 @@ size_t firn_json_decoder_rows(const firn_json_decoder *decoder, const firn_json_
     const uint8_t *p = text.data, *end = d.scan.end, *done = p;
     for (int64_t i = 0; i < rows_max; i++) {
         int64_t before = root->length;
+        const uint8_t *start = p;
         p = behind_words(p, end, frame->before);
         if (!p || p == end || *p != '[' || !firn_avro_column_reserve(batch, root, 1))
             break;
         p = row(&d, p, &decoder->root, root);
         p = p ? behind_words(p, end, frame->after) : NULL;
-        if (!p) {
+        if (!p || (size_t)(p - start) > frame->row_bytes_max) {
             firn_avro_column_truncate(root, before);
             break;
         }

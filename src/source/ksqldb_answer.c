@@ -224,6 +224,7 @@ static size_t take_rows(firn_ksqldb_answer *a, firn_bytes text)
         .before = a->plain_rows ? (firn_bytes){0} : firn_bytes_of(before, sizeof before - 1),
         .after = a->plain_rows ? (firn_bytes){0} : firn_bytes_of(after, sizeof after - 1),
         .comma = !a->lines,
+        .row_bytes_max = a->options.row_bytes_max,
     };
     int64_t room = a->options.batch_rows_max - row_count(a);
     return firn_json_decoder_rows(a->decoder, &frame, text,

@@ -220,7 +220,14 @@ static firn_rc wait_for_header(firn_ksqldb_query *q, firn_err *err)
             FIRN_FAIL(err, FIRN_E_UNAVAILABLE, "no header came within %d s",
                       q->ksqldb->timeout_ms / 1000);
         }
-        FIRN_TRY(advance(q, left_ms, &quiet, err));
+        firn_rc rc = advance(q, left_ms, &quiet, &q->late_err);
+        if (rc != FIRN_OK && firn_ksqldb_answer_decoder(q->answer)) {
+            q->late = explain(q, rc, &q->late_err); /* behind the header, and perhaps rows */
+        } else if (rc != FIRN_OK) {
+            if (err)
+                *err = q->late_err;
+            return rc;
+        }
     }
     firn_avro_decoder_arrow_schema(firn_json_decoder_shape(firn_ksqldb_answer_decoder(q->answer)),
                                    &q->schema);

@@ -56,6 +56,7 @@ firn_rc firn_json_decoder_row(const firn_json_decoder *decoder, firn_bytes text,
 typedef struct firn_json_frame {
     firn_bytes before, after;
     bool comma;
+    size_t row_bytes_max; /* frame and all */
 } firn_json_frame;
 /* Append rows for as long as they stand whole in the text and as the frame says, `rows_max` at most, and give the bytes up to the end of the
  * last one. It stops in front of whatever it cannot take, malformed or cut off or only unusual, and leaves that to the caller. This is
