@@ -203,9 +203,9 @@ static void consume(const options *o)
         {"enable.auto.commit", "false"},
         {"isolation.level", "read_committed"},
         {"check.crcs", "true"},
-        {"queued.max.messages.kbytes", "65536"},
-        {"queued.min.messages", "262144"},
-        {"fetch.max.bytes", "33554432"},
+        {"queued.max.messages.kbytes", "16384"},
+        {"queued.min.messages", "65536"},
+        {"fetch.max.bytes", "8388608"},
         {"fetch.wait.max.ms", "250"},
         {NULL, NULL},
     };

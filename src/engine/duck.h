@@ -32,6 +32,9 @@ firn_rc firn_duck_rows(firn_session *session, firn_arena *arena, const char *sql
  * when it ends). On success the caller destroys *out (duckdb_destroy_result); on failure there is nothing to destroy. */
 firn_rc firn_duck_query(firn_session *session, const char *sql, duckdb_result *out,
                         firn_err *err) FIRN_MUST_USE;
+/* The same for what keeps several threads busy for long, such as COPY. */
+firn_rc firn_duck_work(firn_session *session, const char *sql, duckdb_result *out,
+                       firn_err *err) FIRN_MUST_USE;
 firn_rc firn_duck_stream(firn_session *session, const char *sql, duckdb_result *out,
                          firn_err *err) FIRN_MUST_USE;
 /* One prepared statement with text parameters $1..$n; same ownership. */

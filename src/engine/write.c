@@ -227,7 +227,7 @@ static firn_rc run_copy(write_job *job, const char *sql, const firn_value *parti
 {
     duckdb_result result;
     firn_err own = {0};
-    firn_rc rc = firn_duck_query(job->session, sql, &result, &own);
+    firn_rc rc = firn_duck_work(job->session, sql, &result, &own);
     if (rc == FIRN_OK) {
         rc = firn_write_read_stats(job->arena, job->plan, job->spec, partition, &result, job->out,
                                    &own);

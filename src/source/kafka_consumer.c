@@ -27,7 +27,8 @@
 #include <stdlib.h>
 
 enum {
-    QUEUE_BYTES_DEFAULT = 64 << 20,
+    QUEUE_BYTES_DEFAULT =
+        16 << 20, /* so that what is fetched is still in a cache when it is decoded */
     QUEUED_BYTES_PER_MESSAGE = 256, /* librdkafka's own, beside key and value: about so much */
     SLICE_MS = 100,  /* how long a rebalance may wait for a poll that waits for messages */
     EVENTS_MAX = 64, /* served between two batches */
@@ -41,7 +42,7 @@ enum {
 #define MISSING_US   (10 * US_PER_S) /* no such topic for so long: an error */
 #define PROBE_US     (5 * US_PER_S)
 #define ASK_AGAIN_US (US_PER_S / 2)
-#define WAKE_US      (US_PER_S / 100)
+#define WAKE_US      (US_PER_S / 1000)
 
 typedef struct part {
     const char *topic;
@@ -82,6 +83,7 @@ struct firn_kafka_consumer {
     rd_kafka_message_t **scratch;
     size_t scratch_len;
     size_t queue_messages; /* at most so many are fetched ahead */
+    bool was_full;         /* the queue may have been when it was last taken from */
     int64_t woken_us;
 };
 
@@ -641,13 +643,16 @@ static bool take(firn_kafka_consumer *c, cursor *at, const rd_kafka_message_t *m
     return true;
 }
 
-static void hand_out(firn_kafka_consumer *c, size_t n, firn_kafka_batch *out)
+/* Gives how many bytes were taken off the queue. */
+static size_t hand_out(firn_kafka_consumer *c, size_t n, firn_kafka_batch *out)
 {
+    size_t bytes = 0;
     firn_kafka_message *messages = firn_kafka_batch_new(n);
     cursor at = {.partition = -1};
     size_t kept = 0;
     for (size_t i = 0; i < n; i++) {
         rd_kafka_message_t *message = c->scratch[i];
+        bytes += message->len + message->key_len;
         if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
             note_error(c, message);
         } else if (take(c, &at, message, &messages[kept])) {
@@ -660,6 +665,7 @@ static void hand_out(firn_kafka_consumer *c, size_t n, firn_kafka_batch *out)
         c->core->trouble = (firn_kafka_trouble){0};
     }
     firn_kafka_batch_end(c->core, messages, kept, out);
+    return bytes;
 }
 
 /* A librdkafka before 2.2 that has filled its queue sleeps for up to a second, however soon there is room again: nothing but an answer
@@ -667,17 +673,25 @@ static void hand_out(firn_kafka_consumer *c, size_t n, firn_kafka_batch *out)
  * has already, that is all it does. */
 static void wake_fetching(firn_kafka_consumer *c)
 {
-    int64_t now = firn_monotonic_us();
-    if (rd_kafka_version() >= 0x02020000 || now - c->woken_us < WAKE_US) {
-        return;
-    }
-    c->woken_us = now;
     const firn_kafka_options *o = &c->kafka->options;
     rd_kafka_error_t *error =
         rd_kafka_sasl_set_credentials(c->core->rk, o->username != NULL ? o->username : "",
                                       o->password != NULL ? o->password : "");
     if (error != NULL) {
         rd_kafka_error_destroy(error);
+    }
+    c->woken_us = firn_monotonic_us();
+    c->was_full = false;
+}
+
+/* n messages of so many bytes were taken, of at most `max`. Nobody tells whether the queue was full: it was not if little came. */
+static void note_room(firn_kafka_consumer *c, size_t n, size_t bytes, size_t max)
+{
+    bool much = n >= max || n >= c->queue_messages / 4 || bytes >= c->options.queue_bytes / 4;
+    c->was_full = rd_kafka_version() < 0x02020000 && (c->was_full || much);
+    if (c->was_full && firn_monotonic_us() - c->woken_us >= WAKE_US) {
+        wake_fetching(c);
+        c->was_full = much;
     }
 }
 
@@ -687,6 +701,9 @@ static void take_messages(firn_kafka_consumer *c, size_t max, int wait_ms, firn_
     rd_kafka_queue_t *data = c->core->data;
     ssize_t n = rd_kafka_consume_batch_queue(data, 0, c->scratch, max);
     if (n <= 0 && wait_ms > 0) {
+        if (c->was_full) {
+            wake_fetching(c);
+        }
         n = rd_kafka_consume_batch_queue(data, wait_ms, c->scratch, 1);
         if (n == 1 && max > 1) {
             ssize_t more = rd_kafka_consume_batch_queue(data, 0, c->scratch + 1, max - 1);
@@ -694,8 +711,8 @@ static void take_messages(firn_kafka_consumer *c, size_t max, int wait_ms, firn_
         }
     }
     if (n > 0) {
-        hand_out(c, (size_t)n, out);
-        wake_fetching(c);
+        size_t bytes = hand_out(c, (size_t)n, out);
+        note_room(c, (size_t)n, bytes, max);
     }
 }
 

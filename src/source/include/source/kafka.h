@@ -94,7 +94,7 @@ typedef struct firn_kafka_consumer_options {
     const char *group;
     const char *const *topics; /* names, or patterns that start with ^ */
     size_t n_topics;
-    size_t queue_bytes; /* fetched and not yet polled, at most; 0: 64 MiB */
+    size_t queue_bytes; /* fetched and not yet polled, at most; 0: 16 MiB */
     /* Partitions were given to us, with what they hold: set each one's `offset` to where it starts. When this fails, poll says so
      * and asks again at its next calls; nothing of them comes until it succeeds. */
     firn_rc (*assigned)(void *ctx, firn_kafka_partition *partitions, size_t n, firn_err *err);
