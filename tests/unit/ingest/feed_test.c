@@ -81,6 +81,29 @@ static void every_key_is_read(void **state)
     assert_false(feed.enabled);
 }
 
+/* Each list of texts by itself: their lengths must not get mixed up. */
+static void lists_are_read_one_by_one(void **state)
+{
+    (void)state;
+    FIRN_AUTO_ARENA firn_arena *arena = firn_arena_new();
+    firn_feed feed;
+    firn_feed_setting *settings = NULL;
+    size_t n = 0;
+    const char *text = "source: s\ntopics: t\npartition_by: [day(ts), \"bucket(8, id)\"]\n";
+    assert_int_equal(parse(arena, text, &feed, NULL), FIRN_OK);
+    assert_int_equal(feed.n_partition_by, 2);
+    assert_string_equal(feed.partition_by[1], "bucket(8, id)");
+    assert_int_equal(feed.n_sort_by, 0);
+    assert_null(feed.sort_by);
+    firn_feed_settings(arena, &feed, &settings, &n);
+    assert_int_equal(parse(arena, "source: s\ntopics: t\nsort_by: [a, b, c]\n", &feed, NULL),
+                     FIRN_OK);
+    assert_int_equal(feed.n_sort_by, 3);
+    assert_int_equal(feed.n_partition_by, 0);
+    assert_null(feed.partition_by);
+    assert_int_equal(feed.n_key, 0);
+}
+
 static void mistakes_are_told_with_their_place(void **state)
 {
     (void)state;
@@ -159,6 +182,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(two_lines_are_a_feed),
         cmocka_unit_test(every_key_is_read),
+        cmocka_unit_test(lists_are_read_one_by_one),
         cmocka_unit_test(mistakes_are_told_with_their_place),
         cmocka_unit_test(names_are_bounded),
         cmocka_unit_test(settings_show_what_holds),

@@ -53,8 +53,11 @@ typedef struct firn_feed {
     const char *change_log;
     const char *key_column, *kafka_column; /* NULL: left out */
     const char *transform, *route_by, *route_table;
-    const char *const *partition_by, *const *sort_by; /* as in SQL */
-    size_t n_partition_by, n_sort_by;
+    const char *const
+        *partition_by; /* as in SQL; each list with its length behind it (feed_keys.c) */
+    size_t n_partition_by;
+    const char *const *sort_by;
+    size_t n_sort_by;
     const json_t *properties; /* object of strings; nullable */
     const char *start;
     bool evolve;
