@@ -127,13 +127,15 @@ static firn_rc read_all(firn_export_reader *r, firn_err *err)
     int64_t last_us = firn_monotonic_us();
     bool any = false;
     bool end = false;
+    bool hasty = r->options.ends_by_quiet && r->options.quiet_ms < SLICE_MS;
+    int slice_ms = hasty ? (int)r->options.quiet_ms : SLICE_MS;
     while (!end) {
         struct ArrowArray array = {0};
         firn_ksqldb_state state = FIRN_KSQLDB_QUIET;
         if (is_told_to_stop(r)) {
             FIRN_FAIL(err, FIRN_E_CANCELLED, "the export was stopped; nothing was written");
         }
-        FIRN_TRY(firn_ksqldb_query_next(r->options.query, SLICE_MS, &array, &state, err));
+        FIRN_TRY(firn_ksqldb_query_next(r->options.query, slice_ms, &array, &state, err));
         if (state == FIRN_KSQLDB_ROWS) {
             any = true;
             FIRN_TRY(take_batch(r, &array, err));
