@@ -2,7 +2,9 @@
 #include "cmd_feed.h"
 
 #include "base/time.h"
+#include "export/history.h"
 #include "export/lock.h"
+#include "export/retain.h"
 #include "export/tree.h"
 
 #include <inttypes.h>
@@ -127,4 +129,68 @@ firn_rc firn_cmd_feed_tree(firn_cli *cli, firn_err *err)
 {
     feeds_run run = {.cli = cli, .work = tree_of};
     return run_feeds(&run, TREE_COLUMNS, sizeof(TREE_COLUMNS) / sizeof(TREE_COLUMNS[0]), err);
+}
+
+/* ---- retain -------------------------------------------------------------------------------------------- */
+
+static const firn_report_column RETAIN_COLUMNS[] = {
+    {"feed", FIRN_COLUMN_TEXT, FIRN_SHOWN_ALWAYS},
+    {"keeps", FIRN_COLUMN_TEXT, FIRN_SHOWN_ALWAYS},
+    {"partitions", FIRN_COLUMN_INTEGER, FIRN_SHOWN_ALWAYS},
+    {"rows", FIRN_COLUMN_INTEGER, FIRN_SHOWN_ALWAYS},
+    {"files", FIRN_COLUMN_INTEGER, FIRN_SHOWN_ALWAYS},
+    {"freed", FIRN_COLUMN_INTEGER, FIRN_SHOWN_TO_PEOPLE},
+    {"bytes", FIRN_COLUMN_INTEGER, FIRN_SHOWN_TO_PROGRAMS},
+    {"oldest_kept", FIRN_COLUMN_TEXT, FIRN_SHOWN_ALWAYS},
+    {"still_in", FIRN_COLUMN_TEXT, FIRN_SHOWN_ALWAYS},
+    {"done", FIRN_COLUMN_BOOL, FIRN_SHOWN_TO_PROGRAMS},
+};
+
+static const char *keeps_text(const feeds_run *run, const firn_export_feed *feed)
+{
+    if (feed->retention_versions > 0) {
+        return firn_arena_printf(run->cli->arena, "%" PRId64 " versions", feed->retention_versions);
+    }
+    return feed->retention_days > 0
+               ? firn_arena_printf(run->cli->arena, "%" PRId64 " days", feed->retention_days)
+               : "all";
+}
+
+static firn_rc retain_of(feeds_run *run, const firn_export_feed *feed, firn_err *err)
+{
+    firn_arena *arena = run->cli->arena;
+    firn_retain_result gone;
+    FIRN_TRY(firn_export_retain(run->session, arena, feed, run->now_us, run->dry_run, &gone, err));
+    const char *cells[] = {
+        feed->name,
+        keeps_text(run, feed),
+        number(run, gone.partitions),
+        number(run, gone.rows),
+        number(run, gone.files),
+        firn_format_bytes(arena, gone.bytes),
+        number(run, gone.bytes),
+        gone.oldest_kept,
+        gone.n_kept_by > 0 ? firn_str_join(arena, gone.kept_by, gone.n_kept_by, "; ") : NULL,
+        run->dry_run || gone.n_kept_by > 0 ? "false" : "true"};
+    firn_report_row(run->report, cells);
+    if (!run->dry_run && gone.partitions > 0) {
+        firn_export_log(run->lake, run->now_us, FIRN_EXPORT_INFO,
+                        "%s: retention (%s): %" PRId64 " rows of %" PRId64
+                        " partitions erased, %" PRId64 " files, %" PRId64 " bytes%s%s",
+                        feed->name, keeps_text(run, feed), gone.rows, gone.partitions, gone.files,
+                        gone.bytes, gone.n_kept_by > 0 ? "; still in: " : "",
+                        gone.n_kept_by > 0 ? gone.kept_by[0] : "");
+    }
+    return FIRN_OK;
+}
+
+firn_rc firn_cmd_feed_retain(firn_cli *cli, firn_err *err)
+{
+    feeds_run run = {.cli = cli, .work = retain_of, .dry_run = firn_cli_switch(cli, "dry-run")};
+    FIRN_TRY(
+        run_feeds(&run, RETAIN_COLUMNS, sizeof(RETAIN_COLUMNS) / sizeof(RETAIN_COLUMNS[0]), err));
+    if (run.dry_run) {
+        firn_cli_say(cli, "a dry run: nothing was changed");
+    }
+    return FIRN_OK;
 }

@@ -454,6 +454,16 @@ const firn_command firn_commands[] = {
      {{"server", 0, "NAME", NULL, false, "one of firn.yaml's sources; not needed if one is ksqlDB"},
       {"dry-run", 0, NULL, NULL, false, "only say what would be added"}},
      {"firn feed sync --dry-run", "firn feed sync", "firn feed sync payment_stream --server ksql"}},
+    {"feed retain",
+     "[FEED...]",
+     "erase what is older than the feeds allow",
+     "Exports do it after each commit. Rows filed under a day before today - retention_days go from the table in one "
+     "commit, then from its snapshots, the folders and the disk; of versions the newest retention_versions stay. `rows` and "
+     "`partitions` (days or versions) are what went, `still_in` is who has them still: a branch or tag, which keeps the "
+     "files until it is deleted; then run this again. Archived feeds are no exception. --dry-run shows what is due.",
+     firn_cmd_feed_retain,
+     {{"dry-run", 0, NULL, NULL, false, "say what would go and change nothing"}},
+     {"firn feed retain --dry-run", "firn feed retain payment_stream"}},
     {"feed tree",
      "[FEED...]",
      "make the folders of feeds from their tables",

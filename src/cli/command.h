@@ -91,6 +91,7 @@ firn_rc firn_cmd_feed_disable(firn_cli *cli, firn_err *err) FIRN_MUST_USE;
 firn_rc firn_cmd_feed_archive(firn_cli *cli, firn_err *err) FIRN_MUST_USE;
 firn_rc firn_cmd_feed_restore(firn_cli *cli, firn_err *err) FIRN_MUST_USE;
 firn_rc firn_cmd_feed_sync(firn_cli *cli, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_cmd_feed_retain(firn_cli *cli, firn_err *err) FIRN_MUST_USE;
 firn_rc firn_cmd_feed_tree(firn_cli *cli, firn_err *err) FIRN_MUST_USE;
 firn_rc firn_cmd_ingest_run(firn_cli *cli, firn_err *err) FIRN_MUST_USE;
 firn_rc firn_cmd_ingest_replay(firn_cli *cli, firn_err *err) FIRN_MUST_USE;

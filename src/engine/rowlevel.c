@@ -44,6 +44,7 @@ firn_rc firn_rowlevel_open(firn_rowlevel *change, const char *where, firn_err *e
                   "table property %s of %s is '%s': it can be copy-on-write or merge-on-read", key,
                   target->text, mode);
     }
+    change->merge_on_read = change->merge_on_read && !change->session->erasing;
     change->lineage = metadata->format_version >= 3;
     if (metadata->current_snapshot == NULL) {
         return FIRN_OK;
@@ -315,6 +316,7 @@ firn_rc firn_rowlevel_commit(firn_rowlevel *change, firn_written *written,
         .n_added = written->files.len,
         .removed = removed,
         .n_removed = n_removed,
+        .forget_removed = change->session->erasing,
     };
     firn_rc rc = validation_of(change, &snapshot.validation, err);
     if (rc != FIRN_OK) {

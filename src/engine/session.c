@@ -88,6 +88,11 @@ void firn_session_set_author(firn_session *session, const char *author, const ch
     replace_text(&session->message, message);
 }
 
+void firn_session_set_erasing(firn_session *session, bool on)
+{
+    session->erasing = on;
+}
+
 firn_commit_info firn_session_commit_info(const firn_session *session, const char *message)
 {
     return (firn_commit_info){.author = session->author,

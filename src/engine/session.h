@@ -46,6 +46,7 @@ struct firn_session {
         work_done; /* 0..1 of work that firn itself does; below 0: DuckDB's progress counts */
     bool tracks_progress;  /* somebody looks at firn_session_progress */
     bool settings_changed; /* a SET or PRAGMA ran: the planner must follow */
+    bool erasing;          /* firn_session_set_erasing */
     bool has_macros;       /* user macros could shadow functions: the planner cannot know them */
 };
 

@@ -318,20 +318,29 @@ static firn_rc rewrite(manifest_job *job, const removal *r, firn_err *err)
         entry.status = goes ? FIRN_ENTRY_DELETED : FIRN_ENTRY_EXISTING;
         if (goes)
             entry.snapshot_id = commit->snapshot_id;
+        if (goes && commit->change->forget_removed)
+            entry.file.n_metrics = 0;
         FIRN_TRY(firn_manifest_writer_add(writer, &entry, err));
     }
     FIRN_TRY(firn_manifest_writer_finish(writer, commit->storage, &job->rewritten, err));
     return firn_fault_point("commit.manifest_written", job->rewritten.path, err);
 }
 
+static bool has_live_files(const firn_manifest_file *file)
+{
+    return file->added_files != 0 || file->existing_files != 0;
+}
+
 static firn_rc run_one(manifest_job *job, const removal *r, firn_err *err)
 {
+    bool remembers = r->commit->change->forget_removed && job->file->deleted_files != 0 &&
+                     has_live_files(job->file);
     job->keep = true;
-    if (!may_lose(r, job->file))
+    if (!remembers && !may_lose(r, job->file))
         return FIRN_OK;
     FIRN_TRY(firn_commit_open(r->commit, job->file, &job->manifest, err));
     FIRN_TRY(mark_rows(job, r, err));
-    if (job->n_gone == 0)
+    if (job->n_gone == 0 && !remembers)
         return FIRN_OK;
     job->keep = false;
     add_stale_rows(job, r);
@@ -373,11 +382,6 @@ static void lower_min_sequence(removal *r, const firn_manifest_file *file)
 {
     if (file->min_sequence_number >= 0 && file->min_sequence_number < r->min_sequence_number)
         r->min_sequence_number = file->min_sequence_number;
-}
-
-static bool has_live_files(const firn_manifest_file *file)
-{
-    return file->added_files != 0 || file->existing_files != 0;
 }
 
 /* All manifests of one kind; what remains of them goes to `out`. */

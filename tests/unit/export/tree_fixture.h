@@ -69,11 +69,12 @@ static inline void tree_make_table(lake_fixture *f)
 /* One export of a table, as run.h has it: a complete new version with its tag. */
 static inline void tree_version(lake_fixture *f, int number, const char *rows)
 {
-    lake_exec(f, firn_arena_printf(f->arena,
-                                   "INSERT OVERWRITE tables.t SELECT *, 'v%d' FROM (%s); ALTER "
-                                   "TABLE tables.t CREATE TAG v%d; ALTER TABLE tables.t SET "
-                                   "TBLPROPERTIES ('firn.version'='%d')",
-                                   number, rows, number, number));
+    lake_exec(f, firn_arena_printf(
+                     f->arena,
+                     "TRUNCATE tables.t; INSERT INTO tables.t SELECT *, 'v%d' FROM (%s); ALTER "
+                     "TABLE tables.t CREATE TAG v%d; ALTER TABLE tables.t SET "
+                     "TBLPROPERTIES ('firn.version'='%d')",
+                     number, rows, number, number));
 }
 
 static inline firn_tree_result tree_sync(lake_fixture *f, const firn_export_feed *feed)

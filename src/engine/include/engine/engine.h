@@ -35,6 +35,9 @@ void firn_session_set_author(firn_session *session, const char *author, const ch
 /* How this session signs its catalog commits: `message` unless it was given one of its own. The texts are borrowed. */
 firn_commit_info firn_session_commit_info(const firn_session *session, const char *message);
 firn_lake *firn_session_lake(const firn_session *session); /* NULL: it runs without one */
+/* DELETE leaves nothing of its rows in what the table names afterwards: files are rewritten where the table would have them marked
+ * (merge-on-read), and manifests forget the bounds of files that went. For retention; snapshots before still have the rows. */
+void firn_session_set_erasing(firn_session *session, bool on);
 /* Stop the running statement soon (CANCELLED). Any thread. */
 void firn_session_interrupt(firn_session *session);
 /* Count the progress of this session's statements from now on. It costs DuckDB up to a tenth of its time, so only those who look at

@@ -46,6 +46,9 @@ typedef struct firn_snapshot_change {
     bool replace_partitions;
     /* Also remove every file all of whose rows match (metadata-only delete); VALIDATION if a file matches in part. */
     const firn_expr *remove_matching;
+    /* For erasing: what manifests say of the values in removed files (bounds, in the entries of files that went now or earlier) is
+     * not kept either. Manifests that have such entries are written anew. */
+    bool forget_removed;
     bool remove_all; /* TRUNCATE, INSERT OVERWRITE of an unpartitioned table */
     /* REPLACE: added data files keep this data sequence number (that of the snapshot whose rows they hold), so that
      * equality deletes committed meanwhile still apply to them. Else they get the commit's. */
