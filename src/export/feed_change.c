@@ -83,7 +83,7 @@ static firn_rc write_json(firn_lake *lake, firn_arena *arena, const char *name, 
 }
 
 /* What a check of text that is in no file yet says, without file and line. */
-static firn_rc without_place(firn_arena *arena, const char *path, const char *name, firn_rc rc,
+static firn_rc without_place(firn_arena *arena, const char *path, const char *intro, firn_rc rc,
                              firn_err *err)
 {
     if (err == NULL || !firn_starts_with(err->message, path)) {
@@ -92,18 +92,19 @@ static firn_rc without_place(firn_arena *arena, const char *path, const char *na
     const char *what = err->message + strlen(path);
     what += strspn(what, ":0123456789 ");
     what = firn_arena_strdup(arena, what);
-    return firn_err_set(err, __FILE__, __LINE__, rc,
-                        "feed %s cannot be so, nothing was changed: %s", name, what);
+    return firn_err_set(err, __FILE__, __LINE__, rc, "%s: %s", intro, what);
 }
 
 /* As it will be read back from the file. */
-static firn_rc check_json(firn_lake *lake, firn_arena *arena, const char *name, const json_t *json,
-                          firn_export_feed *out, firn_err *err)
+static firn_rc check_json(firn_lake *lake, firn_arena *arena, const char *name, bool is_new,
+                          const json_t *json, firn_export_feed *out, firn_err *err)
 {
     const char *text = firn_export_feed_text(arena, json);
     const char *path = firn_export_feed_path(lake, arena, name, false);
     firn_rc rc = firn_export_feed_parse(arena, firn_bytes_str(text), path, name, out, err);
-    return rc == FIRN_OK ? FIRN_OK : without_place(arena, path, name, rc, err);
+    const char *intro =
+        firn_arena_printf(arena, "feed %s %s", name, is_new ? "was not added" : "stays as it was");
+    return rc == FIRN_OK ? FIRN_OK : without_place(arena, path, intro, rc, err);
 }
 
 /* ---- adding -------------------------------------------------------------------------------------------- */
@@ -160,7 +161,7 @@ firn_rc firn_export_feed_add(firn_lake *lake, firn_arena *arena, const char *nam
     AUTO_LOCK lock = {.fd = -1};
     FIRN_TRY(lock_feeds(lake, arena, &lock, err));
     FIRN_TRY(check_free(lake, arena, name, err));
-    FIRN_TRY(check_json(lake, arena, name, json, out, err));
+    FIRN_TRY(check_json(lake, arena, name, true, json, out, err));
     FIRN_TRY(firn_export_folder_make(lake, arena, out, err));
     return write_json(lake, arena, name, false, json, err);
 }
@@ -202,7 +203,7 @@ firn_rc firn_export_feed_change(firn_lake *lake, firn_arena *arena, const char *
     for (size_t i = 0; i < n; i++) {
         FIRN_TRY(firn_export_json_change(arena, json, &changes[i], err));
     }
-    FIRN_TRY(check_json(lake, arena, name, json, out, err));
+    FIRN_TRY(check_json(lake, arena, name, false, json, out, err));
     return json_equal(json, before) ? FIRN_OK : write_json(lake, arena, name, false, json, err);
 }
 

@@ -126,8 +126,8 @@ static void mistakes_are_told_and_change_nothing(void **state)
     run_fails(t, 1, "there is a feed payments already", "feed", "add", "payments", "--type",
               "table");
     run_fails(t, 1, "a feed cannot be called \"../x\"", "feed", "add", "../x", "--type", "stream");
-    run_fails(t, 1, "feed x cannot be so, nothing was changed: retention_days goes with", "feed",
-              "add", "x", "--type", "table", "--retention-days", "7");
+    run_fails(t, 1, "feed x was not added: retention_days goes with", "feed", "add", "x", "--type",
+              "table", "--retention-days", "7");
     run_fails(t, 1, "must be a whole number from 0 to 36500", "feed", "add", "x", "--type",
               "stream", "--retention-days", "week");
     run_fails(t, 2, "is no KEY=VALUE", "feed", "update", "payments", "retention_days");

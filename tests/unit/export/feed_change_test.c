@@ -159,7 +159,7 @@ static void a_feed_that_would_be_wrong_is_not_written(void **state)
     firn_rc rc = firn_export_feed_add(f->lake, f->arena, "x",
                                       firn_export_feed_json(f->arena, &options), &feed, &err);
     expect_error(rc, FIRN_E_CONFIG, &err,
-                 "feed x cannot be so, nothing was changed: partitioning.type is \"date\", but");
+                 "feed x was not added: partitioning.type is \"date\", but");
     assert_false(has_file(f, "feeds/active/x.json") || has_file(f, "tables/x"));
 }
 
