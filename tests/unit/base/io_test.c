@@ -165,6 +165,23 @@ static void failed_write_keeps_the_old_file(void **state)
     assert_string_equal((const char *)out.data, "old");
 }
 
+static void removing_what_is_not_there_is_success(void **state)
+{
+    (void)state;
+    firn_err err = {0};
+    char folder[] = "/tmp/firn-io-XXXXXX";
+    assert_non_null(mkdtemp(folder));
+    char path[64];
+    snprintf(path, sizeof(path), "%s/x", folder);
+    write_file(path, "x");
+    assert_int_equal(firn_file_remove(path, &err), FIRN_OK);
+    assert_false(firn_path_exists(path));
+    assert_int_equal(firn_file_remove(path, &err), FIRN_OK);
+    assert_int_not_equal(firn_file_remove(folder, &err), FIRN_OK); /* a folder is no file */
+    assert_non_null(strstr(err.message, folder));
+    rmdir(folder);
+}
+
 static void folders_are_made_with_their_parents(void **state)
 {
     (void)state;
@@ -223,6 +240,7 @@ int main(void)
         cmocka_unit_test(mode_is_applied),
         cmocka_unit_test(failed_write_leaves_nothing_behind),
         cmocka_unit_test(failed_write_keeps_the_old_file),
+        cmocka_unit_test(removing_what_is_not_there_is_success),
         cmocka_unit_test(folders_are_made_with_their_parents),
         cmocka_unit_test(paths_as_text),
         cmocka_unit_test(absolute_paths),

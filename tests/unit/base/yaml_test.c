@@ -264,6 +264,55 @@ static void load_reads_a_file(void **state)
     assert_non_null(strstr(err.message, path));
 }
 
+/* ---- JSON files ---------------------------------------------------------------------------------------- */
+
+static void a_json_file_has_lines_too(void **state)
+{
+    (void)state;
+    firn_yaml json = {0};
+    firn_err err = {0};
+    const char *text =
+        "\n{ \"a\": 1, \"b\" :\n  {\"c\": [1,\n[\"x]}\\\"{\\n\", -1.5e3],\ntrue,{}]\n,\"d\":null}"
+        "\r\n, \"\": \"\"\n}\n";
+    assert_int_equal(firn_yaml_of_json(arena, firn_bytes_str(text), "f.json", &json, &err),
+                     FIRN_OK);
+    assert_string_equal(json.filename, "f.json");
+    const json_t *b = json_object_get(json.root, "b");
+    const json_t *c = json_object_get(b, "c");
+    assert_int_equal(firn_yaml_line(&json, json.root), 2);
+    assert_int_equal(firn_yaml_key_line(&json, json.root, "a"), 2);
+    assert_int_equal(firn_yaml_key_line(&json, json.root, "b"), 2);
+    assert_int_equal(firn_yaml_line(&json, b), 3);
+    assert_int_equal(firn_yaml_key_line(&json, b, "c"), 3);
+    assert_int_equal(firn_yaml_line(&json, json_array_get(c, 0)), 3);
+    assert_int_equal(firn_yaml_line(&json, json_array_get(c, 1)), 4);
+    assert_int_equal(firn_yaml_line(&json, json_array_get(json_array_get(c, 1), 1)), 4);
+    assert_int_equal(firn_yaml_line(&json, json_array_get(c, 3)), 5);
+    assert_int_equal(firn_yaml_key_line(&json, b, "d"), 6);
+    assert_int_equal(firn_yaml_key_line(&json, json.root, ""), 7);
+    assert_int_equal(firn_yaml_key_line(&json, json.root, "z"), 0);
+}
+
+static void bad_json_is_refused_with_its_line(void **state)
+{
+    (void)state;
+    static const char *const BAD[][2] = {
+        {"", "f.json:1: this is not valid JSON"},
+        {"{\n\"a\": 1,\n\"a\": 2}", "f.json:3: this is not valid JSON: duplicate object key"},
+        {"{\"a\":\n\n tru}", "f.json:3: this is not valid JSON"},
+        {"{\"a\": 1} {}", "end of file expected"},
+    };
+    for (size_t i = 0; i < sizeof(BAD) / sizeof(BAD[0]); i++) {
+        firn_yaml json = {0};
+        firn_err err = {0};
+        firn_rc rc = firn_yaml_of_json(arena, firn_bytes_str(BAD[i][0]), "f.json", &json, &err);
+        assert_int_equal(rc, FIRN_E_CONFIG);
+        if (strstr(err.message, BAD[i][1]) == NULL) {
+            fail_msg("\"%s\" is not in \"%s\"", BAD[i][1], err.message);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -281,6 +330,8 @@ int main(void)
         cmocka_unit_test(variables_cannot_add_structure),
         cmocka_unit_test(bad_references_are_refused),
         cmocka_unit_test(load_reads_a_file),
+        cmocka_unit_test(a_json_file_has_lines_too),
+        cmocka_unit_test(bad_json_is_refused_with_its_line),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
