@@ -99,7 +99,7 @@ static const key_row KEYS[] = {
     {"pipelines", KEY_PATH, AT(pipelines), "pipelines", 0, 0, NULL, false,
      "Folder that holds one folder per pipeline."},
     {"feeds", KEY_PATH, AT(feeds), "feeds", 0, 0, NULL, false,
-     "Folder that holds one YAML file per feed."},
+     "Folder of the feeds: NAME.yaml from Kafka, active/NAME.json from ksqlDB, archived/NAME.json."},
     {"sources", KEY_SOURCES, AT(sources), NULL, 0, 0, NULL, false,
      "Connections that rows come from: [{name: shop, kafka: \"broker:9092\", registry: "
      "\"http://registry:8081\"}]. docs/reference/config.md lists all their members."},

@@ -222,6 +222,24 @@ static void mistakes_are_told_with_their_place(void **state)
     }
 }
 
+static void a_file_is_bounded(void **state)
+{
+    (void)state;
+    enum { BYTES = (1 << 20) + 1, LEVELS = 5000 };
+    FIRN_AUTO_ARENA firn_arena *arena = firn_arena_new();
+    firn_export_feed feed;
+    firn_err err = {0};
+    char *text = firn_arena_alloc(arena, BYTES + 1);
+    memset(text, ' ', BYTES);
+    text[BYTES] = '\0';
+    assert_int_equal(parse_as(arena, "x", text, &feed, &err), FIRN_E_CONFIG);
+    assert_non_null(strstr(err.message, "a feed's file has at most 1048576"));
+    memset(text, '[', LEVELS);
+    text[LEVELS] = '\0';
+    assert_int_equal(parse_as(arena, "x", text, &feed, &err), FIRN_E_CONFIG);
+    assert_non_null(strstr(err.message, "maximum parsing depth"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -231,6 +249,7 @@ int main(void)
         cmocka_unit_test(what_is_written_once_is_kept),
         cmocka_unit_test(every_key_is_read),
         cmocka_unit_test(mistakes_are_told_with_their_place),
+        cmocka_unit_test(a_file_is_bounded),
     };
     return cmocka_run_group_tests_name("export/feed", tests, NULL, NULL);
 }
