@@ -107,6 +107,20 @@ static firn_rc check_json(firn_lake *lake, firn_arena *arena, const char *name, 
     return rc == FIRN_OK ? FIRN_OK : without_place(arena, path, intro, rc, err);
 }
 
+/* The connections that it names are there; later they may go, which the export says. */
+static firn_rc check_sources(firn_lake *lake, const firn_export_feed *feed, firn_err *err)
+{
+    const firn_source_config *ignored = NULL;
+    const firn_config *config = firn_lake_config(lake);
+    if (feed->server != NULL) {
+        FIRN_TRY(firn_source_config_find(config, FIRN_SOURCE_KSQLDB, feed->server, &ignored, err));
+    }
+    if (feed->kafka != NULL) {
+        FIRN_TRY(firn_source_config_find(config, FIRN_SOURCE_KAFKA, feed->kafka, &ignored, err));
+    }
+    return FIRN_OK;
+}
+
 /* ---- adding -------------------------------------------------------------------------------------------- */
 
 static firn_rc check_free(firn_lake *lake, firn_arena *arena, const char *name, firn_err *err)
@@ -162,6 +176,7 @@ firn_rc firn_export_feed_add(firn_lake *lake, firn_arena *arena, const char *nam
     FIRN_TRY(lock_feeds(lake, arena, &lock, err));
     FIRN_TRY(check_free(lake, arena, name, err));
     FIRN_TRY(check_json(lake, arena, name, true, json, out, err));
+    FIRN_TRY(check_sources(lake, out, err));
     FIRN_TRY(firn_export_folder_make(lake, arena, out, err));
     return write_json(lake, arena, name, false, json, err);
 }
@@ -181,6 +196,17 @@ static firn_rc check_changes(const char *name, const firn_export_change *changes
         }
     }
     return FIRN_OK;
+}
+
+/* A feed whose server is gone can still be disabled. */
+static bool names_source(const firn_export_change *changes, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (firn_streq(changes[i].key, "server") || firn_streq(changes[i].key, "kafka")) {
+            return true;
+        }
+    }
+    return false;
 }
 
 firn_rc firn_export_feed_change(firn_lake *lake, firn_arena *arena, const char *name,
@@ -204,6 +230,9 @@ firn_rc firn_export_feed_change(firn_lake *lake, firn_arena *arena, const char *
         FIRN_TRY(firn_export_json_change(arena, json, &changes[i], err));
     }
     FIRN_TRY(check_json(lake, arena, name, false, json, out, err));
+    if (names_source(changes, n)) {
+        FIRN_TRY(check_sources(lake, out, err));
+    }
     return json_equal(json, before) ? FIRN_OK : write_json(lake, arena, name, false, json, err);
 }
 

@@ -67,6 +67,12 @@ static void from_add_to_restore(void **state)
 static void every_option_of_add_is_in_the_file(void **state)
 {
     testing *t = *state;
+    put_file(t, "firn.yaml",
+             firn_arena_printf(t->arena,
+                               "%s\nsources:\n  - name: ksql\n    ksqldb: http://127.0.0.1:1\n",
+                               caught(t, "firn.yaml")));
+    run_fails(t, 1, "Did you mean \"ksql\"?", "feed", "add", "clicks", "--type", "stream",
+              "--server", "kslq");
     run_ok(t, "feed", "add", "clicks", "--type", "stream", "--time", "event_time",
            "--retention-days", "90", "--compression", "zstd", "--permissions", "700", "--bloom",
            "ID", "--bloom", "USER", "--server", "ksql", "--table", "web.clicks", "--set",
@@ -106,6 +112,9 @@ static void every_option_of_add_is_in_the_file(void **state)
     struct stat st;
     assert_int_equal(stat("streams/clicks", &st), 0);
     assert_int_equal(st.st_mode & 0777, 0700);
+    run_fails(t, 1, "Did you mean \"ksql\"?", "feed", "update", "clicks", "server=kslq");
+    run_fails(t, 1, "source \"ksql\" is ksqldb, and kafka is wanted", "feed", "update", "clicks",
+              "resume=kafka", "kafka=ksql");
     run_ok(t, "feed", "add", "countries", "--type", "table", "--mode", "ignore", "--partitioning",
            "none");
     assert_null(strstr(caught(t, "feeds/active/countries.json"), "retention"));

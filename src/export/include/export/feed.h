@@ -111,7 +111,7 @@ const char *firn_export_kind_name(firn_export_kind kind); /* "stream", "table" *
  * Files are written whole, after they were checked as they will be read, by one process at a time (BUSY). Killed at any point, a feed is
  * there, once or, while it moves between the folders, in both, where the active file counts. Fault points: "feed.write", "feed.copied". */
 
-/* EXISTS: a feed of that name, of Kafka's too. Makes the feed's folder. `json` is what stands in the file, in that order. */
+/* EXISTS: a feed of that name, of Kafka's too; CONFIG also for a server that firn.yaml does not have. Makes the feed's folder. `json` is what stands in the file, in that order. */
 firn_rc firn_export_feed_add(firn_lake *lake, firn_arena *arena, const char *name,
                              const json_t *json, firn_export_feed *out,
                              firn_err *err) FIRN_MUST_USE;
