@@ -3,6 +3,24 @@
 
 #include "engine/table_plan.h"
 
+/* A feed commits every few seconds, and each commit leaves a metadata file. Without a limit they would be more than the data soon. What
+ * the feed's file says goes before. */
+static const json_t *with_defaults(firn_arena *arena, const json_t *given)
+{
+    static const char *const defaults[][2] = {
+        {"write.metadata.delete-after-commit.enabled", "true"},
+        {"write.metadata.previous-versions-max", "20"},
+    };
+    json_t *properties =
+        firn_json_own(arena, given != NULL ? json_deep_copy(given) : json_object());
+    for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++) {
+        if (json_object_get(properties, defaults[i][0]) == NULL) {
+            json_object_set_new(properties, defaults[i][0], json_string(defaults[i][1]));
+        }
+    }
+    return properties;
+}
+
 firn_rc firn_feed_table_updates(write_job *job, json_t **updates, firn_err *err)
 {
     const firn_feed *feed = &job->run->feed;
@@ -22,6 +40,7 @@ firn_rc firn_feed_table_updates(write_job *job, json_t **updates, firn_err *err)
         plan.n_sort_by = feed->n_sort_by;
         plan.properties = feed->properties;
     }
+    plan.properties = with_defaults(job->arena, plan.properties);
     FIRN_TRY(firn_table_plan_version(session, &plan, &version, err));
     FIRN_TRY(firn_rows_describe(session, job->arena, job->rows, job->n_rows, job->sql, version,
                                 &schema, err));

@@ -17,28 +17,33 @@ enum { BINS_MAX = 64 }; /* of a batch: so many files are open at once */
 
 /* ---- deletes -------------------------------------------------------------------------------------- */
 
-static const char *delete_key(firn_arena *arena, const firn_data_file *file)
+/* Vectors share a file: the place in it tells them apart. */
+static const char *delete_key(firn_buf *buf, const firn_data_file *file)
 {
-    return file->content_offset < 0
-               ? file->path
-               : firn_arena_printf(arena, "%s#%lld", file->path, (long long)file->content_offset);
+    if (file->content_offset < 0) {
+        return file->path;
+    }
+    firn_buf_clear(buf);
+    firn_buf_printf(buf, "%s#%lld", file->path, (long long)file->content_offset);
+    return firn_buf_cstr(buf);
 }
 
 firn_compact_delete *firn_compact_delete_of(const firn_compact_plan *plan,
                                             const firn_scan_delete *delete_file)
 {
-    FIRN_AUTO_ARENA firn_arena *scratch = firn_arena_new();
-    return firn_map_get(plan->deletes, delete_key(scratch, delete_file->file));
+    FIRN_AUTO_BUF firn_buf key = {0};
+    return firn_map_get(plan->deletes, delete_key(&key, delete_file->file));
 }
 
 static void count_deletes(firn_arena *arena, firn_compact_plan *plan, const firn_scan_task *task)
 {
+    FIRN_AUTO_BUF firn_buf key = {0};
     for (size_t i = 0; i < task->n_deletes; i++) {
         firn_compact_delete *known = firn_compact_delete_of(plan, &task->deletes[i]);
         if (known == NULL) {
             known = FIRN_NEW(arena, firn_compact_delete);
             known->file = task->deletes[i].file;
-            firn_map_put(plan->deletes, delete_key(arena, known->file), known);
+            firn_map_put(plan->deletes, delete_key(&key, known->file), known);
         }
         known->uses++;
     }

@@ -24,6 +24,34 @@ static void records_become_rows_once(void **state)
                 "1500|1500|1499");
 }
 
+static const char *property_of(feed_fixture *f, const char *name, const char *key)
+{
+    firn_table table;
+    firn_err err = {0};
+    lake_check(firn_catalog_table_load(firn_lake_catalog(f->lake->lake), f->lake->arena, NULL,
+                                       (firn_ident){.ns = "bronze", .name = name}, &table, &err),
+               &err, name);
+    return firn_metadata_property(table.metadata, key, "");
+}
+
+static void old_metadata_files_of_a_feeds_table_do_not_pile_up(void **state)
+{
+    feed_fixture *f = *state;
+    feed_file(f, "orders", ORDERS);
+    feed_file(f, "plain",
+              "source: mock\ntopics: orders\nformat: json\ntable: bronze.plain\n"
+              "properties: {write.metadata.delete-after-commit.enabled: 'false'}\n");
+    topic(f, "orders", 1);
+    produce_ids(f, "orders", 1, 0, 10);
+    drain(f, "orders");
+    drain(f, "plain");
+    assert_string_equal(property_of(f, "orders", "write.metadata.delete-after-commit.enabled"),
+                        "true");
+    assert_string_equal(property_of(f, "orders", "write.metadata.previous-versions-max"), "20");
+    assert_string_equal(property_of(f, "plain", "write.metadata.delete-after-commit.enabled"),
+                        "false");
+}
+
 static void a_running_feed_commits_as_records_come(void **state)
 {
     feed_fixture *f = *state;
@@ -218,6 +246,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(records_become_rows_once, feed_setup, feed_teardown),
+        cmocka_unit_test_setup_teardown(old_metadata_files_of_a_feeds_table_do_not_pile_up,
+                                        feed_setup, feed_teardown),
         cmocka_unit_test_setup_teardown(a_running_feed_commits_as_records_come, feed_setup,
                                         feed_teardown),
         cmocka_unit_test_setup_teardown(stopping_commits_what_was_read, feed_setup, feed_teardown),
