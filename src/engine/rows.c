@@ -132,6 +132,46 @@ firn_rc firn_rows_compose(firn_session *session, firn_arena *arena, const char *
 
 /* ---- files ------------------------------------------------------------------------------------------- */
 
+static const char *constant_text(const firn_rows_write *write, const char *column)
+{
+    for (size_t i = 0; i < write->n_constants; i++) {
+        if (firn_streq(write->constants[i].column, column)) {
+            return write->constants[i].text;
+        }
+    }
+    return NULL;
+}
+
+static const firn_field *root_field(const firn_schema *schema, int32_t id)
+{
+    for (size_t i = 0; i < schema->root.n_fields; i++) {
+        if (schema->root.fields[i].id == id) {
+            return &schema->root.fields[i];
+        }
+    }
+    return NULL;
+}
+
+/* *out: the partition that all rows are of; NULL when that does not follow from the constants. */
+static firn_rc only_partition(firn_arena *arena, const firn_rows_write *write,
+                              const firn_value **out, firn_err *err)
+{
+    const firn_partition_spec *spec = write->metadata->spec;
+    firn_value *values = FIRN_NEW_N(arena, firn_value, spec->n_fields);
+    *out = NULL;
+    for (size_t i = 0; i < spec->n_fields; i++) {
+        const firn_field *field = root_field(write->metadata->schema, spec->fields[i].source_id);
+        const char *text = field != NULL ? constant_text(write, field->name) : NULL;
+        if (text == NULL || spec->fields[i].transform.kind != FIRN_TRANSFORM_IDENTITY ||
+            (field->type->id != FIRN_TYPE_INT && field->type->id != FIRN_TYPE_STRING)) {
+            return FIRN_OK;
+        }
+        FIRN_TRY(firn_value_from_text(arena, field->type, text, &values[i], err));
+    }
+    *out = spec->n_fields > 0 ? values : NULL;
+    return FIRN_OK;
+}
+
 firn_rc firn_rows_to_files(firn_session *session, firn_arena *arena, const firn_rows_write *write,
                            firn_rows_written *out, firn_err *err)
 {
@@ -155,12 +195,13 @@ firn_rc firn_rows_to_files(firn_session *session, firn_arena *arena, const firn_
     if (write->sql == NULL && firn_batch_rows(batch) == 0) {
         return FIRN_OK;
     }
-    const firn_write_options options = {.metadata = write->metadata,
-                                        .table_text = write->table_text,
-                                        .sql = sql,
-                                        .spec_id = -1,
-                                        .zstd_level = FIRN_WRITE_QUICK_ZSTD_LEVEL,
-                                        .described = true};
+    firn_write_options options = {.metadata = write->metadata,
+                                  .table_text = write->table_text,
+                                  .sql = sql,
+                                  .spec_id = -1,
+                                  .zstd_level = FIRN_WRITE_QUICK_ZSTD_LEVEL,
+                                  .described = true};
+    FIRN_TRY(only_partition(arena, write, &options.partition, err));
     firn_rc rc = firn_write_query(session, arena, &options, &written, err);
     FIRN_TRY(firn_batch_result(batch, NULL, rc, err));
     out->files.items = written.files.items;

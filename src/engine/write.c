@@ -5,6 +5,8 @@
  * prefix and deleted. When the COPY is through, each file is moved into the folder of its partition (on local file systems; object
  * stores have no rename and no folders), then made durable. Nothing refers to any of it before the catalog commit.
  *
+ * Rows whose one partition the caller knows are written like unpartitioned ones: parting costs a copy of every row.
+ *
  * File sizes: an unpartitioned write lets DuckDB begin a new file at the target size. DuckDB cannot do that together with
  * PARTITION_BY, nor keep an order across files; so files of partitioned or sorted writes that came out larger than
  * one and a half times the target are cut into even pieces in a second pass over those files alone.
@@ -263,7 +265,7 @@ static firn_rc copy_rows(write_job *job, firn_err *err)
     const char *target = job->folder;
     const char *layout;
     FIRN_TRY(firn_write_select(job->arena, job->options, job->spec, job->sorted, &select, err));
-    if (job->partitioned) {
+    if (job->partitioned && job->options->partition == NULL) {
         layout = firn_arena_printf(
             job->arena,
             ", PARTITION_BY (%s), HIVE_FILE_PATTERN false, FILENAME_PATTERN '%s-{uuidv7}', APPEND",
@@ -281,7 +283,7 @@ static firn_rc copy_rows(write_job *job, firn_err *err)
     const char *sql =
         firn_arena_printf(job->arena, "COPY (%s) TO %s (%s%s)", select,
                           firn_sql_quote(job->arena, target), job->copy_options, layout);
-    return run_copy(job, sql, NULL, err);
+    return run_copy(job, sql, job->options->partition, err);
 }
 
 /* ---- cutting large files ----------------------------------------------------------------------------- */

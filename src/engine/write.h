@@ -24,6 +24,8 @@ typedef struct firn_write_options {
     int zstd_level;   /* where the table's properties say none; 0: zstd's own, 3 */
     /* The query is known to be sound (it was described): what its run says is INVALID is a value's fault, and told as TYPE. */
     bool described;
+    /* One per field of the spec: all rows are of this partition, which the caller knows. NULL: they are parted. */
+    const firn_value *partition;
 } firn_write_options;
 
 /* Files that come often and are compacted later: half of level 3's time, a few percent larger at most. */

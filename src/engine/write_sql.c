@@ -251,7 +251,7 @@ static firn_rc put_order(firn_arena *arena, firn_buf *out, const firn_write_opti
 {
     const firn_sort_order *order = options->metadata->sort_order;
     const char *separator = " ORDER BY ";
-    for (size_t i = 0; i < spec->n_fields; i++) {
+    for (size_t i = 0; options->partition == NULL && i < spec->n_fields; i++) {
         firn_buf_printf(out, "%s" FIRN_PARTITION_COLUMN "%zu", separator, i);
         separator = ", ";
     }
@@ -292,7 +292,7 @@ firn_rc firn_write_select(firn_arena *arena, const firn_write_options *options,
     if (options->with_row_lineage) {
         firn_buf_puts(&out, ", __firn_row._row_id, __firn_row._last_updated_sequence_number");
     }
-    for (size_t i = 0; i < spec->n_fields; i++) {
+    for (size_t i = 0; options->partition == NULL && i < spec->n_fields; i++) {
         char *key = NULL;
         FIRN_TRY(firn_transform_sql(arena, schema, &spec->fields[i].transform,
                                     spec->fields[i].source_id, "__firn_row", false, &key, err));

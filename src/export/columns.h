@@ -62,6 +62,9 @@ typedef struct firn_export_filing {
 } firn_export_filing;
 firn_rc firn_export_filing_sql(firn_arena *arena, const firn_export_filing *filing,
                                const char **out, firn_err *err) FIRN_MUST_USE;
+/* The columns of it that hold one value in all rows; none when rows are filed by their own time. */
+const firn_rows_constant *firn_export_filing_constants(firn_arena *arena,
+                                                       const firn_export_filing *filing, size_t *n);
 /* Whether rows are filed by a time of their own, not by the day of the export. */
 bool firn_export_by_event(const firn_export_feed *feed);
 

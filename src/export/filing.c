@@ -108,3 +108,22 @@ firn_rc firn_export_filing_sql(firn_arena *arena, const firn_export_filing *fili
     *out = firn_arena_strdup(arena, firn_buf_cstr(&sql));
     return FIRN_OK;
 }
+
+const firn_rows_constant *firn_export_filing_constants(firn_arena *arena,
+                                                       const firn_export_filing *filing, size_t *n)
+{
+    const firn_export_feed *feed = filing->feed;
+    firn_civil civil;
+    firn_civil_from_days(filing->day, &civil);
+    const int values[] = {civil.year, civil.month, civil.day, filing->hour};
+    *n = feed->partitioning == FIRN_EXPORT_UNPARTED || firn_export_by_event(feed) ? 0
+                                                                                  : feed->n_columns;
+    firn_rows_constant *out = FIRN_NEW_N(arena, firn_rows_constant, *n);
+    for (size_t i = 0; i < *n; i++) {
+        out[i].column = feed->columns[i];
+        out[i].text = feed->partitioning == FIRN_EXPORT_BY_VERSION
+                          ? firn_arena_printf(arena, "v%" PRId64, filing->version)
+                          : firn_arena_printf(arena, "%d", values[i]);
+    }
+    return out;
+}

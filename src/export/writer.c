@@ -25,6 +25,8 @@ struct firn_export_writer {
     firn_arena *folded_arena; /* of `folded`; NULL: nothing was folded */
     const firn_rows *folded;
     size_t n_folded;
+    const firn_rows_constant *constants;
+    size_t n_constants;
     FIRN_VEC(firn_data_file) files; /* in the job's arena */
     int64_t rows;
 };
@@ -174,6 +176,7 @@ static firn_rc prepare(firn_export_writer *w, firn_err *err)
     }
     filing.from = w->keyed ? last_rows_sql(w, job->arena) : NULL;
     FIRN_TRY(firn_export_filing_sql(job->arena, &filing, &job->filing, err));
+    w->constants = firn_export_filing_constants(job->arena, &filing, &w->n_constants);
     FIRN_TRY(firn_export_target_ready(job, err));
     w->ready = true;
     return FIRN_OK;
@@ -183,8 +186,11 @@ static firn_rc write_pending(firn_export_writer *w, firn_err *err)
 {
     firn_export_job *job = w->job;
     firn_rows_written written = {0};
-    firn_rows_write write = {
-        .sql = job->filing, .metadata = job->metadata, .table_text = job->table_text};
+    firn_rows_write write = {.sql = job->filing,
+                             .metadata = job->metadata,
+                             .table_text = job->table_text,
+                             .constants = w->constants,
+                             .n_constants = w->n_constants};
     write.rows = rows_of(w, &write.n_rows);
     FIRN_TRY(firn_rows_to_files(job->session, job->arena, &write, &written, err));
     for (size_t i = 0; i < written.files.len; i++) {

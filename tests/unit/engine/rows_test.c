@@ -395,6 +395,46 @@ static void unknown_columns_are_told_or_left_out(void **state)
     lake_expect(f, "SELECT count(*) FROM t WHERE a = 2", "1");
 }
 
+static firn_rc write_constants(lake_fixture *f, const arrow_sql *given,
+                               const firn_rows_constant *constants, size_t n)
+{
+    firn_table table = rows_table(f, "t");
+    const firn_rows_write write = {.rows = given->rows.items,
+                                   .n_rows = 1,
+                                   .metadata = table.metadata,
+                                   .table_text = "t",
+                                   .constants = constants,
+                                   .n_constants = n};
+    firn_rows_written written;
+    firn_err err = {0};
+    FIRN_TRY(firn_rows_to_files(f->session, f->arena, &write, &written, &err));
+    assert_int_equal(written.files.len, 1);
+    rows_commit(f, "t", &written);
+    return FIRN_OK;
+}
+
+/* Who knows that all rows are of one partition says so; the table is the same as if they had been parted. */
+static void rows_of_one_known_partition_are_not_parted(void **state)
+{
+    lake_fixture *f = *state;
+    static const firn_rows_constant constants[] = {{"year", "2025"}, {"place", "Ain / Var"}};
+    lake_exec(
+        f, "CREATE TABLE t (id bigint, year integer, place varchar) PARTITIONED BY (year, place)");
+    arrow_sql given = arrow_of_sql(
+        f, "SELECT range AS id, 2025::INTEGER AS year, 'Ain / Var' AS place FROM range(3)");
+    assert_int_equal(write_constants(f, &given, constants, 2), FIRN_OK); /* known */
+    assert_int_equal(write_constants(f, &given, constants, 1), FIRN_OK); /* parted: place is not */
+    assert_int_equal(write_constants(f, &given, NULL, 0), FIRN_OK);
+    lake_expect(
+        f,
+        "SELECT count(*), count(DISTINCT _file) FROM t WHERE year = 2025 AND place = 'Ain / Var'",
+        "9|3");
+    lake_expect(f, "SELECT count(*) FROM t WHERE year = 2024", "0");
+    lake_expect(f, "SELECT DISTINCT partition.year, partition.place FROM \"t$files\"",
+                "2025|Ain / Var");
+    lake_expect(f, "SELECT count(DISTINCT parse_dirpath(_file)) FROM t", "1"); /* the same folder */
+}
+
 static void missing_members_get_their_defaults(void **state)
 {
     lake_fixture *f = *state;
@@ -822,6 +862,7 @@ int main(void)
         ROWS_TEST(values_under_a_null_do_not_matter),
         ROWS_TEST(columns_meet_by_name),
         ROWS_TEST(unknown_columns_are_told_or_left_out),
+        ROWS_TEST(rows_of_one_known_partition_are_not_parted),
         ROWS_TEST(missing_members_get_their_defaults),
         ROWS_TEST(schemas_are_united),
         ROWS_TEST(statements_clean_and_enrich),

@@ -53,6 +53,12 @@ typedef struct firn_rows_written {
 /* Delete the files: they are not wanted. */
 void firn_rows_discard(firn_session *session, const firn_rows_written *written);
 
+/* A column of the table that holds one value in all rows, said by whoever made the rows: where it says the partition of all of them,
+ * nothing has to be parted, and rows go straight to files. */
+typedef struct firn_rows_constant {
+    const char *column, *text; /* the value as SQL casts it to text */
+} firn_rows_constant;
+
 typedef struct firn_rows_write {
     const firn_rows *rows;
     size_t n_rows;
@@ -62,6 +68,8 @@ typedef struct firn_rows_write {
     const char *table_text;
     bool
         ignore_unknown; /* columns that the table does not have are left out instead of NO_COLUMN */
+    const firn_rows_constant *constants;
+    size_t n_constants;
 } firn_rows_write;
 /* Durable data files. Columns that the rows do not have get their write default or NULL. */
 firn_rc firn_rows_to_files(firn_session *session, firn_arena *arena, const firn_rows_write *write,
