@@ -489,3 +489,35 @@ firn_rc firn_avro_batch_add_value(firn_avro_batch *batch, firn_bytes value, firn
     root->length++;
     return FIRN_OK;
 }
+
+static bool add_cell(decoding *d, firn_avro_column *column, const firn_avro_cell *cell)
+{
+    if (cell->null) {
+        assert(column->nullable);
+        firn_avro_column_append_null(column);
+        return true;
+    }
+    switch (column->type) {
+    case FIRN_AVRO_COL_INT32: firn_avro_store_i32(column, (int32_t)cell->number); return true;
+    case FIRN_AVRO_COL_INT64: firn_avro_store_i64(column, cell->number); return true;
+    default:
+        assert(column->type == FIRN_AVRO_COL_STRING || column->type == FIRN_AVRO_COL_BYTES);
+        return append_raw(d, NULL, column, cell->bytes);
+    }
+}
+
+firn_rc firn_avro_batch_add_cells(firn_avro_batch *batch, const firn_avro_cell *cells,
+                                  firn_err *err)
+{
+    firn_avro_column *root = &batch->root;
+    decoding d = {.batch = batch, .unchecked_utf8 = batch->decoder->unchecked_utf8};
+    bool fine = firn_avro_column_reserve(batch, root, 1) || no_room(&d, NULL);
+    for (size_t i = 0; fine && i < root->child_count; i++)
+        fine = add_cell(&d, &root->children[i], &cells[i]);
+    if (!fine) {
+        firn_avro_column_truncate(root, root->length);
+        FIRN_FAIL(err, d.rc, "%s", d.why);
+    }
+    root->length++;
+    return FIRN_OK;
+}

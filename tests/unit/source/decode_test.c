@@ -437,8 +437,9 @@ static void where_a_record_stood_is_a_column(void **state)
     ADD(&f, .value = B("v"), .timestamp_ms = 1700000000000);
     ADD(&f, .value = B("w"), .timestamp_ms = -1,
         .headers = &(headers){(firn_kafka_header[]){{"a", B("1")}, {"b", {0}}, {"a", B("")}}, 3});
+    ADD(&f, .value = B("x"), .timestamp_ms = -1);
     ADD(&f, .value = B("w"), .headers = &(headers){(firn_kafka_header[]){{"\xff", {0}}}, 1});
-    assert_non_null(strstr(bad(&f), "2 CORRUPT the headers: Avro record: field \"headers\""));
+    assert_non_null(strstr(bad(&f), "3 CORRUPT the headers: Avro record: field \"headers\""));
     take(&f);
     assert_string_equal(columns_text(&f, 0),
                         "value:u! _kafka:+s(topic:u! partition:i! offset:l! timestamp:tsm:UTC "
@@ -450,6 +451,9 @@ static void where_a_record_stood_is_a_column(void **state)
                         "{\"value\": \"w\", \"_kafka\": {\"topic\": \"shop\", \"partition\": 3, "
                         "\"offset\": 1, \"timestamp\": null, \"headers\": [{\"key\": \"b\", "
                         "\"value\": null}, {\"key\": \"a\", \"value\": x''}]}}");
+    assert_string_equal(row_text(&f, 0, 2),
+                        "{\"value\": \"x\", \"_kafka\": {\"topic\": \"shop\", \"partition\": 3, "
+                        "\"offset\": 2, \"timestamp\": null, \"headers\": null}}");
     end(&f);
 }
 

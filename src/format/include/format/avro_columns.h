@@ -114,6 +114,15 @@ firn_rc firn_avro_batch_add_filler(firn_avro_batch *batch, firn_err *err) FIRN_M
 /* A row of a record whose one field is a string or bytes. CORRUPT: no UTF-8 (of a string). */
 firn_rc firn_avro_batch_add_value(firn_avro_batch *batch, firn_bytes value,
                                   firn_err *err) FIRN_MUST_USE;
+/* A row of a record, field by field: whole numbers, strings and bytes, and null in a nullable column of any type. The cells are one for
+ * each field. CORRUPT as above. */
+typedef struct firn_avro_cell {
+    bool null;
+    int64_t number;   /* INT32, INT64 */
+    firn_bytes bytes; /* STRING, BYTES */
+} firn_avro_cell;
+firn_rc firn_avro_batch_add_cells(firn_avro_batch *batch, const firn_avro_cell *cells,
+                                  firn_err *err) FIRN_MUST_USE;
 /* Make these rows (ascending) null before they are handed out, whatever the schema says of the column: of every field of
  * the record, or of the record itself. */
 void firn_avro_batch_set_null_fields(firn_avro_batch *batch, const int64_t *rows, size_t n);
