@@ -49,15 +49,17 @@ static const char *literal(const finder *f, size_t i)
 }
 
 /* year < 2024 OR (year = 2024 AND (month < 11 OR (month = 11 AND day < 30))) */
-static const char *condition(const finder *f, size_t i)
+static const char *condition(const finder *f)
 {
-    const char *name = firn_tree_name(f->arena, f->columns[i]->name);
-    const char *value = literal(f, i);
-    if (i + 1 == f->n_parts) {
-        return firn_arena_printf(f->arena, "%s < %s", name, value);
+    const char *rest = NULL;
+    for (size_t i = f->n_parts; i-- > 0;) {
+        const char *name = firn_tree_name(f->arena, f->columns[i]->name);
+        const char *value = literal(f, i);
+        rest = rest == NULL ? firn_arena_printf(f->arena, "%s < %s", name, value)
+                            : firn_arena_printf(f->arena, "%s < %s OR (%s = %s AND (%s))", name,
+                                                value, name, value, rest);
     }
-    return firn_arena_printf(f->arena, "%s < %s OR (%s = %s AND (%s))", name, value, name, value,
-                             condition(f, i + 1));
+    return rest;
 }
 
 static firn_rc find_columns(finder *f, firn_err *err)
@@ -200,7 +202,7 @@ static firn_rc find_days(finder *f, int64_t now_us, firn_err *err)
 {
     FIRN_TRY(find_columns(f, err));
     set_cutoff(f, now_us);
-    f->out->where = condition(f, 0);
+    f->out->where = condition(f);
     if (f->metadata->current_snapshot == NULL) {
         return FIRN_OK;
     }
