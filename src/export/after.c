@@ -4,15 +4,38 @@
 #include "base/time.h"
 #include "export/history.h"
 #include "export/quality.h"
+#include "export/retain.h"
 #include "export/tree.h"
 
 #include <inttypes.h>
 
+static void note_retention(firn_export_job *job, const firn_retain_result *gone)
+{
+    for (size_t i = 0; i < gone->n_kept_by; i++) {
+        firn_export_warn(job, "retention: %s", gone->kept_by[i]);
+    }
+    if (gone->partitions > 0 || gone->rows > 0) {
+        firn_export_log(job->run->lake, firn_export_now_us(job), FIRN_EXPORT_INFO,
+                        "%s: retention: %" PRId64 " %s and %" PRId64 " rows are gone, %" PRId64
+                        " bytes off the disk; the oldest is %s",
+                        job->feed->name, gone->partitions,
+                        job->feed->partitioning == FIRN_EXPORT_BY_VERSION ? "versions" : "days",
+                        gone->rows, gone->bytes,
+                        gone->oldest_kept != NULL ? gone->oldest_kept : "none");
+    }
+}
+
 firn_rc firn_export_settle(firn_export_job *job, firn_err *err)
 {
     firn_tree_result tree;
+    firn_retain_result gone;
     firn_export_tell(job, "folders");
-    return firn_tree_sync(job->session, job->arena, job->feed, job->run->now_us, &tree, err);
+    FIRN_TRY(firn_tree_sync(job->session, job->arena, job->feed, job->run->now_us, &tree, err));
+    firn_export_tell(job, "retention");
+    FIRN_TRY(firn_export_retain(job->session, job->arena, job->feed, job->run->now_us, false, &gone,
+                                err));
+    note_retention(job, &gone);
+    return firn_export_target_load(job, err);
 }
 
 /* ---- history ----------------------------------------------------------------------------------------------------- */

@@ -11,7 +11,7 @@ enum { BEFORE = 6, AFTER = 14, POINTS_MAX = 96 };
 
 typedef struct feeds_fixture {
     export_fixture *f;
-    ksql_source *stream, *table;
+    ksql_source *stream, *table, *old;
 } feeds_fixture;
 
 static outcome run_export(export_fixture *f, const char *env)
@@ -30,6 +30,9 @@ static void add_rows(feeds_fixture *x, int from, int to)
         ksql_add(x->f->server, x->stream, i % 2, NOON_MS + i, values);
         snprintf(values, sizeof(values), "\"k%d\", %d", i, i);
         ksql_add(x->f->server, x->table, 0, NOON_MS + i, values);
+        /* every other one is too old to stay */
+        snprintf(values, sizeof(values), "%d, \"%d-01-15\"", i, i % 2 == 0 ? 2020 : 2900);
+        ksql_add(x->f->server, x->old, 0, NOON_MS + i, values);
     }
 }
 
@@ -39,13 +42,16 @@ static int export_fault_setup(void **state)
     feeds_fixture *x = calloc(1, sizeof(*x));
     export_setup((void **)&x->f);
     export_feed(x->f, "pay", "stream", "pay",
-                ", \"partitioning\": {\"type\": \"date\", \"time\": \"at\"}");
+                ", \"retention_days\": 0, \"partitioning\": {\"type\": \"date\", \"time\": \"at\"}");
+    export_feed(x->f, "old", "stream", "old",
+                ", \"retention_days\": 30, \"partitioning\": {\"type\": \"date\", \"time\": \"at\"}");
     export_feed(x->f, "totals", "table", "totals", ", \"retention_versions\": 2");
     x->stream = ksql_stream(x->f->server, "PAY", "`ID` BIGINT, `AT` STRING", 2);
+    x->old = ksql_stream(x->f->server, "OLD", "`ID` BIGINT, `AT` STRING", 1);
     x->table = ksql_table(x->f->server, "TOTALS", "`K` STRING, `N` BIGINT", 1);
     add_rows(x, 0, BEFORE);
     lake_close(x->f->lake);
-    for (int i = 0; i < 2; i++) { /* so that retention has something to do */
+    for (int i = 0; i < 2; i++) { /* so that retention has a version to take */
         outcome first = run_export(x->f, NULL);
         if (first.code != 0) {
             fail_msg("%s%s", first.out, first.err);
@@ -112,6 +118,8 @@ static void expect_all_once(feeds_fixture *x, const char *what)
     expect_rows(lake, what, "tables.totals",
                 firn_arena_printf(lake->arena, "tables/totals/version=%s", version),
                 "count(*), count(DISTINCT k), max(n)", expected);
+    expect_rows(lake, what, "streams.old", "streams/old", "count(*), min(id)",
+                firn_arena_printf(lake->arena, "%d|1", AFTER / 2));
     expect_clean_tree(lake, what);
     lake_close(lake);
 }

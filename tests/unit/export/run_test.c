@@ -240,7 +240,7 @@ static void filed_by(export_fixture *f, const char *type, const char *const *val
                      const char *expected)
 {
     export_feed(f, "ev", "stream", "ev",
-                ", \"partitioning\": {\"type\": \"date\", \"time\": \"at\"}");
+                ", \"retention_days\": 0, \"partitioning\": {\"type\": \"date\", \"time\": \"at\"}");
     ksql_source *s = ksql_stream(
         f->server, "EV", firn_arena_printf(f->lake->arena, "`ID` INTEGER, `AT` %s", type), 1);
     for (size_t i = 0; i < n; i++) {
