@@ -59,12 +59,19 @@ typedef struct firn_export_filing {
     int hour;         /* likewise */
     int64_t version;  /* by version */
     const char *from; /* SQL; NULL: batch */
+    bool one_span;    /* by event, and all rows are of `day` and `hour` */
 } firn_export_filing;
 firn_rc firn_export_filing_sql(firn_arena *arena, const firn_export_filing *filing,
                                const char **out, firn_err *err) FIRN_MUST_USE;
-/* The columns of it that hold one value in all rows; none when rows are filed by their own time. */
+/* The columns of it that hold one value in all rows; none when rows are filed by their own times. */
 const firn_rows_constant *firn_export_filing_constants(firn_arena *arena,
                                                        const firn_export_filing *filing, size_t *n);
+/* Years 1 to 9999: what a folder can be called, and a timestamp be computed with. */
+#define FIRN_EVENT_MS_MIN INT64_C(-62135596800000)
+#define FIRN_EVENT_MS_MAX INT64_C(253402300799999)
+/* Are all these rows, filed by event, of one day (hour)? False also when it cannot be told cheaply. */
+bool firn_export_one_span(const firn_export_columns *columns, const firn_export_feed *feed,
+                          const firn_rows *rows, size_t n, int32_t *day, int *hour);
 /* Whether rows are filed by a time of their own, not by the day of the export. */
 bool firn_export_by_event(const firn_export_feed *feed);
 

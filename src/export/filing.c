@@ -11,10 +11,6 @@
 
 #include <inttypes.h>
 
-/* Years 1 to 9999: what a folder can be called, and a timestamp be computed with. */
-#define EVENT_MS_MIN "-62135596800000"
-#define EVENT_MS_MAX "253402300799999"
-
 bool firn_export_by_event(const firn_export_feed *feed)
 {
     return feed->partitioning == FIRN_EXPORT_BY_DATE && feed->time != NULL;
@@ -74,9 +70,9 @@ static firn_rc timed_from(firn_arena *arena, const firn_export_filing *filing, c
         const char *event = NULL;
         FIRN_TRY(event_sql(arena, filing, &event, err));
         ms = firn_arena_printf(arena,
-                               "CASE WHEN (%s) BETWEEN " EVENT_MS_MIN " AND " EVENT_MS_MAX
+                               "CASE WHEN (%s) BETWEEN %" PRId64 " AND %" PRId64
                                " THEN (%s) ELSE " FIRN_EXPORT_TIME " END",
-                               event, event);
+                               event, FIRN_EVENT_MS_MIN, FIRN_EVENT_MS_MAX, event);
     }
     *out = firn_arena_printf(arena, "(SELECT *, make_timestamp((%s) * 1000) AS __firn_at FROM %s)",
                              ms, from);
@@ -116,8 +112,8 @@ const firn_rows_constant *firn_export_filing_constants(firn_arena *arena,
     firn_civil civil;
     firn_civil_from_days(filing->day, &civil);
     const int values[] = {civil.year, civil.month, civil.day, filing->hour};
-    *n = feed->partitioning == FIRN_EXPORT_UNPARTED || firn_export_by_event(feed) ? 0
-                                                                                  : feed->n_columns;
+    bool differ = firn_export_by_event(feed) && !filing->one_span;
+    *n = feed->partitioning == FIRN_EXPORT_UNPARTED || differ ? 0 : feed->n_columns;
     firn_rows_constant *out = FIRN_NEW_N(arena, firn_rows_constant, *n);
     for (size_t i = 0; i < *n; i++) {
         out[i].column = feed->columns[i];

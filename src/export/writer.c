@@ -25,8 +25,6 @@ struct firn_export_writer {
     firn_arena *folded_arena; /* of `folded`; NULL: nothing was folded */
     const firn_rows *folded;
     size_t n_folded;
-    const firn_rows_constant *constants;
-    size_t n_constants;
     FIRN_VEC(firn_data_file) files; /* in the job's arena */
     int64_t rows;
 };
@@ -163,20 +161,25 @@ static firn_rc fold(firn_export_writer *w, firn_err *err)
 
 /* ---- files ------------------------------------------------------------------------------------------------------- */
 
+static firn_export_filing filing_of(const firn_export_writer *w)
+{
+    const firn_export_job *job = w->job;
+    return (firn_export_filing){.feed = job->feed,
+                                .columns = &job->columns,
+                                .day = job->day,
+                                .hour = job->hour,
+                                .version = job->version};
+}
+
 static firn_rc prepare(firn_export_writer *w, firn_err *err)
 {
     firn_export_job *job = w->job;
-    firn_export_filing filing = {.feed = job->feed,
-                                 .columns = &job->columns,
-                                 .day = job->day,
-                                 .hour = job->hour,
-                                 .version = job->version};
+    firn_export_filing filing = filing_of(w);
     if (w->ready) {
         return FIRN_OK;
     }
     filing.from = w->keyed ? last_rows_sql(w, job->arena) : NULL;
     FIRN_TRY(firn_export_filing_sql(job->arena, &filing, &job->filing, err));
-    w->constants = firn_export_filing_constants(job->arena, &filing, &w->n_constants);
     FIRN_TRY(firn_export_target_ready(job, err));
     w->ready = true;
     return FIRN_OK;
@@ -186,12 +189,14 @@ static firn_rc write_pending(firn_export_writer *w, firn_err *err)
 {
     firn_export_job *job = w->job;
     firn_rows_written written = {0};
-    firn_rows_write write = {.sql = job->filing,
-                             .metadata = job->metadata,
-                             .table_text = job->table_text,
-                             .constants = w->constants,
-                             .n_constants = w->n_constants};
+    firn_export_filing filing = filing_of(w);
+    firn_rows_write write = {
+        .sql = job->filing, .metadata = job->metadata, .table_text = job->table_text};
     write.rows = rows_of(w, &write.n_rows);
+    filing.one_span = firn_export_by_event(job->feed) &&
+                      firn_export_one_span(&job->columns, job->feed, write.rows, write.n_rows,
+                                           &filing.day, &filing.hour);
+    write.constants = firn_export_filing_constants(job->arena, &filing, &write.n_constants);
     FIRN_TRY(firn_rows_to_files(job->session, job->arena, &write, &written, err));
     for (size_t i = 0; i < written.files.len; i++) {
         firn_vec_push(job->arena, &w->files, written.files.items[i]);

@@ -41,10 +41,12 @@ static int export_fault_setup(void **state)
 {
     feeds_fixture *x = calloc(1, sizeof(*x));
     export_setup((void **)&x->f);
-    export_feed(x->f, "pay", "stream", "pay",
-                ", \"retention_days\": 0, \"partitioning\": {\"type\": \"date\", \"time\": \"at\"}");
-    export_feed(x->f, "old", "stream", "old",
-                ", \"retention_days\": 30, \"partitioning\": {\"type\": \"date\", \"time\": \"at\"}");
+    export_feed(
+        x->f, "pay", "stream", "pay",
+        ", \"retention_days\": 0, \"partitioning\": {\"type\": \"date\", \"time\": \"at\"}");
+    export_feed(
+        x->f, "old", "stream", "old",
+        ", \"retention_days\": 30, \"partitioning\": {\"type\": \"date\", \"time\": \"at\"}");
     export_feed(x->f, "totals", "table", "totals", ", \"retention_versions\": 2");
     x->stream = ksql_stream(x->f->server, "PAY", "`ID` BIGINT, `AT` STRING", 2);
     x->old = ksql_stream(x->f->server, "OLD", "`ID` BIGINT, `AT` STRING", 1);

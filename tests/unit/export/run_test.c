@@ -239,8 +239,9 @@ static void types_of_all_kinds(void **state)
 static void filed_by(export_fixture *f, const char *type, const char *const *values, size_t n,
                      const char *expected)
 {
-    export_feed(f, "ev", "stream", "ev",
-                ", \"retention_days\": 0, \"partitioning\": {\"type\": \"date\", \"time\": \"at\"}");
+    export_feed(
+        f, "ev", "stream", "ev",
+        ", \"retention_days\": 0, \"partitioning\": {\"type\": \"date\", \"time\": \"at\"}");
     ksql_source *s = ksql_stream(
         f->server, "EV", firn_arena_printf(f->lake->arena, "`ID` INTEGER, `AT` %s", type), 1);
     for (size_t i = 0; i < n; i++) {
