@@ -21,7 +21,8 @@ typedef enum key_kind {
     /* list of mappings whose members are exactly `choices`, all text; kept as an array of structs of as many texts in that
      * order, followed by its length. May hold secrets: messages never show values. */
     KEY_RECORDS,
-    KEY_SOURCES, /* list of connections: config_sources.c */
+    KEY_SOURCES,   /* list of connections: config_sources.c */
+    KEY_SCHEDULES, /* list of commands and times: config_schedules.c */
 } key_kind;
 
 typedef struct key_row {
@@ -103,6 +104,9 @@ static const key_row KEYS[] = {
     {"sources", KEY_SOURCES, AT(sources), NULL, 0, 0, NULL, false,
      "Connections that rows come from: [{name: shop, kafka: \"broker:9092\", registry: "
      "\"http://registry:8081\"}]. docs/reference/config.md lists all their members."},
+    {"schedules", KEY_SCHEDULES, AT(schedules), NULL, 0, 0, NULL, false,
+     "Commands that `firn serve` runs by the clock: [{name: nightly, cron: \"0 2 * * *\", run: \"export "
+     "--all\"}]. docs/reference/config.md lists all their members."},
     {"serve.http", KEY_TEXT, AT(serve_http), "127.0.0.1:8181", 0, 0, NULL, false,
      "Where `firn serve` listens: host:port. Without serve.auth only a loopback address is taken."},
     {"serve.tls_cert", KEY_PATH, AT(serve_tls_cert), NULL, 0, 0, NULL, false,
@@ -255,6 +259,9 @@ static firn_rc parse_value(const parse_ctx *ctx, const key_row *row, const json_
     if (row->kind == KEY_SOURCES) {
         return firn_config_sources(ctx->arena, ctx->yaml, node, line, ctx->out, err);
     }
+    if (row->kind == KEY_SCHEDULES) {
+        return firn_config_schedules(ctx->arena, ctx->yaml, node, line, ctx->out, err);
+    }
     const char *text = firn_yaml_scalar(ctx->arena, node);
     if (text == NULL) {
         FIRN_FAIL(err, FIRN_E_CONFIG, "%s:%d: %s must be a single value, not a list or a mapping",
@@ -345,6 +352,11 @@ static const char *yaml_text(firn_arena *arena, const char *text)
     return firn_arena_strdup(arena, firn_buf_cstr(&buf));
 }
 
+static bool is_list(key_kind kind)
+{
+    return kind == KEY_RECORDS || kind == KEY_SOURCES || kind == KEY_SCHEDULES;
+}
+
 char *firn_config_template(firn_arena *arena, const firn_config_choices *choices)
 {
     FIRN_AUTO_BUF firn_buf out = {0};
@@ -371,10 +383,10 @@ char *firn_config_template(firn_arena *arena, const firn_config_choices *choices
                                                                  : NULL;
         bool live = chosen != NULL ||
                     (row->live && (row->offset != AT(catalog) || choices->catalog_uri == NULL));
-        const char *value = chosen != NULL ? yaml_text(arena, chosen)
-                            : row->kind == KEY_RECORDS || row->kind == KEY_SOURCES ? "[]"
-                            : row->def != NULL                                     ? row->def
-                                                                                   : "";
+        const char *value = chosen != NULL       ? yaml_text(arena, chosen)
+                            : is_list(row->kind) ? "[]"
+                            : row->def != NULL   ? row->def
+                                                 : "";
         firn_buf_printf(&out, "%s%s%s:%s%s\n", indent, live ? "" : "# ",
                         dot != NULL ? dot + 1 : row->path, value[0] != '\0' ? " " : "", value);
     }
@@ -395,6 +407,7 @@ static const char *kind_text(firn_arena *arena, const key_row *row)
         return firn_arena_printf(arena, "list of `{%s}`",
                                  firn_str_replace(arena, row->choices, "|", ", "));
     case KEY_SOURCES: return "list of [connections](#sources)";
+    case KEY_SCHEDULES: return "list of [schedules](#schedules)";
     default: return "text";
     }
 }
@@ -418,5 +431,6 @@ char *firn_config_reference(firn_arena *arena)
                         row->def != NULL ? "`" : "", row->help);
     }
     firn_config_sources_reference(&out);
+    firn_config_schedules_reference(&out);
     return firn_arena_strdup(arena, firn_buf_cstr(&out));
 }

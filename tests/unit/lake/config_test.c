@@ -150,6 +150,73 @@ static void sources_are_connections(void **state)
     assert_non_null(strstr(err.message, "firn.yaml has no kafka sources"));
 }
 
+static void schedules_are_commands_and_times(void **state)
+{
+    (void)state;
+    FIRN_AUTO_ARENA firn_arena *arena = firn_arena_new();
+    firn_config config = parse(
+        arena,
+        "schedules:\n  - name: nightly\n    cron: \"0 2 * * *\"\n    run: firn export  --all\n"
+        "    timezone: Europe/Paris\n    timeout: 2h\n    catch_up: true\n"
+        "  - {name: look, cron: \"@hourly\", run: \"sql -c \\\"select 'a|b' > 'c'\\\" 'x y'z\", enabled: "
+        "false}\n");
+    assert_int_equal(config.n_schedules, 2);
+    const firn_schedule_config *s = config.schedules;
+    assert_string_equal(s[0].name, "nightly");
+    assert_string_equal(s[0].timezone, "Europe/Paris");
+    assert_int_equal(s[0].timeout_ms, 7200000);
+    assert_true(s[0].catch_up && s[0].enabled);
+    assert_int_equal(s[0].line, 2);
+    assert_int_equal(s[0].n_words, 2);
+    assert_string_equal(s[0].words[0], "export"); /* "firn" may stand there or not */
+    assert_string_equal(s[0].words[1], "--all");
+    assert_null(s[0].words[2]);
+    assert_true(firn_cron_next_us(&s[0].when, NULL, 0) == INT64_C(7200000000));
+    assert_int_equal(s[1].n_words, 4);
+    assert_string_equal(s[1].words[2], "select 'a|b' > 'c'");
+    assert_string_equal(s[1].words[3], "x yz");
+    assert_string_equal(s[1].timezone, "UTC");
+    assert_false(s[1].catch_up || s[1].enabled);
+    const firn_schedule_config *found = NULL;
+    firn_err err = {0};
+    assert_int_equal(firn_schedule_config_find(&config, "look", &found, &err), FIRN_OK);
+    assert_ptr_equal(found, &s[1]);
+    assert_int_equal(firn_schedule_config_find(&config, "nigthly", &found, &err), FIRN_E_NOT_FOUND);
+    assert_non_null(strstr(err.message, "Did you mean nightly?"));
+}
+
+static void wrong_schedules_are_refused(void **state)
+{
+    (void)state;
+    refuses("schedules: {name: a}\n", "must be a list");
+    refuses("schedules: [a]\n", "must be a mapping");
+    refuses("schedules:\n  - {name: a, run: status}\n", "firn.yaml:2: a schedule needs a cron");
+    refuses("schedules: [{name: a, cron: \"0 2 * * *\"}]\n", "a schedule needs a run");
+    refuses("schedules: [{cron: \"0 2 * * *\", run: status}]\n", "a schedule needs a name");
+    refuses("schedules: [{name: a b, cron: \"@daily\", run: status}]\n", "letters, digits");
+    refuses("schedules: [{name: ../x, cron: \"@daily\", run: status}]\n", "letters, digits");
+    refuses("schedules:\n  - name: a\n    cron: \"0 25 * * *\"\n    run: status\n",
+            "firn.yaml:3: the hour \"25\" of a cron line must be 0 to 23");
+    refuses("schedules: [{name: a, cron: \"@daily\", run: status, time_zone: UTC}]\n",
+            "Did you mean \"timezone\"?");
+    refuses("schedules: [{name: a, cron: \"@daily\", run: status, timeout: soon}]\n", "a duration");
+    refuses("schedules: [{name: a, cron: \"@daily\", run: status, catch_up: maybe}]\n",
+            "true or false");
+    refuses(
+        "schedules: [{name: a, cron: \"@daily\", run: \"export --all >> x.log\"}]\n",
+        "`run` is read without a shell, so \">>\" does nothing; output goes to logs/schedule_a.log");
+    refuses("schedules: [{name: a, cron: \"@daily\", run: \"sql -c 'select\"}]\n", "is not closed");
+    refuses("schedules: [{name: a, cron: \"@daily\", run: \"firn\"}]\n",
+            "must be a command of firn");
+    refuses("schedules: [{name: a, cron: \"@daily\", run: \"export --lake x\"}]\n",
+            "leave --lake out");
+    refuses("schedules: [{name: a, cron: \"@daily\", run: \"serve\"}]\n", "makes no sense");
+    refuses(
+        "schedules:\n  - {name: a, cron: \"@daily\", run: status}\n  - {name: a, cron: \"@daily\", run: "
+        "status}\n",
+        "firn.yaml:3: there is a schedule \"a\" already, on line 2");
+}
+
 static void wrong_sources_are_refused(void **state)
 {
     (void)state;
@@ -294,6 +361,8 @@ int main(void)
         cmocka_unit_test(server_keys_and_their_secrets),
         cmocka_unit_test(sources_are_connections),
         cmocka_unit_test(wrong_sources_are_refused),
+        cmocka_unit_test(schedules_are_commands_and_times),
+        cmocka_unit_test(wrong_schedules_are_refused),
         cmocka_unit_test(aliases_are_pairs),
         cmocka_unit_test(environment_is_read),
         cmocka_unit_test(mistakes_are_named_with_line_and_nearest_key),

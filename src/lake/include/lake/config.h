@@ -8,6 +8,7 @@
 
 #include "base/yaml.h"
 #include "catalog/catalog.h"
+#include "lake/schedules.h"
 #include "lake/sources.h"
 #include "storage/storage.h"
 
@@ -40,6 +41,8 @@ typedef struct firn_config {
     const char *feeds;            /* feeds: folder */
     firn_source_config *sources;  /* sources: lake/sources.h */
     size_t n_sources;
+    firn_schedule_config *schedules; /* schedules: lake/schedules.h */
+    size_t n_schedules;
     const char *serve_http;     /* serve.http: host:port */
     const char *serve_tls_cert; /* serve.tls_cert: path; NULL: none */
     const char *serve_tls_key;
