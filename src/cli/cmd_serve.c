@@ -1,6 +1,8 @@
 /* firn serve: the catalog over HTTP until somebody says stop. */
-#include "cli.h"
+#include "cmd_schedule.h"
 
+#include "base/time.h"
+#include "serve/schedule.h"
 #include "serve/serve.h"
 
 #include <pthread.h>
@@ -26,7 +28,7 @@ static const char *some_refs(const firn_cli *cli)
     return n > SHOWN ? firn_arena_printf(cli->arena, "%s and %zu more", text, n - SHOWN) : text;
 }
 
-static void banner(const firn_cli *cli, const firn_server *server)
+static void banner(firn_cli *cli, const firn_server *server, bool with_schedules)
 {
     const char *url = firn_serve_url(server);
     bool auth = firn_serve_has_auth(server);
@@ -43,34 +45,50 @@ static void banner(const firn_cli *cli, const firn_server *server)
                  "lake", "lake", "lake", url);
     firn_cli_say(cli, "  PyIceberg  load_catalog(\"lake\", type=\"rest\", uri=\"%s/iceberg\"%s)",
                  url, auth ? ", token=\"...\"" : "");
+    if (with_schedules) {
+        firn_cli_say(cli, "  schedules  %s", firn_cli_schedules_text(cli));
+    }
     firn_cli_say(cli, "Ctrl-C stops it.");
     fflush(cli->format == FIRN_FORMAT_TABLE ? stdout : stderr);
+}
+
+static firn_rc serve(firn_cli *cli, firn_lake *lake, const sigset_t *stop, firn_err *err)
+{
+    const firn_serve_options options = {
+        .lake = lake,
+        .listen = firn_cli_option(cli, "http"),
+        .auth = firn_cli_option(cli, "auth"),
+    };
+    firn_server *server;
+    firn_schedules *schedules = NULL;
+    FIRN_TRY(firn_serve_start(&options, &server, err));
+    firn_rc rc = FIRN_OK;
+    if (!firn_cli_switch(cli, "no-schedules")) {
+        rc = firn_schedules_start(&(firn_schedules_options){.lake = lake}, &schedules, err);
+    }
+    if (rc == FIRN_OK) {
+        int signal_number;
+        banner(cli, server, schedules != NULL);
+        sigwait(stop, &signal_number);
+        firn_cli_say(cli, "stopping: requests that run may finish (at most %d s)", DRAIN_MS / 1000);
+    }
+    firn_schedules_stop(schedules);
+    firn_serve_stop(server, DRAIN_MS);
+    return rc;
 }
 
 firn_rc firn_cmd_serve(firn_cli *cli, firn_err *err)
 {
     firn_lake *lake;
     FIRN_TRY(firn_cli_lake(cli, &lake, err));
+    FIRN_TRY(firn_cli_check_schedules(cli, err));
     /* Blocked before any thread is made, so that every thread leaves the signals to the wait below. */
     sigset_t stop, before;
     sigemptyset(&stop);
     sigaddset(&stop, SIGINT);
     sigaddset(&stop, SIGTERM);
     pthread_sigmask(SIG_BLOCK, &stop, &before);
-    firn_serve_options options = {
-        .lake = lake,
-        .listen = firn_cli_option(cli, "http"),
-        .auth = firn_cli_option(cli, "auth"),
-    };
-    firn_server *server;
-    firn_rc rc = firn_serve_start(&options, &server, err);
-    if (rc == FIRN_OK) {
-        banner(cli, server);
-        int signal_number;
-        sigwait(&stop, &signal_number);
-        firn_cli_say(cli, "stopping: requests that run may finish (at most %d s)", DRAIN_MS / 1000);
-        firn_serve_stop(server, DRAIN_MS);
-    }
+    firn_rc rc = serve(cli, lake, &stop, err);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return rc;
 }

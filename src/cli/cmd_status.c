@@ -1,5 +1,5 @@
 /* firn status: the lake on one screen: catalog, warehouse, pipelines, advice. */
-#include "cli.h"
+#include "cmd_schedule.h"
 
 #include "base/time.h"
 #include "pipeline/pipeline.h"
@@ -136,7 +136,7 @@ static const char *plural(size_t n)
     return n == 1 ? "" : "s";
 }
 
-static void print_lines(const firn_cli *cli, const lake_status *status, const char *pipelines)
+static void print_lines(firn_cli *cli, const lake_status *status, const char *pipelines)
 {
     FIRN_AUTO_ARENA firn_arena *arena = firn_arena_new();
     const char *bold = firn_term_bold(stdout);
@@ -154,6 +154,9 @@ static void print_lines(const firn_cli *cli, const lake_status *status, const ch
            firn_format_bytes(arena, status->bytes), firn_format_count(arena, status->files),
            firn_format_count(arena, status->rows));
     printf(" %-12s %s\n", "pipelines", pipelines);
+    if (firn_lake_config(cli->lake)->n_schedules > 0) {
+        printf(" %-12s %s\n", "schedules", firn_cli_schedules_text(cli));
+    }
     for (size_t i = 0; i < status->n_crowded; i++) {
         printf(" %-12s %s\n", i == 0 ? "small files" : "", status->crowded[i]);
     }
@@ -162,16 +165,16 @@ static void print_lines(const firn_cli *cli, const lake_status *status, const ch
     }
 }
 
-static void print_json(const firn_cli *cli, const lake_status *status, const char *pipelines)
+static void print_json(firn_cli *cli, const lake_status *status, const char *pipelines)
 {
-    json_t *json =
-        json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:i, s:i, s:i, s:i, s:i, s:I, s:I, s:I, s:s}",
-                  "lake", status->name, "root", status->root, "catalog", status->catalog, "ref",
-                  firn_cli_ref(cli), "commit_id", status->head, "healthy", status->unreadable == 0,
-                  "tables", (int)status->tables, "views", (int)status->views, "branches",
-                  (int)status->branches, "tags", (int)status->tags, "commits", (int)status->commits,
-                  "rows", (json_int_t)status->rows, "files", (json_int_t)status->files, "bytes",
-                  (json_int_t)status->bytes, "pipelines", pipelines);
+    json_t *json = json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:b, s:i, s:i, s:i, s:i, s:i, s:I, s:I, s:I, s:s, s:s}", "lake",
+        status->name, "root", status->root, "catalog", status->catalog, "ref", firn_cli_ref(cli),
+        "commit_id", status->head, "healthy", status->unreadable == 0, "tables",
+        (int)status->tables, "views", (int)status->views, "branches", (int)status->branches, "tags",
+        (int)status->tags, "commits", (int)status->commits, "rows", (json_int_t)status->rows,
+        "files", (json_int_t)status->files, "bytes", (json_int_t)status->bytes, "pipelines",
+        pipelines, "schedules", firn_cli_schedules_text(cli));
     firn_json_own(cli->arena, json);
     printf("[\n%s\n]\n", firn_json_text(cli->arena, json));
 }

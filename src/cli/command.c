@@ -25,6 +25,7 @@ const firn_command_group firn_command_groups[] = {
     {"feed", "the feeds that bring records into tables: add, change, look at them"},
     {"ingest", "run feeds: from Kafka into tables, each record once"},
     {"maintain", "keep tables small and fast: compaction, expiry"},
+    {"schedule", "commands that the server runs by the clock"},
     {0},
 };
 
@@ -583,16 +584,33 @@ const firn_command firn_commands[] = {
      {"firn export --all", "firn export --stream payment_stream --date 2025-01-15",
       "firn export --table payment_method_totals --format json",
       "firn export payment_stream --from beginning"}},
+    {"schedule list",
+     "",
+     "show the schedules, when each runs next, and how its last run went",
+     "Schedules stand in firn.yaml and are run by `firn serve`.",
+     firn_cmd_schedule_list,
+     {{0}},
+     {"firn schedule list", "firn schedule list --format json"}},
+    {"schedule run",
+     "SCHEDULE",
+     "run a schedule now",
+     "As the server would, with its timeout, its log and never beside itself; what it prints is shown. Exit code 1 if it "
+     "fails.",
+     firn_cmd_schedule_run,
+     {{0}},
+     {"firn schedule run nightly"}},
     {"serve",
      "",
      "serve the catalog to Spark, PyIceberg, Trino and others over HTTP",
      "Runs until Ctrl-C or SIGTERM, then lets running requests finish. Clients speak the Iceberg "
-     "REST protocol at http://HOST:PORT/iceberg, or /iceberg/BRANCH for another branch than main.",
+     "REST protocol at http://HOST:PORT/iceberg, or /iceberg/BRANCH for another branch than main. It also runs "
+     "the schedules of firn.yaml.",
      firn_cmd_serve,
      {{"http", 0, "ADDR", NULL, false,
        "host:port to listen on; default: serve.http of firn.yaml, 127.0.0.1:8181. Port 0 takes a "
        "free one"},
-      {"auth", 0, "MODE", "none|token", false, "whether clients log in; default: serve.auth"}},
+      {"auth", 0, "MODE", "none|token", false, "whether clients log in; default: serve.auth"},
+      {"no-schedules", 0, NULL, NULL, false, "leave the schedules to another server"}},
      {"firn serve", "firn serve --http 127.0.0.1:9000", "firn serve --auth token"}},
     {"check",
      "[PIPELINE...]",

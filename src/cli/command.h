@@ -101,6 +101,8 @@ firn_rc firn_cmd_ingest_topics(firn_cli *cli, firn_err *err) FIRN_MUST_USE;
 firn_rc firn_cmd_maintain_compact(firn_cli *cli, firn_err *err) FIRN_MUST_USE;
 firn_rc firn_cmd_maintain_expire(firn_cli *cli, firn_err *err) FIRN_MUST_USE;
 firn_rc firn_cmd_export(firn_cli *cli, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_cmd_schedule_list(firn_cli *cli, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_cmd_schedule_run(firn_cli *cli, firn_err *err) FIRN_MUST_USE;
 firn_rc firn_cmd_serve(firn_cli *cli, firn_err *err) FIRN_MUST_USE;
 firn_rc firn_cmd_check(firn_cli *cli, firn_err *err) FIRN_MUST_USE;
 firn_rc firn_cmd_status(firn_cli *cli, firn_err *err) FIRN_MUST_USE;

@@ -8,14 +8,17 @@
  */
 #include "schedule_private.h"
 
+#include "base/io.h"
 #include "base/log.h"
 #include "base/thread.h"
 #include "base/time.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 enum {
@@ -40,7 +43,8 @@ struct firn_schedules {
     slot *slots;
     size_t n;
     int64_t last_us; /* what the clock showed when it was looked at last */
-    int event_fd;    /* wakes the thread */
+    int served_fd;
+    int event_fd; /* wakes the thread */
     atomic_bool stop;
     pthread_t thread;
 };
@@ -188,6 +192,35 @@ static void *work(void *ctx)
 
 /* ---- start and stop -------------------------------------------------------------------------------------- */
 
+/* .firn/schedules/.lock is shared by the servers that look after schedules; nothing depends on it but what is said to people. */
+static char *served_path(firn_lake *lake, firn_arena *arena)
+{
+    return firn_lake_path(lake, arena, ".firn/schedules/.lock");
+}
+
+static void say_served(firn_schedules *s)
+{
+    const char *path = served_path(s->lake, s->arena);
+    firn_err err = {0};
+    if (firn_mkdir_p(firn_path_dirname(s->arena, path), 0755, &err) == FIRN_OK) {
+        s->served_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    }
+    if (s->served_fd >= 0 && flock(s->served_fd, LOCK_SH) != 0) {
+        firn_log(FIRN_LOG_WARN, "schedule", "%s cannot be locked", path);
+    }
+}
+
+bool firn_schedules_served(firn_lake *lake)
+{
+    FIRN_AUTO_ARENA firn_arena *arena = firn_arena_new();
+    int fd = open(served_path(lake, arena), O_RDONLY | O_CLOEXEC);
+    bool served = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0;
+    if (fd >= 0) {
+        close(fd);
+    }
+    return served;
+}
+
 static firn_rc make_slots(firn_schedules *s, firn_err *err)
 {
     const firn_config *config = firn_lake_config(s->lake);
@@ -213,6 +246,9 @@ static void free_all(firn_schedules *s)
     if (s->event_fd >= 0) {
         close(s->event_fd);
     }
+    if (s->served_fd >= 0) {
+        close(s->served_fd);
+    }
     firn_arena_free(s->arena);
     free(s);
 }
@@ -225,6 +261,7 @@ firn_rc firn_schedules_start(const firn_schedules_options *options, firn_schedul
     s->lake = options->lake;
     s->program = firn_arena_strdup(s->arena, options->program);
     s->now_us = options->now_us != NULL ? options->now_us : firn_now_us;
+    s->served_fd = -1;
     s->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     *out = NULL;
     firn_rc rc = make_slots(s, err);
@@ -233,6 +270,7 @@ firn_rc firn_schedules_start(const firn_schedules_options *options, firn_schedul
         return rc;
     }
     set_clock(s, s->now_us());
+    say_served(s);
     if (s->event_fd < 0 || pthread_create(&s->thread, NULL, work, s) != 0) {
         free_all(s);
         FIRN_FAIL(err, FIRN_E_MEMORY, "cannot start the thread of the schedules");

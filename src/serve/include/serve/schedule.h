@@ -84,5 +84,7 @@ firn_rc firn_schedules_start(const firn_schedules_options *options, firn_schedul
 void firn_schedules_wake(firn_schedules *schedules);
 /* Ends the runs and waits for them. NULL is fine. */
 void firn_schedules_stop(firn_schedules *schedules);
+/* Whether a server on this machine looks after the lake's schedules. */
+bool firn_schedules_served(firn_lake *lake);
 
 #endif
