@@ -178,13 +178,13 @@ firn_rc firn_cmd_schedule_list(firn_cli *cli, firn_err *err)
     return FIRN_OK;
 }
 
-const char *firn_cli_schedules_text(firn_cli *cli)
+const char *firn_cli_schedules_text(firn_cli *cli, const char *separator)
 {
     FIRN_AUTO_BUF firn_buf text = {0};
     const firn_config *config = firn_lake_config(cli->lake);
     for (size_t i = 0; i < config->n_schedules; i++) {
         const listed it = look_at(cli, &config->schedules[i]);
-        firn_buf_printf(&text, "%s%s: ", i > 0 ? "; " : "", it.config->name);
+        firn_buf_printf(&text, "%s%s: ", i > 0 ? separator : "", it.config->name);
         if (it.broken != NULL || it.state.outcome != FIRN_SCHEDULE_NEVER) {
             firn_buf_printf(&text, "%s%s%s, ", state_text(cli, &it), it.broken == NULL ? " " : "",
                             it.broken == NULL ? firn_cli_ago(cli->arena, it.state.started_us) : "");

@@ -46,7 +46,7 @@ static void banner(firn_cli *cli, const firn_server *server, bool with_schedules
     firn_cli_say(cli, "  PyIceberg  load_catalog(\"lake\", type=\"rest\", uri=\"%s/iceberg\"%s)",
                  url, auth ? ", token=\"...\"" : "");
     if (with_schedules) {
-        firn_cli_say(cli, "  schedules  %s", firn_cli_schedules_text(cli));
+        firn_cli_say(cli, "  schedules  %s", firn_cli_schedules_text(cli, "\n             "));
     }
     firn_cli_say(cli, "Ctrl-C stops it.");
     fflush(cli->format == FIRN_FORMAT_TABLE ? stdout : stderr);

@@ -155,7 +155,7 @@ static void print_lines(firn_cli *cli, const lake_status *status, const char *pi
            firn_format_count(arena, status->rows));
     printf(" %-12s %s\n", "pipelines", pipelines);
     if (firn_lake_config(cli->lake)->n_schedules > 0) {
-        printf(" %-12s %s\n", "schedules", firn_cli_schedules_text(cli));
+        printf(" %-12s %s\n", "schedules", firn_cli_schedules_text(cli, "\n              "));
     }
     for (size_t i = 0; i < status->n_crowded; i++) {
         printf(" %-12s %s\n", i == 0 ? "small files" : "", status->crowded[i]);
@@ -174,7 +174,7 @@ static void print_json(firn_cli *cli, const lake_status *status, const char *pip
         (int)status->tables, "views", (int)status->views, "branches", (int)status->branches, "tags",
         (int)status->tags, "commits", (int)status->commits, "rows", (json_int_t)status->rows,
         "files", (json_int_t)status->files, "bytes", (json_int_t)status->bytes, "pipelines",
-        pipelines, "schedules", firn_cli_schedules_text(cli));
+        pipelines, "schedules", firn_cli_schedules_text(cli, "; "));
     firn_json_own(cli->arena, json);
     printf("[\n%s\n]\n", firn_json_text(cli->arena, json));
 }

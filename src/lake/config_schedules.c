@@ -307,20 +307,21 @@ firn_rc firn_schedule_config_find(const firn_config *config, const char *name,
 void firn_config_schedules_reference(firn_buf *out)
 {
     firn_buf_puts(
-        out, "\n## schedules\n\n"
-             "Commands that `firn serve` runs by the clock; `firn schedule list` shows them. Each "
-             "run is a process of its own, with output in `logs/schedule_<name>.log`; the next one "
-             "waits for no other but its own.\n\n"
-             "```yaml\n"
-             "schedules:\n"
-             "  - name: nightly\n"
-             "    cron: \"0 2 * * *\"\n"
-             "    run: export --all\n"
-             "    timezone: Europe/Paris\n"
-             "    timeout: 2h\n"
-             "  - {name: watch, cron: \"*/10 * * * *\", run: report --check}\n"
-             "```\n\n"
-             "| member | value | default | meaning |\n|---|---|---|---|\n");
+        out,
+        "\n## schedules\n\n"
+        "Commands that `firn serve` runs by the clock; `firn schedule list` shows them. Each "
+        "run is a process of its own, with output in `logs/schedule_<name>.log`. A schedule never "
+        "runs beside itself; different ones may.\n\n"
+        "```yaml\n"
+        "schedules:\n"
+        "  - name: nightly\n"
+        "    cron: \"0 2 * * *\"\n"
+        "    run: export --all\n"
+        "    timezone: Europe/Paris\n"
+        "    timeout: 2h\n"
+        "  - {name: watch, cron: \"*/10 * * * *\", run: report --check}\n"
+        "```\n\n"
+        "| member | value | default | meaning |\n|---|---|---|---|\n");
     for (size_t i = 0; i < N_MEMBERS; i++) {
         const member_row *row = &MEMBERS[i];
         firn_buf_printf(out, "| `%s` | %s | %s%s%s | %s |\n", row->name, row->value,

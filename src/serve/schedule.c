@@ -92,12 +92,12 @@ static int64_t missed_us(const firn_schedules *s, const slot *at, int64_t now_us
     firn_schedule_state_read(s->lake, at->config->name, &state);
     int64_t since_us = state.due_us > state.started_us ? state.due_us : state.started_us;
     int64_t missed = 0;
-    for (int i = 0; since_us > 0 && i < MISSED_MAX; i++) {
-        since_us = firn_cron_next_us(&at->config->when, at->zone, since_us);
-        if (since_us > now_us) {
-            break;
-        }
-        missed = since_us;
+    int64_t next_us =
+        since_us > 0 ? firn_cron_next_us(&at->config->when, at->zone, since_us) : INT64_MAX;
+    for (int i = 0; next_us <= now_us; i++) {
+        missed =
+            i < MISSED_MAX ? next_us : now_us; /* so many: any time that is past them will do */
+        next_us = firn_cron_next_us(&at->config->when, at->zone, missed);
     }
     return missed;
 }
