@@ -17,6 +17,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -390,6 +391,7 @@ static void a_run_ends_with_a_killed_server(void **state)
     configure(f, "  - {name: slow, cron: \"0 2 * * *\", run: sleep}\n");
     pid_t server = fork();
     if (server == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* should the test fail */
         serve_from(f, "2025-01-15 01:59:59");
         clock_shows(f, "2025-01-15 02:00:00");
         pause();
@@ -397,7 +399,12 @@ static void a_run_ends_with_a_killed_server(void **state)
     }
     await_log(f, "slow", "waits");
     firn_schedule_state running = await(f, "slow", 1, FIRN_SCHEDULE_RUNNING);
-    assert_true(running.pid > 0);
+    for (int waited = 0; running.pid == 0;
+         waited += POLL_MS) { /* written once before there is one */
+        assert_true(waited < PATIENCE_MS);
+        firn_sleep_ms(POLL_MS);
+        running = state_of(f, "slow");
+    }
     kill(server, SIGKILL);
     assert_int_equal(waitpid(server, NULL, 0), server);
     await_death(f, running.pid);
