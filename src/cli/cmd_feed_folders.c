@@ -6,6 +6,7 @@
 #include "export/lock.h"
 #include "export/retain.h"
 #include "export/tree.h"
+#include "maintain/maintain.h"
 
 #include <inttypes.h>
 
@@ -193,4 +194,58 @@ firn_rc firn_cmd_feed_retain(firn_cli *cli, firn_err *err)
         firn_cli_say(cli, "a dry run: nothing was changed");
     }
     return FIRN_OK;
+}
+
+/* ---- compact ------------------------------------------------------------------------------------------- */
+
+static const firn_report_column COMPACT_COLUMNS[] = {
+    {"feed", FIRN_COLUMN_TEXT, FIRN_SHOWN_ALWAYS},
+    {"partitions", FIRN_COLUMN_INTEGER, FIRN_SHOWN_ALWAYS},
+    {"files_before", FIRN_COLUMN_INTEGER, FIRN_SHOWN_ALWAYS},
+    {"files_after", FIRN_COLUMN_INTEGER, FIRN_SHOWN_ALWAYS},
+    {"rows", FIRN_COLUMN_INTEGER, FIRN_SHOWN_ALWAYS},
+    {"before", FIRN_COLUMN_INTEGER, FIRN_SHOWN_TO_PEOPLE},
+    {"after", FIRN_COLUMN_INTEGER, FIRN_SHOWN_TO_PEOPLE},
+    {"bytes_before", FIRN_COLUMN_INTEGER, FIRN_SHOWN_TO_PROGRAMS},
+    {"bytes_after", FIRN_COLUMN_INTEGER, FIRN_SHOWN_TO_PROGRAMS},
+};
+
+static firn_rc compact_table(feeds_run *run, const firn_export_feed *feed,
+                             firn_compact_result *compacted, firn_err *err)
+{
+    firn_arena *arena = run->cli->arena;
+    firn_ident ident;
+    firn_tree_result tree;
+    FIRN_TRY(firn_cli_ident(run->cli, feed->table, &ident, err));
+    FIRN_TRY(firn_session_set_ref(run->session, feed->ref, err));
+    const firn_compact_options options = {.ident = ident, .dry_run = run->dry_run};
+    FIRN_TRY(firn_maintain_compact(run->session, arena, &options, compacted, err));
+    /* Also when there was nothing to do: one that was killed may have left the folders behind. */
+    return run->dry_run ? FIRN_OK
+                        : firn_tree_sync(run->session, arena, feed, run->now_us, &tree, err);
+}
+
+static firn_rc compact_of(feeds_run *run, const firn_export_feed *feed, firn_err *err)
+{
+    firn_arena *arena = run->cli->arena;
+    firn_compact_result c = {0};
+    FIRN_TRY(compact_table(run, feed, &c, err));
+    const char *cells[] = {feed->name,
+                           number(run, c.partitions),
+                           number(run, c.files_before),
+                           number(run, c.files_after),
+                           number(run, c.rows),
+                           firn_format_bytes(arena, c.bytes_before),
+                           firn_format_bytes(arena, c.bytes_after),
+                           number(run, c.bytes_before),
+                           number(run, c.bytes_after)};
+    firn_report_row(run->report, cells);
+    return FIRN_OK;
+}
+
+firn_rc firn_cmd_feed_compact(firn_cli *cli, firn_err *err)
+{
+    feeds_run run = {.cli = cli, .work = compact_of, .dry_run = firn_cli_switch(cli, "dry-run")};
+    return run_feeds(&run, COMPACT_COLUMNS, sizeof(COMPACT_COLUMNS) / sizeof(COMPACT_COLUMNS[0]),
+                     err);
 }

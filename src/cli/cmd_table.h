@@ -18,4 +18,7 @@ char *firn_table_partitioning(firn_arena *arena, const firn_metadata *metadata);
 /* firn table register --scan (cmd_table_scan.c). */
 firn_rc firn_table_scan(firn_cli *cli, const char *folder, firn_err *err) FIRN_MUST_USE;
 
+/* `firn table rollback TABLE v3` (cmd_table_versions.c). */
+firn_rc firn_cli_rollback_version(firn_cli *cli, const char *version, firn_err *err) FIRN_MUST_USE;
+
 #endif

@@ -124,6 +124,12 @@ firn_rc firn_cmd_table_rollback(firn_cli *cli, firn_err *err)
     rollback back = {.as_of = firn_cli_option(cli, "as-of")};
     int64_t us = 0;
     FIRN_TRY(firn_cli_number(cli, "to", 0, -1, &back.to, err));
+    if (firn_cli_arg(cli, 1) != NULL) {
+        if (back.as_of != NULL || back.to >= 0) {
+            return firn_cli_usage(cli, err, "a version excludes --to and --as-of");
+        }
+        return firn_cli_rollback_version(cli, firn_cli_arg(cli, 1), err);
+    }
     if (back.as_of != NULL && back.to >= 0) {
         return firn_cli_usage(cli, err, "--to and --as-of exclude each other");
     }
