@@ -60,17 +60,29 @@ static double share_of(const line *at)
     return share > 0.99 ? 0.99 : share;
 }
 
+static int name_columns(size_t longest)
+{
+    size_t most = longest > NAME_COLUMNS_MIN ? longest : NAME_COLUMNS_MIN;
+    return most > NAME_COLUMNS_MAX ? NAME_COLUMNS_MAX : (int)most;
+}
+
 static void draw(export_view *view)
 {
     FIRN_AUTO_ARENA firn_arena *arena = firn_arena_new();
     size_t columns = (size_t)firn_term_columns(stdout);
+    size_t longest = 0;
+    for (size_t i = 0; i < view->n_lines; i++) {
+        size_t width = strlen(view->lines[i].feed);
+        longest = width > longest ? width : longest;
+    }
     erase(view);
     for (size_t i = 0; i < view->n_lines; i++) {
         const line *at = &view->lines[i];
         FIRN_AUTO_BUF firn_buf text = {0};
-        firn_buf_printf(&text, " %-*s ", NAME_COLUMNS_MIN, at->feed);
+        int name = name_columns(longest);
+        firn_buf_printf(&text, " %-*s ", name, firn_text_cut(arena, at->feed, (size_t)name));
         put_bar(&text, share_of(at));
-        firn_buf_printf(&text, " %12s rows   %-10s %.1f s", firn_format_count(arena, at->rows),
+        firn_buf_printf(&text, " %12s rows  %-10s %.1f s", firn_format_count(arena, at->rows),
                         at->phase, (double)(firn_monotonic_us() - at->since_us) / 1e6);
         printf("%s\n", firn_text_cut(arena, firn_buf_cstr(&text), columns - 1));
         view->n_drawn++;
@@ -105,14 +117,14 @@ static void on_progress(void *ctx, const firn_export_progress *progress)
 
 /* ---- what came of it --------------------------------------------------------------------------------------------- */
 
-static int name_columns(const firn_export_result *results, size_t n)
+static int names_width(const firn_export_result *results, size_t n)
 {
-    size_t most = NAME_COLUMNS_MIN;
+    size_t longest = 0;
     for (size_t i = 0; i < n; i++) {
         size_t width = strlen(results[i].feed);
-        most = width > most ? width : most;
+        longest = width > longest ? width : longest;
     }
-    return most > NAME_COLUMNS_MAX ? NAME_COLUMNS_MAX : (int)most;
+    return name_columns(longest);
 }
 
 static void print_result(const firn_cli *cli, const firn_export_result *r, int name, bool dry)
@@ -238,7 +250,7 @@ static firn_rc tell(firn_cli *cli, const firn_export_result *results, size_t n, 
     if (cli->format != FIRN_FORMAT_TABLE) {
         FIRN_TRY(print_report(cli, results, n, err));
     }
-    int name = name_columns(results, n);
+    int name = names_width(results, n);
     for (size_t i = 0; i < n && cli->format == FIRN_FORMAT_TABLE; i++) {
         if (!cli->quiet || results[i].outcome == FIRN_EXPORT_FAILED) {
             print_result(cli, &results[i], name, dry);

@@ -200,6 +200,20 @@ static firn_rc commit(stream_job *s, firn_err *err)
     return outcome_of(job, outcome, why, err);
 }
 
+static firn_rc read_new(stream_job *s, firn_err *err)
+{
+    firn_err own = {0};
+    firn_rc rc = firn_export_read(s->job, &s->marks, true, &own);
+    if (rc == FIRN_E_OFFSET_GONE) {
+        FIRN_FAIL(err, rc, "%s; to read it anew: firn export --stream %s --from beginning",
+                  own.message, s->job->feed->name);
+    }
+    if (rc != FIRN_OK) {
+        *err = own;
+    }
+    return rc;
+}
+
 static firn_rc run_stream(stream_job *s, firn_err *err)
 {
     firn_export_job *job = s->job;
@@ -215,7 +229,7 @@ static firn_rc run_stream(stream_job *s, firn_err *err)
             firn_export_target_ready(job, err)); /* an unsafe change is told before rows are read */
     }
     job->writer = firn_export_writer_new(job, false);
-    FIRN_TRY(firn_export_read(job, &s->marks, true, err));
+    FIRN_TRY(read_new(s, err));
     FIRN_TRY(judge(s, err));
     FIRN_TRY(firn_export_writer_finish(job->writer, err));
     if (job->rows == 0) {
