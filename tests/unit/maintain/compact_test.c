@@ -1,5 +1,5 @@
 /* Compaction on lakes: fewer files, the same rows. */
-#include "../engine/lake_fixture.h"
+#include "../engine/json_rows.h"
 
 #include "maintain/maintain.h"
 
@@ -385,6 +385,144 @@ static void other_partitions_do_not_wait(void **state)
     lake_expect(f, "select count(*) from s.t$data_files", "4");
 }
 
+/* Equality deletes, which firn's own statements do not make: a file that says "rows with this id". */
+static firn_rc build_equality_delete(void *ctx, firn_arena *arena, const firn_table *base,
+                                     json_t *updates, json_t *requirements, firn_err *err)
+{
+    lake_fixture *f = ctx;
+    static int32_t ids[] = {1};
+    const firn_data_file file = {
+        .content = FIRN_CONTENT_EQUALITY_DELETES,
+        .path = firn_arena_printf(f->arena, "%s/eq.parquet", f->root),
+        .format = "PARQUET",
+        .spec_id = base->metadata->spec->spec_id,
+        .record_count = 1,
+        .file_size_bytes = 1000,
+        .equality_ids = ids,
+        .n_equality_ids = 1,
+        .sort_order_id = -1,
+        .first_row_id = -1,
+        .content_offset = -1,
+        .content_size_bytes = -1,
+    };
+    const firn_snapshot_change change = {
+        .op = FIRN_SNAPSHOT_DELETE,
+        .added = &file,
+        .n_added = 1,
+        .validation = {.starting_snapshot_id = FIRN_NO_STARTING_SNAPSHOT}};
+    firn_snapshot_result result;
+    return firn_snapshot_produce(firn_lake_storage(f->lake), NULL, arena, base->metadata, &change,
+                                 updates, requirements, &result, err);
+}
+
+static void delete_by_equality(lake_fixture *f, firn_session *session)
+{
+    firn_err err = {0};
+    const char *sql = firn_arena_printf(f->arena,
+                                        "copy (select 4::bigint as id) to '%s/eq.parquet' (format "
+                                        "parquet, field_ids {id: 1})",
+                                        f->root);
+    firn_table_builder builder = {.ident = table, .build = build_equality_delete, .ctx = f};
+    lake_check(firn_session_exec(session, sql, NULL, &err), &err, sql);
+    lake_check(firn_catalog_commit_tables(firn_lake_catalog(f->lake), f->arena, NULL, &builder, 1,
+                                          NULL, NULL, &err),
+               &err, "an equality delete");
+}
+
+static void equality_rival_acts(void *ctx, const firn_compact_progress *progress)
+{
+    rival *r = ctx;
+    (void)progress;
+    r->calls++;
+    delete_by_equality(r->f, r->session);
+}
+
+static void equality_deletes_meet_rewritten_rows(void **state)
+{
+    lake_fixture *f = *state;
+    firn_err err = {0};
+    rival r = {.f = f};
+    lake_exec(f, "create schema s; create table s.t (id bigint); insert into s.t values (4), (5);"
+                 "insert into s.t values (6)");
+    lake_check(firn_session_new(f->engine, NULL, &r.session, &err), &err, "a rival's session");
+    firn_compact_result result =
+        compact(f, (firn_compact_options){.on_progress = equality_rival_acts, .ctx = &r});
+    firn_session_free(r.session);
+    assert_int_equal(r.calls, 1); /* it did not have to be done again */
+    assert_int_equal(result.commits, 1);
+    lake_expect(f, "select * from s.t order by id", "5\n6");
+    lake_exec(f, "insert into s.t values (4)"); /* is newer than the delete */
+    lake_expect(f, "select * from s.t order by id", "4\n5\n6");
+    result = compact_keeps_rows(f, (firn_compact_options){0});
+    assert_int_equal(result.deletes_applied, 1);
+    lake_expect(f, "select count(*) from s.t$delete_files", "0");
+    lake_expect(f, "select count(*) from s.t$data_files", "1");
+    assert_int_equal(compact(f, (firn_compact_options){0}).files_before, 0);
+}
+
+/* A feed looks its keys up in one head and commits on another, in which they lie in other files. */
+typedef struct feed_commit {
+    lake_fixture *f;
+    firn_upsert *upsert;
+    firn_upserted upserted;
+} feed_commit;
+
+static firn_rc build_upsert(void *ctx, firn_arena *arena, const firn_table *base, json_t *updates,
+                            json_t *requirements, firn_err *err)
+{
+    feed_commit *c = ctx;
+    firn_snapshot_result result;
+    FIRN_TRY(firn_upsert_plan(c->upsert, base->metadata, &c->upserted, err));
+    return firn_snapshot_produce(firn_lake_storage(c->f->lake), NULL, arena, base->metadata,
+                                 &c->upserted.change, updates, requirements, &result, err);
+}
+
+static void feeds_find_their_keys_again(void **state)
+{
+    lake_fixture *f = *state;
+    static const char *const key[] = {"id"};
+    for (int version = 2; version <= 3; version++) {
+        firn_table head;
+        firn_err err = {0};
+        FIRN_AUTO_ARENA firn_arena *arena = firn_arena_new();
+        lake_exec(f,
+                  firn_arena_printf(
+                      f->arena,
+                      "create schema if not exists s; create or replace table s.t tblproperties "
+                      "('format-version' = '%d') as select i as id, 'old' as v from range(10) r(i);"
+                      "insert into s.t select i, 'old' from range(10, 20) r(i)",
+                      version));
+        lake_check(
+            firn_catalog_table_load(firn_lake_catalog(f->lake), arena, NULL, table, &head, &err),
+            &err, "load");
+        const firn_rows_upsert options = {
+            .write = {.rows = json_rows(
+                          f, "{'name': 'id', 'type': 'long'}, {'name': 'v', 'type': 'string'}",
+                          "{'id': 3, 'v': 'new'}\n{'id': 15, 'v': 'new'}\n"
+                          "{'id': 77, 'v': 'new'}"),
+                      .n_rows = 1,
+                      .metadata = head.metadata,
+                      .table_text = "s.t"},
+            .key = key,
+            .n_key = 1};
+        feed_commit c = {.f = f};
+        firn_session *feed = NULL;
+        lake_check(firn_session_new(f->engine, NULL, &feed, &err), &err, "a feed's session");
+        lake_check(firn_upsert_open(feed, arena, &options, &c.upsert, &err), &err, "upsert");
+        lake_check(firn_upsert_plan(c.upsert, head.metadata, &c.upserted, &err), &err, "plan");
+        assert_int_equal(compact(f, (firn_compact_options){0}).files_before, 2);
+        firn_table_builder builder = {.ident = table, .build = build_upsert, .ctx = &c};
+        lake_check(firn_catalog_commit_tables(firn_lake_catalog(f->lake), arena, NULL, &builder, 1,
+                                              NULL, NULL, &err),
+                   &err, "commit an upsert");
+        lake_expect(f, "select count(*), count(distinct id), count(*) filter (v = 'new') from s.t",
+                    "21|21|3");
+        firn_arena_reset(arena); /* before the lake is closed */
+        firn_session_free(feed);
+        compact_keeps_rows(f, (firn_compact_options){0});
+    }
+}
+
 static void appends_do_not_disturb(void **state)
 {
     lake_fixture *f = *state;
@@ -434,6 +572,8 @@ int main(void)
         TEST(rows_keep_their_lineage),
         TEST(what_was_deleted_meanwhile_stays_deleted),
         TEST(other_partitions_do_not_wait),
+        TEST(equality_deletes_meet_rewritten_rows),
+        TEST(feeds_find_their_keys_again),
         TEST(appends_do_not_disturb),
         TEST(a_table_made_anew_is_left_alone),
         TEST(writers_lose_nothing),

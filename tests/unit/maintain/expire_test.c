@@ -259,6 +259,73 @@ static void old_metadata_files_go_if_the_table_wants_it(void **state)
     lake_expect(f, "select count(*) from s.t$metadata_log_entries", "3");
 }
 
+/* Statistics of the first snapshot and of the last. */
+static firn_rc build_statistics(void *ctx, firn_arena *arena, const firn_table *base,
+                                json_t *updates, json_t *requirements, firn_err *err)
+{
+    lake_fixture *f = ctx;
+    const firn_snapshot *snapshots = base->metadata->snapshots;
+    (void)requirements;
+    for (int i = 0; i < 2; i++) {
+        int64_t id = snapshots[i == 0 ? 0 : base->metadata->n_snapshots - 1].snapshot_id;
+        const char *path =
+            firn_arena_printf(arena, "%s/metadata/stats-%d.puffin", base->metadata->location, i);
+        FIRN_TRY(firn_storage_put(firn_lake_storage(f->lake), path, firn_bytes_str("PFA1"), err));
+        json_array_append_new(updates, json_pack("{s:s, s:{s:I, s:s, s:i, s:i, s:[]}}", "action",
+                                                 "set-statistics", "statistics", "snapshot-id",
+                                                 (json_int_t)id, "statistics-path", path,
+                                                 "file-size-in-bytes", 4,
+                                                 "file-footer-size-in-bytes", 0, "blob-metadata"));
+    }
+    return FIRN_OK;
+}
+
+static void statistics_go_with_their_snapshot(void **state)
+{
+    lake_fixture *f = *state;
+    firn_err err = {0};
+    set_up(f);
+    firn_table_builder builder = {.ident = table, .build = build_statistics, .ctx = f};
+    lake_check(firn_catalog_commit_tables(firn_lake_catalog(f->lake), f->arena, NULL, &builder, 1,
+                                          NULL, NULL, &err),
+               &err, "set statistics");
+    expire(f, all_before_now());
+    const char *folder = firn_path_join(f->arena, f->root, "warehouse/s/t/metadata");
+    assert_int_not_equal(access(firn_path_join(f->arena, folder, "stats-0.puffin"), F_OK), 0);
+    assert_int_equal(access(firn_path_join(f->arena, folder, "stats-1.puffin"), F_OK), 0);
+}
+
+static void a_snapshot_that_is_lost_already_is_passed_over(void **state)
+{
+    lake_fixture *f = *state;
+    set_up(f);
+    const char *list =
+        lake_text(f, "select min_by(manifest_list, committed_at) from s.t$snapshots");
+    firn_err err = {0};
+    lake_check(firn_storage_delete(firn_lake_storage(f->lake), list, &err), &err, list);
+    const char *rows = lake_text(f, "select * from s.t order by all");
+    assert_int_equal(expire(f, all_before_now()).snapshots, 3);
+    lake_reopen(f);
+    lake_expect(f, "select * from s.t order by all", rows);
+}
+
+static void a_table_that_cannot_be_read_is_left_as_it_is(void **state)
+{
+    lake_fixture *f = *state;
+    set_up(f);
+    const char *list =
+        lake_text(f, "select max_by(manifest_list, committed_at) from s.t$snapshots");
+    firn_err err = {0};
+    lake_check(firn_storage_delete(firn_lake_storage(f->lake), list, &err), &err, list);
+    int before = files_of(f);
+    firn_expire_options options = all_before_now();
+    firn_expire_result result;
+    assert_int_equal(firn_maintain_expire(f->session, f->arena, &options, &result, &err),
+                     FIRN_E_NOT_FOUND);
+    assert_int_equal(files_of(f), before);
+    lake_expect(f, "select count(*) from s.t$snapshots", "4");
+}
+
 /* The snapshot that a rollback brings back while it is being expired is there, or the rollback has failed. */
 typedef struct race {
     lake_fixture *f;
@@ -324,6 +391,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_file_that_came_twice_stays, lake_setup, lake_teardown),
         cmocka_unit_test_setup_teardown(foreign_files_stay, lake_setup, lake_teardown),
         cmocka_unit_test_setup_teardown(old_metadata_files_go_if_the_table_wants_it, lake_setup,
+                                        lake_teardown),
+        cmocka_unit_test_setup_teardown(statistics_go_with_their_snapshot, lake_setup,
+                                        lake_teardown),
+        cmocka_unit_test_setup_teardown(a_snapshot_that_is_lost_already_is_passed_over, lake_setup,
+                                        lake_teardown),
+        cmocka_unit_test_setup_teardown(a_table_that_cannot_be_read_is_left_as_it_is, lake_setup,
                                         lake_teardown),
         cmocka_unit_test_setup_teardown(a_rollback_wins_or_fails, lake_setup, lake_teardown),
     };
