@@ -729,6 +729,7 @@ void firn_json_begin(firn_json_decoding *d, const firn_json_decoder *decoder, fi
     d->depth = 0;
     d->unknown = 0;
     d->scratch = (firn_buf){0};
+    memset(d->day_text, 0, sizeof d->day_text);
     d->misfit = NULL;
     d->trail_len = 0;
 }

@@ -50,6 +50,41 @@ static const uint8_t *quoted_decimal(firn_json_decoding *d, const uint8_t *p,
     return behind;
 }
 
+/* number * 10^scale when that takes no more than arithmetic: digits that fit 64 bits, of which none is dropped. */
+static inline bool small_decimal(const firn_json_number *number, int precision, int scale,
+                                 __int128 *out)
+{
+    enum { SHIFT_MAX = 18 };
+    static const int64_t powers[] = {1,
+                                     10,
+                                     100,
+                                     1000,
+                                     10000,
+                                     100000,
+                                     1000000,
+                                     10000000,
+                                     100000000,
+                                     1000000000,
+                                     10000000000,
+                                     100000000000,
+                                     1000000000000,
+                                     10000000000000,
+                                     100000000000000,
+                                     1000000000000000,
+                                     10000000000000000,
+                                     100000000000000000,
+                                     1000000000000000000};
+    int shift = number->exponent + scale;
+    if (number->cut || number->exponent > 0 || shift < 0 || shift > SHIFT_MAX)
+        return false;
+    unsigned __int128 value = (unsigned __int128)number->mantissa * (uint64_t)powers[shift];
+    unsigned __int128 limit = (unsigned __int128)(uint64_t)powers[precision / 3];
+    limit *= (uint64_t)powers[(precision + 1) / 3];
+    limit *= (uint64_t)powers[(precision + 2) / 3];
+    *out = number->negative ? -(__int128)value : (__int128)value;
+    return value < limit;
+}
+
 const uint8_t *firn_json_decimal_value(firn_json_decoding *d, const uint8_t *p,
                                        const firn_json_node *node, firn_avro_column *column)
 {
@@ -63,6 +98,7 @@ const uint8_t *firn_json_decimal_value(firn_json_decoding *d, const uint8_t *p,
     } else {
         behind = firn_json_number_scan(&d->scan, p, &number);
         if (behind &&
+            !small_decimal(&number, node->schema->precision, node->schema->scale, &value) &&
             !firn_json_decimal(number.text, node->schema->precision, node->schema->scale, &value))
             return firn_json_misfit(d, p, node, "the number has more digits than the column");
     }
@@ -71,8 +107,12 @@ const uint8_t *firn_json_decimal_value(firn_json_decoding *d, const uint8_t *p,
     unsigned __int128 bits = (unsigned __int128)value;
     int64_t row = column->length++;
     uint8_t *out = column->data + row * 16;
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    memcpy(out, &bits, sizeof bits);
+#else
     for (int i = 0; i < 16; i++)
         out[i] = (uint8_t)(bits >> 8 * i);
+#endif
     firn_avro_column_mark_valid(column, row);
     return behind;
 }
@@ -119,6 +159,39 @@ const uint8_t *firn_json_time(firn_json_decoding *d, const uint8_t *p, const fir
     return behind;
 }
 
+static inline bool two_digits(const uint8_t *p, int64_t *out)
+{
+    unsigned tens = p[0] - (unsigned)'0', ones = p[1] - (unsigned)'0';
+    *out = (int64_t)(tens * 10 + ones);
+    return (tens <= 9) & (ones <= 9);
+}
+
+/* "2026-11-28T12:34:56.789" and its quotes, the form that most writers use; days are looked up once as long as they stay the same.
+ * Anything else is for firn_text_timestamp. */
+static bool usual_timestamp(firn_json_decoding *d, const uint8_t *p, int64_t per_second,
+                            int64_t *out)
+{
+    enum { BYTES = 25, DATE_BYTES = 10 };
+    int64_t hour, minute, second, hundredths;
+    if (d->scan.end - p < BYTES || p[24] != '"' || per_second < 1000)
+        return false;
+    p++;
+    unsigned last = p[22] - (unsigned)'0';
+    bool fits = two_digits(p + 11, &hour) & two_digits(p + 14, &minute) &
+                two_digits(p + 17, &second) & two_digits(p + 20, &hundredths) & (last <= 9);
+    fits &= (p[10] == 'T') & (p[13] == ':') & (p[16] == ':') & (p[19] == '.');
+    if (!fits || hour > 23 || minute > 59 || second > 59)
+        return false;
+    if (memcmp(p, d->day_text, DATE_BYTES) != 0) {
+        if (!firn_text_date(firn_bytes_of(p, DATE_BYTES), &d->day))
+            return false;
+        memcpy(d->day_text, p, DATE_BYTES);
+    }
+    int64_t ms = ((hour * 60 + minute) * 60 + second) * 1000 + hundredths * 10 + last;
+    int64_t days_ms = d->day * INT64_C(86400000);
+    return !__builtin_mul_overflow(days_ms + ms, per_second / 1000, out);
+}
+
 const uint8_t *firn_json_timestamp(firn_json_decoding *d, const uint8_t *p,
                                    const firn_json_node *node, firn_avro_column *column)
 {
@@ -126,7 +199,9 @@ const uint8_t *firn_json_timestamp(firn_json_decoding *d, const uint8_t *p,
     int64_t value;
     bool has_zone;
     const uint8_t *behind;
-    if (p < d->scan.end && *p == '"') {
+    if (p < d->scan.end && *p == '"' && usual_timestamp(d, p, node->per_second, &value)) {
+        behind = p + 25;
+    } else if (p < d->scan.end && *p == '"') {
         behind = firn_json_take_string(d, p, &text);
         if (!behind)
             return NULL;
