@@ -195,11 +195,15 @@ static void ensure_offsets(firn_avro_column *column)
         column->offsets = firn_calloc(1, sizeof *column->offsets);
 }
 
-static void export_array(firn_avro_column *column, struct ArrowArray *out)
+static void export_array(firn_avro_column *column, bool even, struct ArrowArray *out)
 {
     array_private *private = firn_calloc(1, sizeof *private);
     int64_t buffer_count = 0;
     ensure_offsets(column);
+    if (even) {
+        column->row_hint = column->length;
+        column->data_hint = column->offsets ? column->offsets[column->length] : 0;
+    }
     if (column->type != FIRN_AVRO_COL_NULL)
     private->buffers[buffer_count++] = column->validity;
     if (column->offsets)
@@ -222,7 +226,7 @@ static void export_array(firn_avro_column *column, struct ArrowArray *out)
         out->children = firn_calloc(column->child_count, sizeof *out->children);
     for (size_t i = 0; i < column->child_count; i++) {
         out->children[i] = firn_calloc(1, sizeof **out->children);
-        export_array(&column->children[i], out->children[i]);
+        export_array(&column->children[i], even, out->children[i]);
     }
 
     column->length = column->null_count = column->row_cap = column->data_cap = 0;
@@ -232,6 +236,6 @@ static void export_array(firn_avro_column *column, struct ArrowArray *out)
 
 void firn_avro_batch_arrow_array(firn_avro_batch *batch, struct ArrowArray *out)
 {
-    export_array(&batch->root, out);
+    export_array(&batch->root, batch->decoder->even_batches, out);
     batch->bytes = 0;
 }

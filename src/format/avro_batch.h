@@ -17,6 +17,7 @@ struct firn_avro_decoder {
     const firn_plan *plan;
     firn_avro_column shape; /* the columns, without buffers */
     bool unchecked_utf8;
+    bool even_batches;
     size_t batch_bytes_max;
 };
 

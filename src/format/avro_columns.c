@@ -300,7 +300,7 @@ bool firn_avro_column_grow(firn_avro_batch *batch, firn_avro_column *column, int
     if (more > INT32_MAX - column->length)
         return false;
     int64_t need = column->length + more;
-    int64_t cap = column->row_cap * 2;
+    int64_t cap = column->row_cap > 0 ? column->row_cap * 2 : column->row_hint;
     if (cap < need)
         cap = need;
     if (cap < ROW_CAP_MIN && column->item_size <= SMALL_ITEM_BYTES)
@@ -317,7 +317,8 @@ bool firn_avro_column_grow_data(firn_avro_batch *batch, firn_avro_column *column
     int64_t used = column->offsets[column->length];
     if (more > INT32_MAX - used)
         return false;
-    int64_t cap = column->data_cap * 2;
+    int64_t hint = column->data_hint + column->data_hint / 16;
+    int64_t cap = column->data_cap > 0 ? column->data_cap * 2 : hint;
     if (cap < used + more)
         cap = used + more;
     if (cap < DATA_CAP_MIN)
@@ -391,6 +392,17 @@ void firn_avro_column_truncate(firn_avro_column *column, int64_t length)
         firn_avro_column_truncate(&column->children[i], child_length);
 }
 
+static int64_t used_bytes(const firn_avro_column *column)
+{
+    bool texts = column->type == FIRN_AVRO_COL_STRING || column->type == FIRN_AVRO_COL_BYTES;
+    int64_t bytes = row_bytes(column, column->length);
+    if (texts && column->length > 0)
+        bytes += column->offsets[column->length];
+    for (size_t i = 0; i < column->child_count; i++)
+        bytes += used_bytes(&column->children[i]);
+    return bytes;
+}
+
 /* ---- batches ---- */
 
 static void copy_shape(const firn_avro_column *shape, firn_avro_column *out)
@@ -412,6 +424,11 @@ static void free_column(firn_avro_column *column)
     free(column->validity);
     free(column->offsets);
     free(column->data);
+}
+
+size_t firn_avro_batch_used_bytes(const firn_avro_batch *batch)
+{
+    return (size_t)used_bytes(&batch->root);
 }
 
 firn_avro_batch *firn_avro_batch_new(const firn_avro_decoder *decoder)

@@ -84,7 +84,8 @@ static firn_rc set_columns(firn_ksqldb_answer *a, const char *schema_text, firn_
     FIRN_TRY(firn_ksqldb_schema_parse(a->arena, schema_text, &schema, err));
     /* One row may be many times as large in columns as it is in JSON. */
     const firn_avro_decoder_opts opts = {
-        .batch_bytes_max = 4 * ((size_t)a->options.batch_bytes_max + a->options.row_bytes_max)};
+        .batch_bytes_max = 4 * ((size_t)a->options.batch_bytes_max + a->options.row_bytes_max),
+        .even_batches = true};
     FIRN_TRY(firn_json_decoder_new(a->arena, schema, &opts, &a->decoder, err));
     a->batch = firn_avro_batch_new(firn_json_decoder_shape(a->decoder));
     return FIRN_OK;
@@ -260,7 +261,7 @@ static void check_full(firn_ksqldb_answer *a)
 {
     a->full = a->batch && row_count(a) > 0 &&
               (row_count(a) >= a->options.batch_rows_max ||
-               firn_avro_batch_bytes(a->batch) >= (size_t)a->options.batch_bytes_max);
+               firn_avro_batch_used_bytes(a->batch) >= (size_t)a->options.batch_bytes_max);
 }
 
 /* A whole item. *taken: false when the batch must be emptied first. */

@@ -76,8 +76,10 @@ typedef struct firn_avro_column {
     int64_t item_size; /* bytes a row in `data`; 0 for BOOL and where offsets tell */
     struct firn_avro_column *children;
     size_t child_count;
-    int64_t row_cap;  /* internal: rows and bytes that fit */
-    int64_t data_cap; /* internal */
+    int64_t row_cap;   /* internal: rows and bytes that fit */
+    int64_t data_cap;  /* internal */
+    int64_t row_hint;  /* internal: rows and bytes that the batch before held */
+    int64_t data_hint; /* internal */
 } firn_avro_column;
 
 typedef struct firn_avro_decoder firn_avro_decoder;
@@ -87,6 +89,8 @@ typedef struct firn_avro_decoder_opts {
     bool by_field_id;    /* pair record fields by Iceberg field-id instead of by name and alias */
     bool unchecked_utf8; /* take strings as they come; by default invalid UTF-8 is CORRUPT */
     size_t batch_bytes_max; /* memory that one batch may take; 0: 2 GiB. Past it: LIMIT */
+    bool
+        even_batches; /* once moved out, a batch begins anew with the room that it held: for batches of about one size */
 } firn_avro_decoder_opts;
 
 /* Compile. `reader` NULL means as written; `opts` may be NULL; both schemas must be records and outlive the
@@ -106,6 +110,9 @@ firn_avro_batch *firn_avro_batch_new(const firn_avro_decoder *decoder);
 void firn_avro_batch_free(firn_avro_batch *batch);          /* NULL is fine */
 void firn_avro_batch_clear(firn_avro_batch *batch);         /* no rows, memory kept */
 size_t firn_avro_batch_bytes(const firn_avro_batch *batch); /* memory that it takes */
+
+/* Of that memory, what rows are in: the same for the same rows, however they came. */
+size_t firn_avro_batch_used_bytes(const firn_avro_batch *batch);
 
 /* Rows by hand, beside what a decoder appends. LIMIT leaves the batch as it was. */
 void firn_avro_batch_truncate(firn_avro_batch *batch, int64_t rows); /* take back all but `rows` */
