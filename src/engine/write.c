@@ -125,9 +125,14 @@ static firn_rc compression_sql(firn_arena *arena, const firn_metadata *metadata,
 
 /* Bloom filters. DuckDB writes one for each column chunk that is encoded by dictionary, and such is a chunk with few different values;
  * it cannot be asked for single columns. So a table that names a column (Iceberg's write.parquet.bloom-filter-enabled.column.X) gets
- * dictionaries however many values there are: the named columns have their filters, and so has every other one. */
-static const char *bloom_sql(firn_arena *arena, const firn_metadata *metadata, int64_t group_rows)
+ * dictionaries however many values there are: the named columns have their filters, and so has every other one.
+ *
+ * Who writes quickly gives up on a dictionary earlier: DuckDB tries one for each column, and of a column of ids that is for nothing
+ * until the limit is met. At 4,096 values instead of a fifth of the rows a write of events takes a tenth less. */
+static const char *dictionary_sql(const write_job *job, int64_t group_rows)
 {
+    firn_arena *arena = job->arena;
+    const firn_metadata *metadata = job->options->metadata;
     static const char enabled[] = "write.parquet.bloom-filter-enabled.column.";
     static const char rate[] = "write.parquet.bloom-filter-fpp.column.";
     double least = 0.01;
@@ -143,10 +148,14 @@ static const char *bloom_sql(firn_arena *arena, const firn_metadata *metadata, i
             least = number < least ? number : least;
         }
     }
-    return any ? firn_arena_printf(arena,
-                                   ", WRITE_BLOOM_FILTER true, DICTIONARY_SIZE_LIMIT %" PRId64
-                                   ", BLOOM_FILTER_FALSE_POSITIVE_RATIO %.6f",
-                                   group_rows, least)
+    if (any) {
+        return firn_arena_printf(arena,
+                                 ", WRITE_BLOOM_FILTER true, DICTIONARY_SIZE_LIMIT %" PRId64
+                                 ", BLOOM_FILTER_FALSE_POSITIVE_RATIO %.6f",
+                                 group_rows, least);
+    }
+    return job->options->zstd_level == FIRN_WRITE_QUICK_ZSTD_LEVEL
+               ? ", WRITE_BLOOM_FILTER false, DICTIONARY_SIZE_LIMIT 4096"
                : "";
 }
 
@@ -217,7 +226,7 @@ static firn_rc plan_job(write_job *job, firn_err *err)
         job->arena,
         "FORMAT parquet, PARQUET_VERSION v1, %s, ROW_GROUP_SIZE %" PRId64 "%s, FIELD_IDS %s, "
         "RETURN_STATS",
-        compression, group_rows, bloom_sql(job->arena, metadata, group_rows),
+        compression, group_rows, dictionary_sql(job, group_rows),
         firn_write_field_ids(job->arena, metadata, job->spec, job->options->with_row_lineage));
     return FIRN_OK;
 }
