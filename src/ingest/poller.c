@@ -441,13 +441,23 @@ static firn_rc note_quiet(firn_feed_run *run, firn_err *err)
     return FIRN_OK;
 }
 
+/* Every target has had records. */
+static bool has_begun(const firn_feed_run *run)
+{
+    for (const firn_feed_target *at = run->targets; at != NULL; at = at->next) {
+        if (at->decoder == NULL && at->careful_decoder == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static firn_rc poll_once(firn_feed_run *run, firn_err *err)
 {
     firn_kafka_batch batch = {0};
-    bool careful = is_careful(run);
-    int64_t max = careful ? FIRN_POLL_MESSAGES / 10 : FIRN_POLL_MESSAGES;
+    size_t max = has_begun(run) ? FIRN_POLL_MESSAGES : FIRN_FIRST_MESSAGES;
     int timeout_ms = run->feed.commit_ms < 10 * POLL_MS ? (int)(run->feed.commit_ms / 10) : POLL_MS;
-    FIRN_TRY(firn_kafka_poll(run->consumer, (size_t)max, timeout_ms, &batch, err));
+    FIRN_TRY(firn_kafka_poll(run->consumer, max, timeout_ms, &batch, err));
     firn_rc quiet = note_quiet(run, err);
     if (quiet != FIRN_OK) {
         firn_kafka_batch_free(&batch);

@@ -26,7 +26,9 @@
 #include "source/decode.h"
 
 enum {
-    FIRN_POLL_MESSAGES = 10000,
+    FIRN_POLL_MESSAGES =
+        1000, /* few enough that they are in the core's cache until they are freed */
+    FIRN_FIRST_MESSAGES = 10000,  /* of a topic: what its schema is learned from, if it has none */
     FIRN_CAREFUL_RECORDS = 10000, /* of one commit while bad rows are looked for */
     FIRN_SAMPLES = 256,
 };
