@@ -104,6 +104,7 @@ firn_rc firn_cmd_ingest_topics(firn_cli *cli, firn_err *err) FIRN_MUST_USE;
 firn_rc firn_cmd_maintain_compact(firn_cli *cli, firn_err *err) FIRN_MUST_USE;
 firn_rc firn_cmd_maintain_expire(firn_cli *cli, firn_err *err) FIRN_MUST_USE;
 firn_rc firn_cmd_export(firn_cli *cli, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_cmd_report(firn_cli *cli, firn_err *err) FIRN_MUST_USE;
 firn_rc firn_cmd_schedule_list(firn_cli *cli, firn_err *err) FIRN_MUST_USE;
 firn_rc firn_cmd_schedule_run(firn_cli *cli, firn_err *err) FIRN_MUST_USE;
 firn_rc firn_cmd_serve(firn_cli *cli, firn_err *err) FIRN_MUST_USE;
