@@ -29,6 +29,9 @@ firn_rc firn_export_settle(firn_export_job *job, firn_err *err)
 {
     firn_tree_result tree;
     firn_retain_result gone;
+    if (job->metadata == NULL) {
+        return FIRN_OK; /* a topic without records yet */
+    }
     firn_export_tell(job, "folders");
     FIRN_TRY(firn_tree_sync(job->session, job->arena, job->feed, job->run->now_us, &tree, err));
     firn_export_tell(job, "retention");

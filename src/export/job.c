@@ -70,6 +70,15 @@ void firn_export_tell(firn_export_job *job, const char *phase)
     pthread_mutex_unlock(&job->run->lock);
 }
 
+void firn_export_seen(firn_export_job *job, int64_t rows, int64_t bytes)
+{
+    pthread_mutex_lock(&job->run->lock);
+    job->seen_rows = rows;
+    job->seen_bytes = bytes;
+    tell_locked(job, "reading");
+    pthread_mutex_unlock(&job->run->lock);
+}
+
 /* @thread reader */
 static void note_batch(void *ctx, int64_t rows)
 {
@@ -164,18 +173,14 @@ static bool is_written_once(firn_export_job *job)
 
 static firn_rc export_rows(firn_export_job *job, firn_err *err)
 {
-    if (job->feed->by_kafka && job->feed->kind == FIRN_EXPORT_STREAM) {
-        FIRN_FAIL(err, FIRN_E_UNSUPPORTED,
-                  "feed %s has \"resume\": \"kafka\", which this version cannot do; use push",
-                  job->feed->name);
-    }
     FIRN_TRY(set_day(job, err));
     FIRN_TRY(firn_export_target_load(job, err));
     if (is_written_once(job)) {
         return FIRN_OK;
     }
-    FIRN_TRY(job->feed->kind == FIRN_EXPORT_STREAM ? firn_export_stream(job, err)
-                                                   : firn_export_snapshot(job, err));
+    FIRN_TRY(job->feed->kind == FIRN_EXPORT_TABLE ? firn_export_snapshot(job, err)
+             : job->feed->by_kafka                ? firn_export_topic(job, err)
+                                                  : firn_export_stream(job, err));
     if (job->run->options->dry_run) {
         return FIRN_OK;
     }

@@ -2,6 +2,7 @@
  *
  *   job.c        the order of the steps; what becomes of a failure
  *   stream.c     streams: rows behind the offsets that the table holds
+ *   kafka.c      streams, from the topic behind them
  *   snapshot.c   tables: a complete new version
  *   source.c     the query; columns.c, filing.c what becomes of its columns
  *   reader.c, marks.c   rows from the server
@@ -65,6 +66,7 @@ typedef struct firn_export_job {
 void firn_export_warn(firn_export_job *job, const char *format, ...) FIRN_PRINTF(2, 3);
 void firn_export_tell(firn_export_job *job, const char *phase);
 int64_t firn_export_now_us(const firn_export_job *job); /* of records and the log: as it goes on */
+void firn_export_seen(firn_export_job *job, int64_t rows, int64_t bytes); /* for the bar */
 bool firn_export_stopped(const firn_export_job *job);
 int64_t firn_export_quiet_ms(const firn_export_job *job);
 
@@ -86,6 +88,11 @@ firn_rc firn_export_target_check(firn_export_job *job, firn_err *err) FIRN_MUST_
 /* Makes it, or brings its schema and properties up to the feed's and the source's: each a commit of its own, without rows. */
 firn_rc firn_export_target_ready(firn_export_job *job, firn_err *err) FIRN_MUST_USE;
 
+/* What the feed's file wants of them: object of strings. */
+json_t *firn_export_properties(const firn_export_job *job, firn_arena *arena);
+/* Its partition columns as CREATE TABLE takes them. */
+const char *const *firn_export_partition_terms(const firn_export_job *job, size_t *n);
+
 /* ---- writer.c ---- */
 typedef struct firn_export_writer firn_export_writer;
 /* keyed: the last row of each key counts, and none if that is a tombstone. */
@@ -102,6 +109,10 @@ void firn_export_writer_free(firn_export_writer *writer); /* NULL is fine */
 /* ---- stream.c, snapshot.c ---- */
 firn_rc firn_export_stream(firn_export_job *job, firn_err *err) FIRN_MUST_USE;
 firn_rc firn_export_snapshot(firn_export_job *job, firn_err *err) FIRN_MUST_USE;
+/* --from beginning: the table's offsets go, and it is said. */
+firn_rc firn_export_forget(firn_export_job *job, firn_err *err) FIRN_MUST_USE;
+/* kafka.c: a stream from the topic behind it. */
+firn_rc firn_export_topic(firn_export_job *job, firn_err *err) FIRN_MUST_USE;
 /* Everything that the query gives into the writer. */
 firn_rc firn_export_read(firn_export_job *job, firn_export_marks *marks, bool push,
                          firn_err *err) FIRN_MUST_USE;

@@ -60,7 +60,7 @@ static firn_rc read_held(stream_job *s, firn_err *err)
     return FIRN_OK;
 }
 
-static firn_rc forget(firn_export_job *job, firn_err *err)
+firn_rc firn_export_forget(firn_export_job *job, firn_err *err)
 {
     if (job->run->options->from == NULL || job->metadata == NULL || job->run->options->dry_run) {
         return FIRN_OK;
@@ -219,7 +219,7 @@ static firn_rc run_stream(stream_job *s, firn_err *err)
     firn_export_job *job = s->job;
     FIRN_TRY(firn_export_target_load(job, err));
     FIRN_TRY(firn_export_target_check(job, err));
-    FIRN_TRY(forget(job, err));
+    FIRN_TRY(firn_export_forget(job, err));
     FIRN_TRY(firn_export_describe(job, err));
     s->topic = job->source.object.topic;
     FIRN_TRY(read_held(s, err));

@@ -67,7 +67,7 @@ firn_rc firn_export_target_check(firn_export_job *job, firn_err *err)
 
 /* ---- properties -------------------------------------------------------------------------------------------------- */
 
-static json_t *wanted_properties(const firn_export_job *job, firn_arena *arena)
+json_t *firn_export_properties(const firn_export_job *job, firn_arena *arena)
 {
     const firn_export_feed *feed = job->feed;
     json_t *out = firn_json_own(arena, json_object());
@@ -96,7 +96,7 @@ static json_t *wanted_properties(const firn_export_job *job, firn_arena *arena)
 static void change_properties(const firn_export_job *job, firn_arena *arena,
                               const firn_metadata *metadata, json_t *updates)
 {
-    json_t *wanted = wanted_properties(job, arena);
+    json_t *wanted = firn_export_properties(job, arena);
     json_t *changed = firn_json_own(arena, json_object());
     FIRN_VEC(const char *) gone = {0};
     const char *key;
@@ -154,20 +154,25 @@ static void set_identifier(const firn_export_job *job, firn_schema *schema)
     schema->n_identifier_field_ids = columns->n_keys;
 }
 
+const char *const *firn_export_partition_terms(const firn_export_job *job, size_t *n)
+{
+    *n = n_partitions(job->feed);
+    const char **terms = FIRN_NEW_N(job->arena, const char *, *n);
+    for (size_t i = 0; i < *n; i++) {
+        terms[i] = firn_name_sql(job->arena, job->feed->columns[i]);
+    }
+    return terms;
+}
+
 static firn_rc plan_table(firn_export_job *job, json_t **updates, firn_err *err)
 {
     const firn_export_feed *feed = job->feed;
     firn_schema *schema = NULL;
-    const char **terms = FIRN_NEW_N(job->arena, const char *, n_partitions(feed));
-    for (size_t i = 0; i < n_partitions(feed); i++) {
-        terms[i] = firn_name_sql(job->arena, feed->columns[i]);
-    }
     firn_table_plan_options plan = {.ident = job->ident,
-                                    .partition_by = terms,
-                                    .n_partition_by = n_partitions(feed),
-                                    .properties = wanted_properties(job, job->arena),
+                                    .properties = firn_export_properties(job, job->arena),
                                     .comment =
                                         feed->description[0] != '\0' ? feed->description : NULL};
+    plan.partition_by = firn_export_partition_terms(job, &plan.n_partition_by);
     FIRN_TRY(firn_table_plan_version(job->session, &plan, &plan.format_version, err));
     FIRN_TRY(firn_rows_schema(job->arena, &job->columns.all, plan.format_version, &schema, err));
     set_identifier(job, schema);

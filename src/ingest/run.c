@@ -211,7 +211,7 @@ firn_rc firn_ingest_new(firn_engine *engine, const firn_ingest_options *options,
     return FIRN_OK;
 }
 
-firn_rc firn_ingest_add(firn_ingest *ingest, const firn_feed *feed, firn_err *err)
+static firn_rc add(firn_ingest *ingest, const firn_feed *feed, bool is_file, firn_err *err)
 {
     firn_feed_run *run = firn_calloc(1, sizeof(*run));
     run->engine = ingest->engine;
@@ -223,7 +223,8 @@ firn_rc firn_ingest_add(firn_ingest *ingest, const firn_feed *feed, firn_err *er
     run->status.freshness_ms = -1;
     pthread_mutex_init(&run->lock, NULL);
     pthread_cond_init(&run->changed, NULL);
-    firn_rc rc = copy_feed(run, feed, err);
+    run->feed = *feed;
+    firn_rc rc = is_file ? copy_feed(run, feed, err) : FIRN_OK;
     if (rc == FIRN_OK) {
         rc = connect(run, err);
     }
@@ -234,6 +235,16 @@ firn_rc firn_ingest_add(firn_ingest *ingest, const firn_feed *feed, firn_err *er
     ingest->runs = firn_realloc(ingest->runs, (ingest->n + 1) * sizeof(ingest->runs[0]));
     ingest->runs[ingest->n++] = run;
     return FIRN_OK;
+}
+
+firn_rc firn_ingest_add(firn_ingest *ingest, const firn_feed *feed, firn_err *err)
+{
+    return add(ingest, feed, true, err);
+}
+
+firn_rc firn_ingest_add_given(firn_ingest *ingest, const firn_feed *feed, firn_err *err)
+{
+    return add(ingest, feed, false, err);
 }
 
 firn_rc firn_ingest_start(firn_ingest *ingest, firn_err *err)

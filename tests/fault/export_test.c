@@ -224,18 +224,18 @@ static void fail_each(feeds_fixture *x, const char *code, const char *more, int 
 
 static void every_operation_fails_once(void **state)
 {
-    fail_each(*state, "io", "", 1);
+    fail_each(*state, "io", "", 2);
 }
 
 static void every_outcome_is_unknown_once(void **state)
 {
-    fail_each(*state, "unknown", "", 3);
+    fail_each(*state, "unknown", "", 7);
 }
 
 /* From the n-th operation on there is no space. */
 static void the_disk_is_full(void **state)
 {
-    fail_each(*state, "nospace", "+", 2);
+    fail_each(*state, "nospace", "+", 5);
 }
 
 #define F(name) cmocka_unit_test_setup_teardown(name, export_fault_setup, export_fault_teardown)

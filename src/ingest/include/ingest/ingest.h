@@ -49,6 +49,9 @@ typedef struct firn_feed_status {
 firn_rc firn_ingest_new(firn_engine *engine, const firn_ingest_options *options, firn_ingest **out,
                         firn_err *err) FIRN_MUST_USE;
 firn_rc firn_ingest_add(firn_ingest *ingest, const firn_feed *feed, firn_err *err) FIRN_MUST_USE;
+/* A feed that is no file of its own: what it points to must outlive `ingest`. */
+firn_rc firn_ingest_add_given(firn_ingest *ingest, const firn_feed *feed,
+                              firn_err *err) FIRN_MUST_USE;
 firn_rc firn_ingest_start(firn_ingest *ingest, firn_err *err) FIRN_MUST_USE;
 /* Commit what is there, leave the groups, come back. Any thread; from signal handlers use the flag. */
 void firn_ingest_stop(firn_ingest *ingest);
