@@ -159,11 +159,12 @@ const uint8_t *firn_json_time(firn_json_decoding *d, const uint8_t *p, const fir
     return behind;
 }
 
-static inline bool two_digits(const uint8_t *p, int64_t *out)
+/* Adds 1 to *wrong for each of the two that is no digit. */
+static inline int64_t two_digits(const uint8_t *p, unsigned *wrong)
 {
     unsigned tens = p[0] - (unsigned)'0', ones = p[1] - (unsigned)'0';
-    *out = (int64_t)(tens * 10 + ones);
-    return (tens <= 9) & (ones <= 9);
+    *wrong += (unsigned)(tens > 9) + (unsigned)(ones > 9);
+    return (int64_t)(tens * 10 + ones);
 }
 
 /* "2026-11-28T12:34:56.789" and its quotes, the form that most writers use; days are looked up once as long as they stay the same.
@@ -172,15 +173,14 @@ static bool usual_timestamp(firn_json_decoding *d, const uint8_t *p, int64_t per
                             int64_t *out)
 {
     enum { BYTES = 25, DATE_BYTES = 10 };
-    int64_t hour, minute, second, hundredths;
     if (d->scan.end - p < BYTES || p[24] != '"' || per_second < 1000)
         return false;
     p++;
-    unsigned last = p[22] - (unsigned)'0';
-    bool fits = two_digits(p + 11, &hour) & two_digits(p + 14, &minute) &
-                two_digits(p + 17, &second) & two_digits(p + 20, &hundredths) & (last <= 9);
-    fits &= (p[10] == 'T') & (p[13] == ':') & (p[16] == ':') & (p[19] == '.');
-    if (!fits || hour > 23 || minute > 59 || second > 59)
+    unsigned last = p[22] - (unsigned)'0', wrong = last > 9;
+    int64_t hour = two_digits(p + 11, &wrong), minute = two_digits(p + 14, &wrong);
+    int64_t second = two_digits(p + 17, &wrong), hundredths = two_digits(p + 20, &wrong);
+    if (wrong > 0 || p[10] != 'T' || p[13] != ':' || p[16] != ':' || p[19] != '.' || hour > 23 ||
+        minute > 59 || second > 59)
         return false;
     if (memcmp(p, d->day_text, DATE_BYTES) != 0) {
         if (!firn_text_date(firn_bytes_of(p, DATE_BYTES), &d->day))
