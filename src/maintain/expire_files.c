@@ -373,22 +373,21 @@ static void take_metadata_file(firn_expire_files *files, doomed *d, const char *
 static void delete_metadata(firn_expire_files *files, bool dry_run)
 {
     FIRN_AUTO_ARENA firn_arena *scratch = firn_arena_new();
-    doomed d = {.scratch = scratch};
+    doomed manifests = {.scratch = scratch}, lists = {.scratch = scratch};
     const char *path;
     void *value;
     for (size_t i = 0; firn_map_next(files->manifests, &i, &path, &value);) {
         const firn_manifest_file *file = value;
-        take_metadata_file(files, &d, path, file->length_bytes);
+        take_metadata_file(files, &manifests, path, file->length_bytes);
     }
-    size_t n_manifests = d.paths.len;
     for (size_t i = 0; i < files->lists.len; i++) {
         if (firn_path_set_has(&files->metadata_files, files->lists.items[i])) {
-            take_metadata_file(files, &d, files->lists.items[i], -1);
+            take_metadata_file(files, &lists, files->lists.items[i], -1);
         }
     }
     if (!dry_run) {
-        delete_all(files, scratch, d.paths.items, n_manifests);
-        delete_all(files, scratch, d.paths.items + n_manifests, d.paths.len - n_manifests);
+        delete_all(files, scratch, manifests.paths.items, manifests.paths.len);
+        delete_all(files, scratch, lists.paths.items, lists.paths.len);
     }
 }
 

@@ -221,6 +221,23 @@ static void a_file_that_came_twice_stays(void **state)
     lake_expect(f, "select * from s.t order by all", rows);
 }
 
+/* What main took over from a branch by a merge and has rewritten since is a file of the branch all the same. */
+static void a_merged_branch_keeps_its_files(void **state)
+{
+    lake_fixture *f = *state;
+    set_up(f);
+    lake_exec(f,
+              "create branch dev; use branch dev; insert into s.t values (5, 5); use branch main;"
+              "insert into s.t values (6, 6); merge branch dev into main");
+    const char *dev = lake_text(f, "select * from s.t@dev order by all");
+    lake_exec(f, "update s.t set g = 100 where id in (5, 6)");
+    firn_expire_result result = expire(f, all_before_now());
+    assert_true(result.snapshots > 0 && result.files > 0);
+    lake_reopen(f);
+    lake_expect(f, "select * from s.t@dev order by all", dev);
+    lake_expect(f, "select count(*) from s.t where g = 100", "2");
+}
+
 static void foreign_files_stay(void **state)
 {
     lake_fixture *f = *state;
@@ -389,6 +406,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(merge_on_read_deletes_go_with_their_snapshots, lake_setup,
                                         lake_teardown),
         cmocka_unit_test_setup_teardown(a_file_that_came_twice_stays, lake_setup, lake_teardown),
+        cmocka_unit_test_setup_teardown(a_merged_branch_keeps_its_files, lake_setup, lake_teardown),
         cmocka_unit_test_setup_teardown(foreign_files_stay, lake_setup, lake_teardown),
         cmocka_unit_test_setup_teardown(old_metadata_files_go_if_the_table_wants_it, lake_setup,
                                         lake_teardown),
