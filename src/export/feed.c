@@ -10,8 +10,6 @@ static const char *const PARTITIONING_WORDS[] = {[FIRN_EXPORT_BY_DATE] = "date",
                                                  [FIRN_EXPORT_UNPARTED] = "none"};
 
 enum {
-    DAYS_DEFAULT = 365,
-    DAYS_ANONYMIZED_DEFAULT = 730, /* two years: what GDPR leaves to anonymised data of this kind */
     VERSIONS_DEFAULT = 7,
 };
 
@@ -205,13 +203,8 @@ static firn_rc check_retention(const reading *r, firn_err *err)
             r->yaml, "retention_versions", err,
             "goes with partitioning by version, but partitioning.type is \"%s\"", type);
     }
-    bool once = feed->mode == FIRN_EXPORT_IGNORE; /* reference data does not grow old by itself */
-    if (by_date && !once && !given(r, "retention_days")) {
-        feed->retention_days =
-            firn_export_is_anonymized(feed->name) || firn_export_is_anonymized(feed->ksqldb_source)
-                ? DAYS_ANONYMIZED_DEFAULT
-                : DAYS_DEFAULT;
-    }
+    /* Rows are deleted by age only where the file says so: they may be all that there is of them. */
+    bool once = feed->mode == FIRN_EXPORT_IGNORE;
     if (by_version && !once && !given(r, "retention_versions")) {
         feed->retention_versions = VERSIONS_DEFAULT;
     }

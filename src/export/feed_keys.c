@@ -69,10 +69,9 @@ static const key_row KEYS[] = {
      "Of the files: snappy is fast, zstd is small."},
     {"bloom_filters", KEY_NAMES, KEPT(bloom_filters), NULL, NULL, 0, FIRN_EXPORT_BLOOM_MAX, NULL,
      false, "Columns that get Bloom filters, for lookups of single values."},
-    {"retention_days", KEY_INT, KEPT(retention_days), NULL,
-     "by date: 365, and 730 for names that end in _anonymized", 0, 36500, NULL, false,
-     "By date: rows of days that are older are deleted, from the folders, the table and its history. 0: kept for ever; so is, when the "
-     "file does not say, what storage_mode ignore has written."},
+    {"retention_days", KEY_INT, KEPT(retention_days), NULL, "for ever", 0, 36500, NULL, false,
+     "By date: rows of days that are older are deleted, from the folders, the table and its history. 0: kept for ever. `firn feed "
+     "add` and `firn feed sync` write 365, and 730 for names that end in _anonymized."},
     {"retention_versions", KEY_INT, KEPT(retention_versions), NULL, "by version: 7", 0, 1000000,
      NULL, false, "By version: how many of the newest versions are kept. 0: all."},
     {"permissions", KEY_OCTAL, KEPT(permissions), NULL,

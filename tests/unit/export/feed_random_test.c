@@ -30,7 +30,6 @@ static int64_t number_at(const json_t *json, const char *key, int64_t def)
 static const char *refuted(firn_arena *arena, const feed_case *c, const firn_export_feed *feed)
 {
     bool stream = c->kind == 's', once = c->mode == 'i';
-    int64_t days = c->partitioning == 'd' && !once ? 365 : 0;
     int64_t versions = c->partitioning == 'v' && !once ? 7 : 0;
     const char *table = firn_arena_printf(arena, "%s.%s", stream ? "streams" : "tables", c->name);
     const char *permissions = text_at(c->json, "permissions", stream ? "750" : "755");
@@ -47,7 +46,7 @@ static const char *refuted(firn_arena *arena, const feed_case *c, const firn_exp
     if ("aoi"[feed->mode] != c->mode) {
         return "mode";
     }
-    if (feed->retention_days != number_at(c->json, "retention_days", days) ||
+    if (feed->retention_days != number_at(c->json, "retention_days", 0) ||
         feed->retention_versions != number_at(c->json, "retention_versions", versions)) {
         return "retention";
     }

@@ -88,7 +88,7 @@ static void three_lines_are_a_feed(void **state)
     firn_export_feed stream = parsed(arena, "x", short_feed(arena, "stream", ""));
     assert_int_equal(stream.mode, FIRN_EXPORT_APPEND);
     assert_int_equal(stream.partitioning, FIRN_EXPORT_BY_DATE);
-    assert_int_equal(stream.retention_days, 365);
+    assert_int_equal(stream.retention_days, 0); /* nothing is deleted that nobody said to delete */
     assert_int_equal(stream.permissions, 0750);
     assert_null(stream.created_at);
     assert_string_equal(stream.description, "");
@@ -102,24 +102,22 @@ static void three_lines_are_a_feed(void **state)
     assert_string_equal(table.table, "tables.x");
 }
 
-static void anonymized_streams_are_kept_longer_and_read_by_all(void **state)
+static void anonymized_streams_are_read_by_all(void **state)
 {
     (void)state;
     FIRN_AUTO_ARENA firn_arena *arena = firn_arena_new();
     static const struct {
         const char *name, *source;
-        int64_t days;
         int permissions;
-    } cases[] = {{"transaction_stream_anonymized", "transaction_stream_anonymized", 730, 0755},
-                 {"short", "TRANSACTION_STREAM_ANONYMIZED", 730, 0755},
-                 {"transaction_stream_blacklisted", "transaction_stream_blacklisted", 365, 0750},
-                 {"anonymized_not", "anonymized_not", 365, 0750}};
+    } cases[] = {{"transaction_stream_anonymized", "transaction_stream_anonymized", 0755},
+                 {"short", "TRANSACTION_STREAM_ANONYMIZED", 0755},
+                 {"transaction_stream_blacklisted", "transaction_stream_blacklisted", 0750},
+                 {"anonymized_not", "anonymized_not", 0750}};
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         const char *text = firn_arena_printf(
             arena, "{\"feed_name\":\"%s\",\"feed_type\":\"stream\",\"ksqldb_source\":\"%s\"}",
             cases[i].name, cases[i].source);
         firn_export_feed feed = parsed(arena, cases[i].name, text);
-        assert_int_equal(feed.retention_days, cases[i].days);
         assert_int_equal(feed.permissions, cases[i].permissions);
     }
     const char *own = short_feed(arena, "stream",
@@ -245,7 +243,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_seeds_feed_is_one),
         cmocka_unit_test(three_lines_are_a_feed),
-        cmocka_unit_test(anonymized_streams_are_kept_longer_and_read_by_all),
+        cmocka_unit_test(anonymized_streams_are_read_by_all),
         cmocka_unit_test(what_is_written_once_is_kept),
         cmocka_unit_test(every_key_is_read),
         cmocka_unit_test(mistakes_are_told_with_their_place),
