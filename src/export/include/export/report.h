@@ -61,5 +61,7 @@ firn_rc firn_export_report_lake(firn_lake *lake, firn_arena *arena, int64_t now_
 /* FAILING, STALE, ALERT and BROKEN. */
 bool firn_feed_health_is_trouble(firn_feed_health health);
 const char *firn_feed_health_name(firn_feed_health health);
+/* Prometheus text. */
+void firn_export_metrics(const firn_report_feed *feeds, size_t n, firn_buf *out);
 
 #endif
