@@ -253,7 +253,7 @@ firn_rc firn_duck_query(firn_session *session, const char *sql, duckdb_result *o
 
 /* Works on the query's tasks. While other threads have all that are left, DuckDB's own loop spins on its locks, which costs a short
  * write by two threads a tenth of its time and whoever else has work a core: here this thread sleeps. */
-static void run_tasks(duckdb_pending_result pending)
+static duckdb_pending_state run_tasks(duckdb_pending_result pending)
 {
     duckdb_pending_state state = DUCKDB_PENDING_RESULT_NOT_READY;
     while (!duckdb_pending_execution_is_finished(state)) {
@@ -263,6 +263,7 @@ static void run_tasks(duckdb_pending_result pending)
             nanosleep(&nap, NULL);
         }
     }
+    return state;
 }
 
 firn_rc firn_duck_work(firn_session *session, const char *sql, duckdb_result *out, firn_err *err)
@@ -274,11 +275,11 @@ firn_rc firn_duck_work(firn_session *session, const char *sql, duckdb_result *ou
     *out = (duckdb_result){0};
     if (duckdb_pending_prepared(statement, &pending) != DuckDBSuccess) {
         rc = firn_duck_error(err, DUCKDB_ERROR_INVALID, duckdb_pending_error(pending), sql);
-    } else {
-        run_tasks(pending);
-        if (duckdb_execute_pending(pending, out) != DuckDBSuccess) {
-            rc = result_error(out, sql, err);
-        }
+    } else if (run_tasks(pending) == DUCKDB_PENDING_ERROR) {
+        /* Its result would call every failure invalid input. */
+        rc = firn_duck_error(err, DUCKDB_ERROR_INVALID, duckdb_pending_error(pending), sql);
+    } else if (duckdb_execute_pending(pending, out) != DuckDBSuccess) {
+        rc = result_error(out, sql, err);
     }
     duckdb_destroy_pending(&pending);
     duckdb_destroy_prepare(&statement);
