@@ -102,7 +102,8 @@ static firn_rc load(expiry *e, firn_err *err)
         FIRN_FAIL(
             err, FIRN_E_INVALID,
             "snapshots of %s cannot be expired: its property gc.enabled is false, so its files "
-            "may be somebody else's. If they are not: ALTER TABLE %s SET PROPERTIES "
+            "may be somebody else's (a catalog over HTTP says so, too, while another of its branches "
+            "has the table). If they are not: ALTER TABLE %s SET PROPERTIES "
             "('gc.enabled' = 'true'); files outside of its own folder stay in any case",
             e->text, e->text);
     }
