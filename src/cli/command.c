@@ -606,7 +606,7 @@ const firn_command firn_commands[] = {
       {"from", 0, "beginning", NULL, false,
        "read the streams anew, after they were made anew: rows that the table has come twice"},
       {"wait", 0, "TIME", NULL, false,
-       "a push query has given all when no row came for so long; default: 2s"},
+       "a push query has given all when no row came for so long; default: as the feed says, else 2s"},
       {"dry-run", 0, NULL, NULL, false, "read and count, write nothing"}},
      {"firn export --all", "firn export --stream payment_stream --date 2025-01-15",
       "firn export --table payment_method_totals --format json",

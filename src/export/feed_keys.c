@@ -94,6 +94,8 @@ static const key_row KEYS[] = {
      "resume kafka: the cluster, one of firn.yaml's `sources`."},
     {"query", KEY_CHOICE, KEPT(query), "\"auto\"", NULL, 0, 0, "auto|pull|push", false,
      "Tables: how rows are asked for. auto: pull, and push where the server does not take that."},
+    {"wait_ms", KEY_INT, KEPT(wait_ms), "2000", NULL, 1, 600000, NULL, false,
+     "Push queries, which never end by themselves: all has come when no row came for so many milliseconds. `firn export --wait` says otherwise."},
     {"properties", KEY_SCALARS, KEPT(properties), NULL, NULL, 0, 0, NULL, false,
      "Properties of the Iceberg table: `{\"write.target-file-size-bytes\": 134217728}`."},
     {"quality", KEY_OBJECT, KEPT(quality), NULL, NULL, 0, 0, NULL, false,

@@ -15,7 +15,6 @@
 
 enum {
     LOCK_WAIT_MS = 2000,
-    QUIET_MS = 2000,
     FIRST_TIMES_QUIET = 5, /* what a server gets to set up a push query */
     QUEUE_SHARE = 2,       /* of what is written at once, waiting to be */
 };
@@ -44,7 +43,7 @@ bool firn_export_stopped(const firn_export_job *job)
 int64_t firn_export_quiet_ms(const firn_export_job *job)
 {
     int64_t asked = job->run->options->quiet_ms;
-    return asked > 0 ? asked : QUIET_MS;
+    return asked > 0 ? asked : job->feed->wait_ms;
 }
 
 /* ---- progress ---------------------------------------------------------------------------------------------------- */

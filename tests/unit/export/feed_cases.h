@@ -118,6 +118,7 @@ static inline feed_case feed_case_valid(firn_arena *arena, feed_random *r, const
     FEED_MAYBE("created_at", "\"2025-01-15T10:00:00Z\"", "\"2025-01-15\"",
                "\"2025-01-15T10:00:00.123456+02:00\"");
     FEED_MAYBE("server", "\"ksql\"");
+    FEED_MAYBE("wait_ms", "1", "500", "600000");
     FEED_MAYBE("table", "\"bronze.payments\"", "\"a.b.c\"", "\"s.\\\"x.y\\\"\"");
     FEED_MAYBE("ref", "\"main\"", "\"dev\"");
     if (c.kind == 's') {
@@ -222,6 +223,7 @@ static const feed_mutation FEED_MUTATIONS[] = {
      "is 36.5, but it must be a whole number", NULL},
     {"days negative", "d", "retention_days", "-1", "is -1, but it must be a whole number from 0",
      NULL},
+    {"wait of nothing", "", "wait_ms", "0", "from 1 to 600000", NULL},
     {"days too many", "d", "retention_days", "36501", "from 0 to 36500", NULL},
     {"days by version", "v", "retention_days", "7",
      "goes with partitioning by date, but partitioning.type is \"version\"", NULL},

@@ -32,6 +32,9 @@ static const char *refuted(firn_arena *arena, const feed_case *c, const firn_exp
     bool stream = c->kind == 's', once = c->mode == 'i';
     int64_t versions = c->partitioning == 'v' && !once ? 7 : 0;
     const char *table = firn_arena_printf(arena, "%s.%s", stream ? "streams" : "tables", c->name);
+    if (feed->wait_ms != number_at(c->json, "wait_ms", 2000)) {
+        return "wait_ms";
+    }
     const char *permissions = text_at(c->json, "permissions", stream ? "750" : "755");
     const json_t *columns = json_object_get(json_object_get(c->json, "partitioning"), "columns");
     size_t n_columns = columns != NULL          ? json_array_size(columns)

@@ -18,7 +18,7 @@
  * and, all optional: "partitioning.time" (a column or "ROWTIME": rows are filed by the day of their event; absent: by the day of the
  * export), "server" (a source of firn.yaml), "table" ("streams.payment_stream"), "ref", "compression" (snappy | zstd),
  * "bloom_filters" (columns), "permissions" ("750"), "resume" (push | kafka), "kafka" (a source of firn.yaml), "query" (auto | pull |
- * push: how a table is asked for), "properties" (of the table), "quality" (export/quality.h). docs/reference/export-feeds.md has them all,
+ * push: how a table is asked for), "wait_ms", "properties" (of the table), "quality" (export/quality.h). docs/reference/export-feeds.md has them all,
  * made from the one table of keys in feed_keys.c.
  *
  * Editing a file is enough: it is read at each use. Errors: CONFIG names the file, the field and the reason, with the nearest known key;
@@ -73,6 +73,7 @@ typedef struct firn_export_feed {
     bool by_kafka;     /* resume: kafka */
     const char *kafka; /* NULL: the only Kafka source */
     firn_export_query query;
+    int64_t wait_ms; /* a push query has given all when no row came for so long */
     const json_t *properties, *quality; /* nullable */
     const json_t *json;                 /* the whole file */
 } firn_export_feed;
