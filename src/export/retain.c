@@ -3,11 +3,12 @@
  *   .firn/export/<feed>.retain                    "there is something to erase": before anything is changed
  *   one commit: rows or tags go from the table    [retain.committed]
  *   the folders follow, and what they had exchanged out is deleted
- *   snapshots that still name the files expire, the files are deleted       [retain.expired]
+ *   the note gets the files of all earlier snapshots
+ *   snapshots that still name them expire; files of the note that nobody reaches any more are deleted     [retain.expired]
  *   the note is removed, unless somebody still has some of it
  *
- * The note is needed because after the commit nothing is due any more: only it says that files are still to be deleted. As long as a branch
- * or a tag keeps some of them, each retention tries again.
+ * The note is needed because after the commit nothing is due any more, and after the expiry nothing names the files: only it says what
+ * is still to be deleted. As long as a branch or a tag keeps some of it, each retention tries again.
  */
 #include "retain_private.h"
 
@@ -35,7 +36,9 @@ typedef struct retention {
     firn_retain_result *out;
 } retention;
 
-/* ---- the note --------------------------------------------------------------------------------------------------------- */
+/* ---- the note: a line for people, then paths ----------------------------------------------------------------------------- */
+
+enum { NOTE_BYTES_MAX = 1 << 30 };
 
 static char *note_path(const retention *r)
 {
@@ -43,16 +46,37 @@ static char *note_path(const retention *r)
                           firn_arena_printf(r->arena, ".firn/export/%s.retain", r->feed->name));
 }
 
-static firn_rc write_note(const retention *r, firn_err *err)
+static firn_rc read_note(const retention *r, firn_map *paths, firn_err *err)
 {
-    const char *path = note_path(r);
-    const char *text =
-        r->due.cutoff != NULL
-            ? firn_arena_printf(r->arena, "rows before %s\n", r->due.cutoff)
-            : firn_arena_printf(r->arena, "versions before %s\n",
-                                r->due.oldest_kept != NULL ? r->due.oldest_kept : "all");
-    FIRN_TRY(firn_mkdir_p(firn_path_dirname(r->arena, path), 0755, err));
-    return firn_file_write_atomic(path, firn_bytes_str(text), 0644, err);
+    firn_bytes text;
+    size_t n = 0;
+    if (!firn_path_exists(note_path(r))) {
+        return FIRN_OK;
+    }
+    FIRN_TRY(firn_file_read(r->arena, note_path(r), NOTE_BYTES_MAX, &text, err));
+    char **lines = firn_str_split(r->arena, (const char *)text.data, '\n', &n);
+    for (size_t i = 1; i < n; i++) {
+        if (lines[i][0] != '\0') {
+            firn_map_put(paths, lines[i], paths);
+        }
+    }
+    return FIRN_OK;
+}
+
+static firn_rc write_note(const retention *r, const firn_map *paths, firn_err *err)
+{
+    const char *file = note_path(r);
+    const char *path;
+    void *value;
+    FIRN_AUTO_BUF firn_buf out = {0};
+    firn_buf_printf(&out,
+                    "files that may hold what feed %s no longer keeps; see firn feed retain\n",
+                    r->feed->name);
+    for (size_t i = 0; firn_map_next(paths, &i, &path, &value);) {
+        firn_buf_printf(&out, "%s\n", path);
+    }
+    FIRN_TRY(firn_mkdir_p(firn_path_dirname(r->arena, file), 0755, err));
+    return firn_file_write_atomic(file, firn_buf_bytes(&out), 0644, err);
 }
 
 static firn_rc remove_note(const retention *r, firn_err *err)
@@ -221,12 +245,29 @@ static firn_rc foresee_versions(retention *r, firn_err *err)
     return FIRN_OK;
 }
 
+/* Into the note: what the snapshots before this one name. */
+static firn_rc note_files(retention *r, firn_map *paths, firn_err *err)
+{
+    firn_table table;
+    FIRN_TRY(firn_catalog_table_load(firn_lake_catalog(r->lake), r->arena,
+                                     firn_session_ref(r->session), r->ident, &table, err));
+    FIRN_TRY(firn_retain_reach(r->lake, r->arena, table.metadata, table.metadata->current_snapshot,
+                               paths, err));
+    return write_note(r, paths, err);
+}
+
 static firn_rc erase(retention *r, firn_err *err)
 {
     firn_tree_result synced;
+    firn_map *paths = firn_map_new(r->arena);
+    retain_deletion deletion = {.session = r->session, .ident = r->ident};
     FIRN_TRY(firn_tree_sync(r->session, r->arena, r->feed, r->now_us, &synced, err));
     FIRN_TRY(firn_tree_purge(r->lake, r->feed, err));
+    FIRN_TRY(read_note(r, paths, err));
+    FIRN_TRY(note_files(r, paths, err));
     FIRN_TRY(expire(r, err));
+    FIRN_TRY(firn_retain_delete(&deletion, r->arena, paths, err));
+    r->out->bytes += deletion.deleted_bytes;
     FIRN_TRY(firn_fault_point("retain.expired", r->feed->name, err));
     return r->out->n_kept_by == 0 ? remove_note(r, err) : FIRN_OK;
 }
@@ -253,7 +294,9 @@ static firn_rc run(void *ctx, firn_err *err)
         return r->due.tags.len > 0 ? foresee_versions(r, err) : expire(r, err);
     }
     if (due) {
-        FIRN_TRY(write_note(r, err));
+        firn_map *paths = firn_map_new(r->arena);
+        FIRN_TRY(read_note(r, paths, err));
+        FIRN_TRY(write_note(r, paths, err));
         FIRN_TRY(r->due.tags.len > 0 ? remove_tags(r, err) : delete_rows(r, err));
         FIRN_TRY(firn_fault_point("retain.committed", r->feed->name, err));
     }

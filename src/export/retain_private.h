@@ -1,9 +1,10 @@
-/* retain_due.c finds what is due; retain.c does it. */
+/* retain_due.c finds what is due, retain_files.c the files that have it; retain.c does it. */
 #ifndef EXPORT_RETAIN_PRIVATE_H
 #define EXPORT_RETAIN_PRIVATE_H
 
 #include "export/retain.h"
 
+#include "base/map.h"
 #include "base/vec.h"
 
 typedef struct retain_due {
@@ -18,5 +19,20 @@ typedef struct retain_due {
 firn_rc firn_retain_due(firn_session *session, firn_arena *arena, const firn_export_feed *feed,
                         const firn_metadata *metadata, firn_ident ident, int64_t now_us,
                         retain_due *out, firn_err *err) FIRN_MUST_USE;
+
+/* ---- retain_files.c ------------------------------------------------------------------------------------------------------ */
+
+/* Data files, delete files, manifests and manifest lists of the snapshots, live entries alone; `but` (nullable) is left out. */
+firn_rc firn_retain_reach(firn_lake *lake, firn_arena *arena, const firn_metadata *metadata,
+                          const firn_snapshot *but, firn_map *paths, firn_err *err) FIRN_MUST_USE;
+
+/* Deletes those of `paths` that no state of the table on any ref reaches, and that lie in its own folders. *left: that are reached. */
+typedef struct retain_deletion {
+    firn_session *session;
+    firn_ident ident;
+    int64_t deleted_bytes, left;
+} retain_deletion;
+firn_rc firn_retain_delete(retain_deletion *d, firn_arena *arena, const firn_map *paths,
+                           firn_err *err) FIRN_MUST_USE;
 
 #endif

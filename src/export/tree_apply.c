@@ -17,6 +17,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -40,30 +41,36 @@ static char *base_name(const tree *t, firn_arena *arena, int64_t time_us)
                              at.month, at.day, at.hour, at.minute, at.second);
 }
 
-/* data_20250115_120000.parquet, then ..._2.parquet, whatever it is that has the first name. */
+/* data_20250115_120000.parquet, then ..._2.parquet: behind all that the second has, also those that go now. A name that had another
+ * content a moment ago would confuse readers that keep footers. */
 static const char *free_name(const work *w, const tree_item *item)
 {
     firn_arena *arena = w->t->arena;
     firn_map *names = w->folder->names;
     const char *base = base_name(w->t, arena, item->time_us);
     uintptr_t next = (uintptr_t)firn_map_get(names, base);
-    for (next = next == 0 ? 1 : next;; next++) {
-        const char *name = next == 1
-                               ? firn_arena_printf(arena, "%s.parquet", base)
-                               : firn_arena_printf(arena, "%s_%" PRIuPTR ".parquet", base, next);
-        if (!firn_map_has(names, name)) {
-            firn_map_put(names, name, w->folder);
-            firn_map_put(names, base, (void *)(next + 1));
-            return name;
-        }
-    }
+    next = next == 0 ? 1 : next;
+    firn_map_put(names, base, (void *)(next + 1));
+    return next == 1 ? firn_arena_printf(arena, "%s.parquet", base)
+                     : firn_arena_printf(arena, "%s_%" PRIuPTR ".parquet", base, next);
 }
 
+/* For each second that has names the number behind its last one. */
 static void take_names(work *w)
 {
-    w->folder->names = firn_map_new(w->t->arena);
+    firn_arena *arena = w->t->arena;
+    size_t base_len = strlen(base_name(w->t, arena, 0));
+    w->folder->names = firn_map_new(arena);
     for (size_t i = 0; i < w->folder->entries.len; i++) {
-        firn_map_put(w->folder->names, w->folder->entries.items[i]->name, w->folder);
+        const char *name = w->folder->entries.items[i]->name;
+        if (strlen(name) < base_len) {
+            continue;
+        }
+        const char *base = firn_arena_strndup(arena, name, base_len);
+        uintptr_t number = name[base_len] == '_' ? strtoul(name + base_len + 1, NULL, 10) : 1;
+        if (number >= (uintptr_t)firn_map_get(w->folder->names, base)) {
+            firn_map_put(w->folder->names, base, (void *)(number + 1));
+        }
     }
 }
 

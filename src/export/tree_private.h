@@ -66,7 +66,7 @@ struct tree_folder {
     mode_t mode;
     FIRN_VEC(tree_item *) items;
     FIRN_VEC(tree_entry *) entries;
-    firn_map *names; /* taken: name -> anything; "data_20250115_120000" -> the next number */
+    firn_map *names; /* "data_20250115_120000" -> the next number */
 };
 
 typedef struct tree {

@@ -1,7 +1,8 @@
 /* The folder tree: a function of the table, whatever happened to either. */
 #include "tree_fixture.h"
 
-#include <utime.h>
+#include <pthread.h>
+#include <stdatomic.h>
 
 /* ---- streams ------------------------------------------------------------------------------------------------ */
 
@@ -372,6 +373,99 @@ static void each_tag_is_a_folder(void **state)
     assert_int_equal(metadata.total_records, 3);
 }
 
+/* ---- readers at work ----------------------------------------------------------------------------------------- */
+
+typedef struct reader {
+    lake_fixture *f;
+    const char *sql;
+    atomic_bool stop;
+    atomic_int looked;
+    int vanished; /* a file went between listing and reading: an error, never wrong rows */
+    char problem[2048];
+} reader;
+
+/* A row of the query must be "true|true": no row twice, and all of the days that are only rewritten. */
+static firn_rc judge(void *ctx, firn_result *result, firn_err *err)
+{
+    reader *r = ctx;
+    const char *const *cells = NULL;
+    FIRN_TRY(firn_result_next(result, &cells, err));
+    if (cells == NULL || cells[0] == NULL || !firn_streq(cells[0], "true") || cells[1] == NULL ||
+        !firn_streq(cells[1], "true")) {
+        snprintf(r->problem, sizeof(r->problem), "read %d: no row twice %s, whole days %s",
+                 atomic_load(&r->looked), cells != NULL && cells[0] ? cells[0] : "?",
+                 cells != NULL && cells[1] ? cells[1] : "?");
+    }
+    return FIRN_OK;
+}
+
+static void *read_on(void *ctx)
+{
+    reader *r = ctx;
+    firn_session *session = NULL;
+    firn_err err = {0};
+    if (firn_session_new(r->f->engine, NULL, &session, &err) != FIRN_OK) {
+        snprintf(r->problem, sizeof(r->problem), "%s", err.message);
+        return NULL;
+    }
+    while (!atomic_load(&r->stop) && r->problem[0] == '\0') {
+        err = (firn_err){0};
+        firn_rc rc = firn_session_run(session, r->sql, judge, r, &err);
+        r->vanished += rc != FIRN_OK;
+        if (rc == FIRN_OK) {
+            atomic_fetch_add(&r->looked, 1);
+        } else if (strstr(err.message, "No such file") == NULL &&
+                   strstr(err.message, "no such file") == NULL &&
+                   strstr(err.message, "cannot open") == NULL &&
+                   strstr(err.message, "Cannot open") == NULL) {
+            snprintf(r->problem, sizeof(r->problem), "%s", err.message);
+        }
+    }
+    firn_session_free(session);
+    return NULL;
+}
+
+/* A day is rewritten again and again, others come and go. */
+static void readers_find_each_row_once(void **state)
+{
+    lake_fixture *f = *state;
+    firn_export_feed feed = tree_stream("s");
+    tree_make_stream(f);
+    lake_exec(f, "INSERT INTO streams.s SELECT i, 'x', 2025, 1, 15 FROM range(200) r(i)");
+    lake_exec(f, "INSERT INTO streams.s SELECT 200 + i, 'x', 2025, 1, 15 FROM range(200) r(i)");
+    tree_sync(f, &feed);
+    reader r = {.f = f};
+    r.sql =
+        firn_arena_printf(f->arena,
+                          "SELECT count(*) = count(DISTINCT id), count(*) FILTER (day = '15') = "
+                          "400 FROM read_parquet('%s/**/*.parquet', hive_partitioning = true, "
+                          "hive_types_autocast = false)",
+                          tree_root(f, &feed));
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, read_on, &r), 0);
+    for (int i = 0; r.problem[0] == '\0' && (i < 12 || atomic_load(&r.looked) < 20) && i < 200;
+         i++) {
+        lake_exec(f,
+                  firn_arena_printf(f->arena, "INSERT INTO streams.s VALUES (%d, 'y', 2025, 2, %d)",
+                                    1000 + i, 1 + i % 9));
+        tree_sync(f, &feed);
+        lake_exec(
+            f, "INSERT OVERWRITE streams.s SELECT * FROM streams.s WHERE day = 15 AND month = 1");
+        tree_sync(f, &feed);
+        if (i % 5 == 4) {
+            lake_exec(f, firn_arena_printf(f->arena,
+                                           "DELETE FROM streams.s WHERE month = 2 AND day = %d",
+                                           1 + i % 9));
+            tree_sync(f, &feed);
+        }
+    }
+    atomic_store(&r.stop, true);
+    pthread_join(thread, NULL);
+    assert_string_equal(r.problem, "");
+    assert_true(atomic_load(&r.looked) >= 20);
+    tree_is_table(f, &feed);
+}
+
 /* ---- many ---------------------------------------------------------------------------------------------------- */
 
 static void many_folders_and_files(void **state)
@@ -409,6 +503,7 @@ int main(void)
         T(a_feed_without_such_a_column_is_told),
         T(metadata_is_as_it_always_was),
         T(each_tag_is_a_folder),
+        T(readers_find_each_row_once),
         T(many_folders_and_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
