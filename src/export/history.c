@@ -298,7 +298,7 @@ void firn_export_history_parse(firn_arena *arena, firn_bytes text, firn_export_r
         at += length + 1;
     }
     size_t skip = records.len > KEPT_LINES ? records.len - KEPT_LINES : 0;
-    *out = records.items + skip;
+    *out = skip > 0 ? records.items + skip : records.items;
     *n = records.len - skip;
 }
 

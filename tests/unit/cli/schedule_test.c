@@ -82,6 +82,47 @@ static void a_run_by_hand_shows_what_it_prints(void **state)
     assert_has(t->out, ",ok,0,");
 }
 
+/* Between the state and the process: that run is lost, none is doubled, and the next one is not kept out. */
+static void killed_before_its_process_a_run_is_lost(void **state)
+{
+    testing *t = *state;
+    configure(t, "  - {name: a, cron: \"0 2 * * *\", run: \"sql -c 'select 42'\"}\n");
+    shell(t, "FIRN_FAULT_KILL=schedule.state \"$FIRN\" schedule run a; echo $?");
+    assert_has(t->out, "137");
+    run_ok(t, "schedule", "list");
+    assert_has(t->out, "never"); /* the point is before the state is written */
+    shell(t, "FIRN_FAULT_KILL=schedule.state:2 \"$FIRN\" schedule run a; echo $?");
+    assert_has(t->out, "137");
+    for (int waited = 0; waited < PATIENCE_MS;
+         waited += POLL_MS) { /* its process gets SIGTERM, and has the lock until then */
+        run(t, "schedule", "list");
+        if (strstr(t->out, "interrupted") != NULL) {
+            break;
+        }
+        firn_sleep_ms(POLL_MS);
+    }
+    assert_has(t->out, "interrupted");
+    shell(t, "\"$FIRN\" schedule run a");
+    expect_code(t, 0, __FILE__, __LINE__);
+    run_ok(t, "schedule", "list", "--format", "csv");
+    assert_has(t->out, ",ok,0,");
+    assert_has(t->out, ",2,0,0,true,");
+}
+
+/* The run is worth more than its record. */
+static void a_full_disk_does_not_keep_a_run_from_running(void **state)
+{
+    testing *t = *state;
+    configure(t, "  - {name: a, cron: \"0 2 * * *\", run: \"sql -c 'select 42 as answer'\"}\n");
+    /* The server's writes fail; the run's are its own: it gets the variable, too, and only reads. */
+    shell(t, "FIRN_FAULT_FAIL=1+:nospace \"$FIRN\" schedule run a");
+    expect_code(t, 0, __FILE__, __LINE__);
+    assert_has(t->out, "answer");
+    assert_has(t->err, "what a did is not recorded");
+    run_ok(t, "schedule", "list");
+    assert_has(t->out, "never");
+}
+
 /* By the clock of this machine: a minute at most. */
 static void the_server_runs_what_is_due(void **state)
 {
@@ -140,6 +181,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_wrong_command_is_refused_before_it_is_due, testing_setup,
                                         testing_teardown),
         cmocka_unit_test_setup_teardown(a_run_by_hand_shows_what_it_prints, testing_setup,
+                                        testing_teardown),
+        cmocka_unit_test_setup_teardown(killed_before_its_process_a_run_is_lost, testing_setup,
+                                        testing_teardown),
+        cmocka_unit_test_setup_teardown(a_full_disk_does_not_keep_a_run_from_running, testing_setup,
                                         testing_teardown),
         cmocka_unit_test_setup_teardown(the_server_runs_what_is_due, testing_setup,
                                         testing_teardown),

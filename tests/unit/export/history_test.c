@@ -7,6 +7,7 @@
 #include "base/time.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -174,6 +175,33 @@ static void the_last_thousand_are_kept(void **state)
     assert_in_range(lines_of(text_of(f, history_path(f, "long"))), 1000, 1100);
 }
 
+/* Killed while it is trimmed: nothing is lost, and the next export trims it. */
+static void a_kill_while_trimming_loses_nothing(void **state)
+{
+    lake_fixture *f = *state;
+    int status = 0;
+    for (int i = 0; i < 1100; i++) {
+        firn_export_history_add(f->lake, "long", &(firn_export_record){.time_us = i, .rows = i});
+    }
+    pid_t child = fork();
+    if (child == 0) {
+        setenv("FIRN_FAULT_KILL", "history.trim", 1);
+        firn_fault_reload();
+        firn_export_history_add(f->lake, "long", &(firn_export_record){.time_us = 1, .rows = 1100});
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    assert_int_equal(lines_of(text_of(f, history_path(f, "long"))), 1101);
+    firn_export_history_add(f->lake, "long", &(firn_export_record){.time_us = 2, .rows = 1101});
+    assert_int_equal(lines_of(text_of(f, history_path(f, "long"))), 1000);
+    size_t n = 0;
+    firn_export_record *out = read_all(f, "long", &n);
+    assert_int_equal(n, 1000);
+    assert_int_equal(out[999].rows, 1101);
+    assert_int_equal(out[998].rows, 1100);
+}
+
 /* Bytes turned over, cut out and put in: whatever line is left whole comes back as it was written, and nothing impossible does. */
 static void damage_costs_the_damaged_lines_only(void **state)
 {
@@ -327,6 +355,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_line_cut_short_spoils_no_other, lake_setup,
                                         lake_teardown),
         cmocka_unit_test_setup_teardown(the_last_thousand_are_kept, lake_setup, lake_teardown),
+        cmocka_unit_test_setup_teardown(a_kill_while_trimming_loses_nothing, lake_setup,
+                                        lake_teardown),
         cmocka_unit_test_setup_teardown(damage_costs_the_damaged_lines_only, lake_setup,
                                         lake_teardown),
         cmocka_unit_test_setup_teardown(processes_write_beside_each_other, lake_setup,
