@@ -70,11 +70,12 @@ firn_rc firn_tree_metadata_read(firn_lake *lake, firn_arena *arena, const firn_e
 
 /* ---- writing ---------------------------------------------------------------------------------------------------- */
 
-/* Megabytes as the scripts count them, 1024 * 1024: "1.5", "0.015". */
+/* Megabytes as the scripts count them, 1024 * 1024: "45.2", "0.015", "0.000303". */
 static void put_mb(firn_buf *out, int64_t bytes)
 {
     char text[64];
-    int length = snprintf(text, sizeof(text), "%.3f", (double)bytes / (1024.0 * 1024.0));
+    double mb = (double)bytes / (1024.0 * 1024.0);
+    int length = snprintf(text, sizeof(text), mb < 0.01 ? "%.6f" : "%.3f", mb);
     while (length > 2 && text[length - 1] == '0' && text[length - 2] != '.') {
         text[--length] = '\0';
     }
