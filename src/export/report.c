@@ -53,8 +53,6 @@ static bool succeeded(const firn_export_record *record)
 static void read_history(const reporter *r, firn_report_feed *out)
 {
     firn_export_record *history = NULL;
-    int64_t bytes = 0;
-    int64_t json_bytes = 0;
     if (firn_export_history_read(r->lake, r->arena, out->name, &history, &out->n_history, NULL) !=
         FIRN_OK) {
         return;
@@ -64,15 +62,29 @@ static void read_history(const reporter *r, firn_report_feed *out)
         const firn_export_record *record = &history[i];
         out->exports += record->outcome != FIRN_EXPORT_SKIPPED;
         out->failures += record->outcome == FIRN_EXPORT_FAILED;
-        if (record->outcome == FIRN_EXPORT_DONE && record->json_bytes > 0) {
-            bytes += record->bytes;
-            json_bytes += record->json_bytes;
-        }
         if (succeeded(record)) {
             out->last_export_us = record->time_us;
         }
     }
-    out->ratio = json_bytes > 0 && bytes > 0 ? (double)bytes / (double)json_bytes : -1;
+}
+
+/* What the rows that are kept took as JSON: by the bytes for each row of the exports in sight. */
+static void compare_with_json(firn_report_feed *out)
+{
+    double rows = 0;
+    double json_bytes = 0;
+    for (size_t i = 0; i < out->n_history; i++) {
+        const firn_export_record *record = &out->history[i];
+        if (record->outcome == FIRN_EXPORT_DONE && record->json_bytes > 0) {
+            rows += (double)record->rows;
+            json_bytes += (double)record->json_bytes;
+        }
+    }
+    double all = rows > 0 ? (double)out->rows * json_bytes / rows : 0;
+    if (all >= 1 && all < 9e18) {
+        out->json_bytes = (int64_t)all;
+        out->ratio = (double)out->bytes / all;
+    }
 }
 
 static int64_t version_of(const char *path)
@@ -284,9 +296,7 @@ static void report_feed(const reporter *r, const firn_export_listed *listed, fir
     if (read_table(r, out)) {
         read_due(r, out);
     }
-    if (out->ratio > 0) {
-        out->json_bytes = (int64_t)((double)out->bytes / out->ratio);
-    }
+    compare_with_json(out);
     if (out->last_export_us > 0) {
         out->age_s = (r->now_us - out->last_export_us) / 1000000;
         out->age_s = out->age_s > 0 ? out->age_s : 0;

@@ -31,8 +31,9 @@ typedef struct firn_report_feed {
     int64_t table_rows;                     /* of the table now: by version the newest one's */
     int64_t last_export_us, age_s;          /* the last one that succeeded; 0, -1: never */
     int64_t exports, failures;              /* of the history */
-    int64_t json_bytes; /* that the kept rows took as JSON, by the history's ratio; -1: not known */
-    double ratio;       /* bytes / json_bytes; -1 */
+    int64_t
+        json_bytes; /* that the kept rows took as JSON, by the history's bytes for each row; -1: not known */
+    double ratio;                     /* bytes / json_bytes; -1 */
     int64_t due_rows, due_partitions; /* retention; -1: not known */
     const char *oldest;               /* partition */
     const firn_quality_alert *alerts;
