@@ -20,11 +20,13 @@ typedef struct firn_expire_result {
     int64_t snapshots; /* gone */
     int64_t files,
         bytes; /* deleted: data, deletes, manifests, lists, old metadata files beyond the table's limit */
-    const char *const
-        *kept_by; /* sentences: "branch dev has snapshot 12, which reads 3 of the files" */
+    const char *const *kept_by; /* sentences: "branch dev has snapshot 12 and 3 more", "the table's
+                                 * tag v1 keeps a snapshot", "2 files could not be deleted: ..." */
     size_t n_kept_by;
 } firn_expire_result;
-/* Snapshots that a table's own branch or tag names, or that are within its max-ref-age rules, stay. */
+/* On the session's branch. Snapshots that a branch or tag keeps stay: one of the catalog, or one of the table by its own rules.
+ * Files outside of the table's folders stay. INVALID when its gc.enabled is false; NOT_FOUND, CORRUPT and IO when a manifest of what
+ * stays cannot be read: then nothing was done, unless the message says that the snapshots are gone. */
 firn_rc firn_maintain_expire(firn_session *session, firn_arena *arena,
                              const firn_expire_options *options, firn_expire_result *out,
                              firn_err *err) FIRN_MUST_USE;
@@ -53,7 +55,8 @@ typedef struct firn_compact_result {
     const char *given_up_why;
 } firn_compact_result;
 /* Rows and sort order stay; one snapshot "replace" (several, when there is much to do). A row that somebody deletes meanwhile stays
- * deleted: the commit is made again or given up. */
+ * deleted: its partition is done again, or given up after some rounds, which is no error here. INVALID for a `where` that metadata
+ * cannot decide; on other errors what has been committed before stays, and is counted in `out`. */
 firn_rc firn_maintain_compact(firn_session *session, firn_arena *arena,
                               const firn_compact_options *options, firn_compact_result *out,
                               firn_err *err) FIRN_MUST_USE;
