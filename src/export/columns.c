@@ -5,14 +5,17 @@
 
 /* ---- names --------------------------------------------------------------------------------------------------- */
 
-/* A copy under the feed's names. Only structs name what is theirs: a map's entries are called by Arrow. */
+/* A copy that stands by itself, under the feed's names. Only structs name what is theirs: a map's entries are called by Arrow. */
 static struct ArrowSchema *renamed(firn_arena *arena, const struct ArrowSchema *schema,
                                    const char *name, bool required)
 {
     struct ArrowSchema *out = firn_arena_memdup(arena, schema, sizeof(*schema));
     bool is_struct = firn_streq(schema->format, "+s");
+    out->format = firn_arena_strdup(arena, schema->format);
     out->name = name;
+    out->metadata = NULL;
     out->release = NULL;
+    out->private_data = NULL;
     out->flags = required ? out->flags & ~ARROW_FLAG_NULLABLE : out->flags;
     out->children = FIRN_NEW_N(arena, struct ArrowSchema *, (size_t)schema->n_children);
     for (int64_t i = 0; i < schema->n_children; i++) {

@@ -22,7 +22,7 @@
 enum { FIRN_EXPORT_AT_PARTITION, FIRN_EXPORT_AT_OFFSET, FIRN_EXPORT_AT_TIME, FIRN_EXPORT_LEADING };
 
 typedef struct firn_export_columns {
-    struct ArrowSchema view; /* what the engine sees; borrows the query's */
+    struct ArrowSchema view; /* what the engine sees; a copy, so that the query may end */
     size_t *child;           /* of the array, for each child of the view; SIZE_MAX: the number */
     struct ArrowSchema all;  /* the table's: the source's columns, then the partitioning's */
     const char *const *keys; /* columns of the table that identify rows */
@@ -30,7 +30,7 @@ typedef struct firn_export_columns {
 } firn_export_columns;
 
 typedef struct firn_export_columns_options {
-    const struct ArrowSchema *schema; /* of the query's batches; must outlive the result */
+    const struct ArrowSchema *schema; /* of the query's batches */
     size_t leading;  /* columns before the source's: FIRN_EXPORT_LEADING for streams, else 0 */
     bool tombstones; /* they go on, and the rows' numbers beside them */
     bool by_time;    /* the row's time goes on */

@@ -130,7 +130,9 @@ firn_rc firn_export_read(firn_export_job *job, firn_export_marks *marks, bool pu
     firn_rc rc = pump(job, reader, err);
     firn_export_reader_free(reader);
     job->json_bytes = firn_ksqldb_query_bytes(job->query);
-    return rc; /* the query stays open: its schema is what the writer's batches are read by */
+    firn_ksqldb_query_close(job->query); /* the server has more to do than to wait for our commit */
+    job->query = NULL;
+    return rc;
 }
 
 /* ---- the steps --------------------------------------------------------------------------------------------------- */

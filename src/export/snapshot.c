@@ -78,6 +78,14 @@ firn_rc firn_export_snapshot(firn_export_job *job, firn_err *err)
     FIRN_TRY(firn_export_read(job, NULL, push, err));
     FIRN_TRY(firn_export_writer_finish(job->writer, err));
     bool had_rows = has_rows(job->metadata);
+    if (push && had_rows &&
+        job->seen_rows == 0) { /* not even a deletion: this silence says nothing */
+        FIRN_FAIL(err, FIRN_E_UNAVAILABLE,
+                  "the push query on table %s showed no change at all, and version v%" PRId64
+                  " of %s has rows: the server was slow (firn export --wait), or its topic was "
+                  "emptied; nothing was changed",
+                  job->source.object.name, job->version - 1, job->table_text);
+    }
     if (job->rows == 0 && !had_rows) {
         job->version = 0;
         job->outcome = FIRN_EXPORT_NOTHING_NEW;

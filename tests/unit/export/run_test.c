@@ -371,6 +371,21 @@ static void an_empty_answer_is_a_version_when_there_were_rows(void **state)
     export_one(f, "totals", FIRN_EXPORT_NOTHING_NEW);
 }
 
+/* A pull query ends; of a push query there is only silence. */
+static void silence_is_no_empty_table(void **state)
+{
+    export_fixture *f = *state;
+    ksql_source *s = totals(f, ", \"query\": \"push\"");
+    ksql_add(f->server, s, 0, NOON_MS, "\"card\", 3");
+    export_one(f, "totals", FIRN_EXPORT_DONE);
+    f->server->silent = true;
+    lake_contains(export_fails(f, "totals"), "showed no change at all");
+    f->server->silent = false;
+    ksql_put(f->server, s, 0, NOON_MS, true, "\"card\", null");
+    assert_int_equal(export_one(f, "totals", FIRN_EXPORT_DONE)->version, 2);
+    lake_expect(f->lake, "SELECT count(*) FROM tables.totals", "0");
+}
+
 static void half_a_table_is_none(void **state)
 {
     export_fixture *f = *state;
@@ -533,6 +548,7 @@ int main(void)
         T(a_table_is_a_version_each_time),
         T(changes_are_folded_by_key),
         T(an_empty_answer_is_a_version_when_there_were_rows),
+        T(silence_is_no_empty_table),
         T(half_a_table_is_none),
         T(reference_data_is_written_once),
         T(one_that_fails_does_not_stop_the_others),
