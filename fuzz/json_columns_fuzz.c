@@ -56,6 +56,10 @@ static bool is_json(firn_bytes text, bool *unsure)
     *unsure = !json && (code == json_error_numeric_overflow ||
                         code == json_error_null_byte_in_key || code == json_error_stack_overflow);
     json_decref(json);
+    if (memchr(text.data, '\0', text.len)) { /* behind a number jansson passes it over */
+        *unsure = true;
+        return false;
+    }
     return json != NULL;
 }
 
