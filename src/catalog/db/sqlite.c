@@ -47,10 +47,19 @@ typedef struct sqlite_db {
 
 /* ---- errors ----------------------------------------------------------------------------------- */
 
+/* A full disk has a second face: the -shm file, which readers need, too, cannot grow (SQLite calls that an I/O error). */
+static bool is_full(const sqlite_db *db, int code)
+{
+    bool io = (code & 0xff) == SQLITE_IOERR && db->handle != NULL;
+    return (code & 0xff) == SQLITE_FULL ||
+           (io && (sqlite3_extended_errcode(db->handle) == SQLITE_IOERR_SHMSIZE ||
+                   sqlite3_system_errno(db->handle) == ENOSPC));
+}
+
 static firn_rc fail_sqlite(const sqlite_db *db, int code, const char *doing, firn_err *err)
 {
     const char *reason = db->handle ? sqlite3_errmsg(db->handle) : sqlite3_errstr(code);
-    switch (code & 0xff) {
+    switch (is_full(db, code) ? SQLITE_FULL : code & 0xff) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
         FIRN_FAIL(
