@@ -18,7 +18,7 @@ NUMBERS = itertools.count()
 def ksql(tmp_path_factory):
     with KsqlDB(tmp_path_factory.mktemp("ksql"), scenario="seed,types", events=60, today="2025-01-15") as server:
         yield server
-        assert server.process.poll() is None, server.log_end()
+        assert server.process.poll() is None and "Traceback" not in server.log_end(1000), server.log_end()
 
 
 @pytest.fixture

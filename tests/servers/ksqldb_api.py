@@ -62,7 +62,7 @@ class Fault:
         if spec.get("kind") not in self.KINDS:
             raise ValueError(f"no fault {spec.get('kind')!r}: {', '.join(sorted(self.KINDS))}")
         self.kind, self.path, self.match, self.left = spec["kind"], spec.get("path"), spec.get("match"), spec.get("times", -1)
-        self.spec, self.hits = spec, 0
+        self.spec, self.hits = {k: float(v) if isinstance(v, Decimal) else v for k, v in spec.items()}, 0
 
     def get(self, name, default=None):
         return self.spec.get(name, default)
