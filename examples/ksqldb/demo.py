@@ -28,7 +28,6 @@ from servers.ksqldb import KsqlDB  # noqa: E402
 STREAMS = ["transaction_stream", "transaction_flattened", "transaction_stream_anonymized", "transaction_stream_blacklisted"]
 TABLES = ["user_transaction_summary", "user_transaction_summary_eur", "payment_method_totals", "product_purchase_counts"]
 BOLD, DIM, PLAIN = ("\033[1m", "\033[2m", "\033[0m") if sys.stdout.isatty() and not os.environ.get("NO_COLOR") else ("", "", "")
-TREE_LINES_MAX = 60
 
 
 class DemoError(Exception):
@@ -56,7 +55,8 @@ class Demo:
             print(f"{DIM}$ firn {' '.join(a if re.fullmatch(r'[-A-Za-z0-9_./=]+', a) else repr(a) for a in args)}{PLAIN}", flush=True)
         done = subprocess.run([self.firn_path, "--lake", self.lake, *args], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, env={**os.environ, "NO_COLOR": "1"})
         if show:
-            print("".join(f"  {line}\n" for line in (done.stdout + done.stderr).splitlines()), end="", flush=True)
+            said = (done.stdout + done.stderr).replace(self.firn_path, "firn")
+            print("".join(f"  {line}\n" for line in said.splitlines()), end="", flush=True)
         if done.returncode not in ok:
             raise DemoError(f"firn {' '.join(args)} ended with {done.returncode}: {done.stderr.strip()}")
         return done.stdout
@@ -148,7 +148,7 @@ class Demo:
         self.firn("table", "rollback", "tables.payment_method_totals", "v1")
         if self.sql("SELECT * FROM tables.payment_method_totals ORDER BY ALL") == before:
             raise DemoError("the rollback changed nothing")
-        self.firn("sql", "-c", "SELECT * FROM tables.payment_method_totals ORDER BY PAYMENT_METHOD")
+        self.firn("sql", "-c", "SELECT * FROM tables.payment_method_totals ORDER BY payment_method")
 
     def tree(self):
         self.title("8. The folders")
@@ -162,18 +162,23 @@ class Demo:
             print("".join(f"  {line}\n" for line in f.read(700).splitlines()), end="")
 
     def branch(self, path, indent, lines):
-        """Like tree(1); of many folders or files the first and the last two are shown."""
-        lines.append(f"{indent}{os.path.basename(path)}{'/' if os.path.isdir(path) else ''}")
+        """Like tree(1); of many folders the first and the last are shown, and of the streams after the first one their days are counted."""
+        name = os.path.basename(path)
+        lines.append(f"{indent}{name}{'/' if os.path.isdir(path) else ''}")
         if not os.path.isdir(path):
             return
         names = sorted(os.listdir(path), key=lambda n: (not os.path.isdir(os.path.join(path, n)), [int(p) if p.isdigit() else p for p in re.split(r"(\d+)", n)]))
-        many = len(names) > 4 and names[0].split("=")[0] in ("year", "month", "day", "version")
-        for i, name in enumerate(names):
-            if many and 0 < i < len(names) - 2:
-                if i == 1:
-                    lines.append(f"{indent}    ... {len(names) - 3} more")
+        if name in STREAMS[1:]:
+            days = len({at for at, _, files in os.walk(path) if at != path and files})
+            lines.append(f"{indent}    year=.../month=.../day=.../    {days} days")
+            names = [n for n in names if "=" not in n]
+        many = [n for n in names if "=" in n]
+        for entry in names:
+            if len(many) > 3 and entry in many[1:-1]:
+                if entry == many[1]:
+                    lines.append(f"{indent}    ... {len(many) - 2} more")
                 continue
-            self.branch(os.path.join(path, name), indent + "    ", lines)
+            self.branch(os.path.join(path, entry), indent + "    ", lines)
 
     def read(self, python):
         self.title("9. The same rows, read by others")
@@ -202,13 +207,13 @@ class Demo:
     def next_steps(self):
         lake = shown(self.lake)
         self.title("Next:")
-        for command, why in (("sql", "explore (try: select PAYMENT_METHOD, sum(AMOUNT) from streams.transaction_stream group by 1;)"),
+        for command, why in (("sql", "explore (try: select payment_method, sum(amount) from streams.transaction_stream group by 1;)"),
                              ("feed show transaction_stream_blacklisted", "a feed, with what it has by default"),
-                             ("report --csv report.csv", "the state of all feeds, for a spreadsheet; --json for programs"),
+                             ("report --csv report.csv", "the state of all feeds, for a spreadsheet; --json FILE for programs"),
                              ("table snapshots streams.transaction_stream", "the commits: rows and offsets together"),
                              ("serve", "the same tables for Spark and PyIceberg; with schedules in firn.yaml, exports by themselves")):
             print(f"  build/firn --lake {lake} {command}\n      {why}")
-        print(f"  cat {lake}/logs/*.log\n      what every export did\n  docs/guide/ksqldb.md\n      your own ksqlDB: one line in firn.yaml")
+        print(f"  cat {lake}/logs/*.log\n      what every export did\n  docs/guide/ksqldb-export.md\n      your own ksqlDB: one line in firn.yaml")
 
     def run(self, python):
         print(f"{self.firn('version', show=False).strip()}  demo \"ksqldb\"  lake {shown(self.lake)}")
