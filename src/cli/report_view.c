@@ -85,10 +85,13 @@ static void add_due(const firn_report_view *view, firn_grid *grid, const firn_re
     const char *rows = feed->due_rows > 0
                            ? firn_arena_printf(arena, ", %s rows", count(view, feed->due_rows))
                            : "";
+    /* Retention is done by exports. */
+    const char *off =
+        feed->health == FIRN_HEALTH_OFF ? "; it stays, for this feed is not exported" : "";
     firn_grid_note(grid, 1,
-                   firn_arena_printf(arena, "retention due: %" PRId64 " %s%s %s%s",
+                   firn_arena_printf(arena, "retention due: %" PRId64 " %s%s %s%s%s",
                                      feed->due_partitions, what,
-                                     feed->due_partitions == 1 ? "" : "s", limit, rows),
+                                     feed->due_partitions == 1 ? "" : "s", limit, rows, off),
                    firn_term_dim(stdout));
 }
 

@@ -93,6 +93,11 @@ static const char *count(const judge *j, double n)
     return firn_format_count(j->arena, (int64_t)llround(n));
 }
 
+static const char *rows_text(const judge *j, double rows)
+{
+    return firn_arena_printf(j->arena, "%s row%s", count(j, rows), rows == 1 ? "" : "s");
+}
+
 /* "1,000 rows, 40 times fewer than usual (40,112)"; "... 35% more than usual (...)". */
 static const char *compared(const judge *j, double rows, double usual)
 {
@@ -109,8 +114,8 @@ static const char *compared(const judge *j, double rows, double usual)
         how = firn_arena_printf(j->arena, "%.0f%% %s than usual", 100 * fabs(rows - usual) / usual,
                                 more ? "more" : "fewer");
     }
-    return usual == 0 ? firn_arena_printf(j->arena, "%s rows, %s", count(j, rows), how)
-                      : firn_arena_printf(j->arena, "%s rows, %s (%s)", count(j, rows), how,
+    return usual == 0 ? firn_arena_printf(j->arena, "%s, %s", rows_text(j, rows), how)
+                      : firn_arena_printf(j->arena, "%s, %s (%s)", rows_text(j, rows), how,
                                           count(j, usual));
 }
 
@@ -168,12 +173,12 @@ static void judge_rows(judge *j)
     int64_t rows = rows_of(j->judged);
     if (j->rules.rows_min >= 0 && rows < j->rules.rows_min) {
         alert(j, "rows.min", NULL,
-              firn_arena_printf(j->arena, "%s rows, fewer than the least allowed (%s)",
-                                count(j, (double)rows), count(j, (double)j->rules.rows_min)));
+              firn_arena_printf(j->arena, "%s, fewer than the least allowed (%s)",
+                                rows_text(j, (double)rows), count(j, (double)j->rules.rows_min)));
     } else if (j->rules.rows_max >= 0 && rows > j->rules.rows_max) {
         alert(j, "rows.max", NULL,
-              firn_arena_printf(j->arena, "%s rows, more than the most allowed (%s)",
-                                count(j, (double)rows), count(j, (double)j->rules.rows_max)));
+              firn_arena_printf(j->arena, "%s, more than the most allowed (%s)",
+                                rows_text(j, (double)rows), count(j, (double)j->rules.rows_max)));
     } else {
         judge_rows_deviation(j);
     }

@@ -211,7 +211,7 @@ static void few_exports_are_no_judgement(void **state)
     p->n--;
     usual(p, 1, 1000);
     add(p, DONE, 1);
-    assert_string_equal(judged(p), "rows.deviation: 1 rows, 950 times fewer than usual (950)");
+    assert_string_equal(judged(p), "rows.deviation: 1 row, 950 times fewer than usual (950)");
 }
 
 /* A table with as many rows each time has no spread at all. */
