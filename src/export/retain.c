@@ -256,6 +256,20 @@ static firn_rc note_files(retention *r, firn_map *paths, firn_err *err)
     return write_note(r, paths, err);
 }
 
+/* What killed writers left of days that are due. */
+static firn_rc sweep(retention *r, firn_err *err)
+{
+    firn_map *found = firn_map_new(r->arena);
+    retain_deletion deletion = {.session = r->session, .ident = r->ident};
+    firn_retain_orphans(r->lake, r->arena, r->feed, r->table.metadata, &r->due, r->now_us, found);
+    if (firn_map_len(found) == 0) {
+        return FIRN_OK;
+    }
+    FIRN_TRY(firn_retain_delete(&deletion, r->arena, found, err));
+    r->out->bytes += deletion.deleted_bytes;
+    return FIRN_OK;
+}
+
 static firn_rc erase(retention *r, firn_err *err)
 {
     firn_tree_result synced;
@@ -268,6 +282,7 @@ static firn_rc erase(retention *r, firn_err *err)
     FIRN_TRY(expire(r, err));
     FIRN_TRY(firn_retain_delete(&deletion, r->arena, paths, err));
     r->out->bytes += deletion.deleted_bytes;
+    FIRN_TRY(sweep(r, err));
     FIRN_TRY(firn_fault_point("retain.expired", r->feed->name, err));
     return r->out->n_kept_by == 0 ? remove_note(r, err) : FIRN_OK;
 }
@@ -288,7 +303,7 @@ static firn_rc run(void *ctx, firn_err *err)
                                    .partitions = r->due.partitions,
                                    .oldest_kept = r->due.oldest_kept};
     if (!due && !firn_path_exists(note_path(r))) {
-        return FIRN_OK;
+        return r->dry_run ? FIRN_OK : sweep(r, err);
     }
     if (r->dry_run) {
         return r->due.tags.len > 0 ? foresee_versions(r, err) : expire(r, err);

@@ -85,6 +85,8 @@ static void set_cutoff(finder *f, int64_t now_us)
     firn_civil_from_days(today - (int32_t)f->feed->retention_days, &at);
     const int64_t parts[PARTS_MAX] = {at.year, at.month, at.day};
     memcpy(f->cutoff, parts, sizeof(parts));
+    memcpy(f->out->cutoff_parts, parts, sizeof(parts));
+    f->out->n_parts = f->n_parts;
     f->out->cutoff = part_text(f->arena, parts, PARTS_MAX);
 }
 

@@ -9,8 +9,10 @@
 
 typedef struct retain_due {
     int64_t rows, files, bytes, partitions;
-    const char *where;           /* by days: SQL that the due rows match */
-    const char *cutoff;          /* by days: "2024-11-30"; rows of that day stay */
+    const char *where;  /* by days: SQL that the due rows match */
+    const char *cutoff; /* by days: "2024-11-30"; rows of that day stay */
+    size_t n_parts;     /* by days: of year, month, day, that there are */
+    int64_t cutoff_parts[3];
     const char *oldest_kept;     /* nullable */
     FIRN_VEC(const char *) tags; /* by versions: that go */
     int64_t kept_since_ms;       /* by versions: the oldest kept one's snapshot; INT64_MAX: none */
@@ -34,5 +36,12 @@ typedef struct retain_deletion {
 } retain_deletion;
 firn_rc firn_retain_delete(retain_deletion *d, firn_arena *arena, const firn_map *paths,
                            firn_err *err) FIRN_MUST_USE;
+
+/* ---- retain_orphans.c ---------------------------------------------------------------------------------------------------- */
+
+/* Locations of files in the table's folders of days that are due: of whatever is there, which nobody may name. */
+void firn_retain_orphans(firn_lake *lake, firn_arena *arena, const firn_export_feed *feed,
+                         const firn_metadata *metadata, const retain_due *due, int64_t now_us,
+                         firn_map *found);
 
 #endif

@@ -4,6 +4,8 @@
 #include "base/buf.h"
 #include "export/retain.h"
 
+#include <utime.h>
+
 #define MARKER "Malewitsch" /* bounds have 16 characters */
 
 static const int64_t NOW_US = INT64_C(1767225600000000); /* 2026-01-01 */
@@ -203,6 +205,42 @@ static void rows_without_a_day_stay(void **state)
     lake_expect(f, "SELECT id FROM streams.s", "1");
 }
 
+static const char *put_data(lake_fixture *f, const char *relative, int64_t age_s)
+{
+    firn_err err = {0};
+    const char *path = firn_lake_path(
+        f->lake, f->arena, firn_arena_printf(f->arena, "warehouse/streams/s/data/%s", relative));
+    lake_check(firn_mkdir_p(firn_path_dirname(f->arena, path), 0755, &err), &err, path);
+    lake_check(firn_file_write_atomic(path, firn_bytes_str(MARKER), 0644, &err), &err, path);
+    const struct utimbuf time = {.modtime = (time_t)(NOW_US / 1000000 - age_s),
+                                 .actime = (time_t)(NOW_US / 1000000)};
+    assert_int_equal(utime(path, &time), 0);
+    return path;
+}
+
+/* No table names them, so no snapshot that expires does. */
+static void what_killed_writers_left_goes(void **state)
+{
+    lake_fixture *f = *state;
+    firn_export_feed feed = year_stream();
+    tree_make_stream(f);
+    lake_exec(f, "INSERT INTO streams.s VALUES (1, 'a', 2025, 6, 1)");
+    const char *due = put_data(f, "year=2024/month=12/day=31/left.parquet", 7 * 86400);
+    const char *older = put_data(f, "year=2019/month=2/day=1/left.parquet", 7 * 86400);
+    const char *young = put_data(f, "year=2024/month=12/day=30/new.parquet", 60);
+    const char *kept = put_data(f, "year=2025/month=1/day=1/left.parquet", 7 * 86400);
+    const char *other = put_data(f, "left.parquet", 7 * 86400);
+    retain(f, &feed, true);
+    assert_true(firn_path_exists(due));
+    retain(f, &feed, false);
+    assert_false(firn_path_exists(due));
+    assert_false(firn_path_exists(older));
+    assert_true(firn_path_exists(young));
+    assert_true(firn_path_exists(kept));
+    assert_true(firn_path_exists(other));
+    lake_expect(f, "SELECT id FROM streams.s", "1");
+}
+
 static void for_ever_is_for_ever(void **state)
 {
     lake_fixture *f = *state;
@@ -337,15 +375,11 @@ static void failing_anywhere_ends_right(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(old_days_are_gone_everywhere),
-        T(rows_that_were_rewritten_are_gone_too),
-        T(merge_on_read_erases_too),
-        T(coarser_folders_keep_whole_months),
-        T(rows_without_a_day_stay),
-        T(for_ever_is_for_ever),
-        T(a_branch_keeps_rows_and_is_named),
-        T(a_tag_keeps_rows_and_is_named),
-        T(old_versions_go),
+        T(old_days_are_gone_everywhere),  T(rows_that_were_rewritten_are_gone_too),
+        T(merge_on_read_erases_too),      T(coarser_folders_keep_whole_months),
+        T(rows_without_a_day_stay),       T(what_killed_writers_left_goes),
+        T(for_ever_is_for_ever),          T(a_branch_keeps_rows_and_is_named),
+        T(a_tag_keeps_rows_and_is_named), T(old_versions_go),
         T(failing_anywhere_ends_right),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
