@@ -36,11 +36,12 @@ void firn_export_marks_begin(firn_export_marks *m, firn_arena *arena, const firn
         const json_t *known = json_object_get(times, number);
         const json_t *time = json_array_get(known, 1);
         bool is_of_it =
-            json_is_integer(time) && json_integer_value(json_array_get(known, 0)) == held[i].next;
+            json_is_array(known) && json_integer_value(json_array_get(known, 0)) == held[i].next;
         firn_export_mark *mark = find(m, held[i].partition);
         mark->held = held[i].next;
         mark->next = held[i].next;
-        mark->held_time = is_of_it ? json_integer_value(time) : INT64_MIN;
+        mark->held_time = is_of_it && json_is_integer(time) ? json_integer_value(time) : INT64_MIN;
+        mark->gone = is_of_it && json_is_null(time);
         mark->last_time = mark->held_time;
         mark->shown = held[i].next == 0;
     }
@@ -137,8 +138,9 @@ size_t firn_export_marks_missing(const firn_export_marks *m, size_t *known)
     size_t missing = 0;
     *known = 0;
     for (size_t i = 0; i < m->marks.len; i++) {
-        *known += m->marks.items[i].held > 0;
-        missing += !m->marks.items[i].shown;
+        const firn_export_mark *mark = &m->marks.items[i];
+        *known += mark->held > 0 && !mark->gone;
+        missing += !mark->shown && !mark->gone;
     }
     return missing;
 }
@@ -167,17 +169,24 @@ firn_feed_range *firn_export_marks_ranges(firn_arena *arena, const firn_export_m
     return ranges;
 }
 
+/* NULL: nothing is known of it. */
+static json_t *last_time(const firn_export_mark *mark)
+{
+    return !mark->shown                   ? json_null()
+           : mark->last_time != INT64_MIN ? json_integer(mark->last_time)
+                                          : NULL;
+}
+
 char *firn_export_marks_times(firn_arena *arena, const firn_export_marks *m)
 {
     json_t *times = firn_json_own(arena, json_object());
     for (size_t i = 0; i < m->marks.len; i++) {
         const firn_export_mark *mark = &m->marks.items[i];
-        if (mark->next > 0 && mark->last_time != INT64_MIN) {
+        json_t *time = mark->next > 0 ? last_time(mark) : NULL;
+        if (time != NULL) {
             char number[16];
             snprintf(number, sizeof(number), "%" PRId32, mark->partition);
-            json_object_set_new(
-                times, number,
-                json_pack("[I,I]", (json_int_t)mark->next, (json_int_t)mark->last_time));
+            json_object_set_new(times, number, json_pack("[I,o]", (json_int_t)mark->next, time));
         }
     }
     return firn_json_text(arena, times);

@@ -24,6 +24,7 @@ typedef struct firn_export_mark {
     int64_t last_time; /* its ROWTIME */
     int64_t skipped;   /* offsets that are gone between the table's and the first that came */
     bool shown;
+    bool gone; /* an earlier export has waited for it in vain, and said so */
 } firn_export_mark;
 
 typedef struct firn_export_marks {
@@ -33,7 +34,7 @@ typedef struct firn_export_marks {
     int64_t rows;
 } firn_export_marks;
 
-/* times: JSON object {"0": [122, 1736935200000]} (offset, and ROWTIME of the row before it), what firn_export_marks_times made;
+/* times: JSON object {"0": [122, 1736935200000]} (offset, and ROWTIME of the row before it; null: that is gone), what firn_export_marks_times made;
  * nullable. Times of other offsets than the table's are not used. */
 void firn_export_marks_begin(firn_export_marks *marks, firn_arena *arena, const firn_offset *held,
                              size_t n, const char *topic, const json_t *times);
@@ -46,7 +47,7 @@ firn_rc firn_export_marks_take(firn_export_marks *marks, const int32_t *partitio
                                const int64_t *offset, const int64_t *time, int64_t n,
                                uint32_t **pick, int64_t *count, firn_err *err) FIRN_MUST_USE;
 
-/* Every partition that the table knows has shown itself. */
+/* Every partition that the table knows has shown itself, apart from those that are gone. */
 bool firn_export_marks_settled(const firn_export_marks *marks);
 size_t firn_export_marks_missing(const firn_export_marks *marks, size_t *known);
 /* Of the partitions with new rows. */

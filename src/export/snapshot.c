@@ -62,11 +62,32 @@ static bool has_rows(const firn_metadata *metadata)
     return current != NULL && (total == NULL || !firn_streq(total, "0"));
 }
 
+/* A version takes the place of all rows: they must be the feed's own. */
+static firn_rc check_rows_are_ours(const firn_export_job *job, firn_err *err)
+{
+    const firn_metadata *metadata = job->metadata;
+    if (metadata == NULL) {
+        return FIRN_OK;
+    }
+    const char *feed = firn_metadata_property(metadata, "firn.feed", NULL);
+    bool is_other = feed != NULL && !firn_streq(feed, job->feed->name);
+    bool exported = firn_metadata_property(metadata, FIRN_EXPORT_VERSION_PROPERTY, NULL) != NULL;
+    if (is_other || (!exported && has_rows(metadata))) {
+        FIRN_FAIL(err, FIRN_E_CONFIG,
+                  "%s: table %s has rows that %s%s brought, and an export would replace them; name "
+                  "another table in \"table\"",
+                  job->feed->path, job->table_text, is_other ? "feed " : "no export of this feed",
+                  is_other ? feed : "");
+    }
+    return FIRN_OK;
+}
+
 firn_rc firn_export_snapshot(firn_export_job *job, firn_err *err)
 {
     bool push = false;
     FIRN_TRY(firn_export_target_load(job, err));
     FIRN_TRY(firn_export_target_check(job, err));
+    FIRN_TRY(check_rows_are_ours(job, err));
     job->version =
         job->metadata != NULL
             ? firn_metadata_property_i64(job->metadata, FIRN_EXPORT_VERSION_PROPERTY, 0) + 1

@@ -129,7 +129,7 @@ static firn_rc judge(const stream_job *s, firn_err *err)
     }
     for (size_t i = 0; i < s->marks.marks.len; i++) {
         const firn_export_mark *mark = &s->marks.marks.items[i];
-        if (!mark->shown) {
+        if (!mark->shown && !mark->gone) {
             firn_export_warn(job,
                              "partition %" PRId32 " of topic %s showed nothing from offset %" PRId64
                              " on within %" PRId64

@@ -142,6 +142,13 @@ static void a_partition_without_rows_is_told(void **state)
     const firn_export_result *r = export_one(f, "pay", FIRN_EXPORT_DONE);
     export_warned(r, "partition 1 of topic t_PAY showed nothing from offset 4 on");
     assert_int_equal(r->rows, 1);
+    r = export_one(f, "pay", FIRN_EXPORT_NOTHING_NEW);
+    assert_string_equal(r->n_warnings > 0 ? r->warnings[0] : "",
+                        ""); /* said once, and not waited for again */
+    ksql_add(f->server, s, 1, NOON_MS, "11, \"y\"");
+    assert_int_equal(export_one(f, "pay", FIRN_EXPORT_DONE)->rows, 1);
+    expect_ids(f, 12);
+    export_one(f, "pay", FIRN_EXPORT_NOTHING_NEW);
 }
 
 static void a_stream_made_anew_is_not_mixed_in(void **state)
@@ -400,6 +407,22 @@ static void half_a_table_is_none(void **state)
     lake_expect(f->lake, "SELECT count(*), min(version) FROM tables.totals", "2|v1");
 }
 
+static void rows_of_others_are_not_replaced(void **state)
+{
+    export_fixture *f = *state;
+    ksql_source *s = totals(f, ", \"table\": \"own.t\"");
+    ksql_add(f->server, s, 0, NOON_MS, "\"card\", 3");
+    lake_exec(f->lake,
+              "CREATE SCHEMA own; CREATE TABLE own.t PARTITIONED BY (version) AS SELECT 'x' AS "
+              "method, 1::BIGINT AS n, 'v9' AS version");
+    lake_contains(export_fails(f, "totals"), "no export of this feed brought");
+    lake_expect(f->lake, "SELECT method FROM own.t", "x");
+    lake_exec(f->lake, "DROP TABLE own.t");
+    export_one(f, "totals", FIRN_EXPORT_DONE);
+    export_feed(f, "twin", "table", "totals", ", \"table\": \"own.t\"");
+    lake_contains(export_fails(f, "twin"), "feed totals brought");
+}
+
 static void reference_data_is_written_once(void **state)
 {
     export_fixture *f = *state;
@@ -550,6 +573,7 @@ int main(void)
         T(an_empty_answer_is_a_version_when_there_were_rows),
         T(silence_is_no_empty_table),
         T(half_a_table_is_none),
+        T(rows_of_others_are_not_replaced),
         T(reference_data_is_written_once),
         T(one_that_fails_does_not_stop_the_others),
         T(no_server_is_one_line),
