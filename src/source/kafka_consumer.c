@@ -42,7 +42,7 @@ enum {
 #define MISSING_US   (10 * US_PER_S) /* no such topic for so long: an error */
 #define PROBE_US     (5 * US_PER_S)
 #define ASK_AGAIN_US (US_PER_S / 2)
-#define WAKE_US      (US_PER_S / 1000)
+#define WAKE_US      (US_PER_S / 200) /* a full queue lasts ten times as long */
 
 typedef struct part {
     const char *topic;
