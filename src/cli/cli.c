@@ -5,6 +5,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/time.h"
+#include "maintain/maintain.h"
 
 #include <signal.h>
 #include <stdarg.h>
@@ -32,6 +33,7 @@ firn_rc firn_cli_engine(firn_cli *cli, firn_engine **out, firn_err *err)
     FIRN_TRY(firn_cli_lake(cli, &lake, err));
     if (cli->engine == NULL) {
         FIRN_TRY(firn_engine_open(lake, &cli->engine, err));
+        firn_maintain_install(cli->engine);
     }
     *out = cli->engine;
     return FIRN_OK;

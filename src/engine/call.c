@@ -217,25 +217,72 @@ static const struct {
                  {"compute_partition_stats", NULL},
                  {"rewrite_table_path", NULL}};
 
-static const char *list_procedures(firn_arena *arena)
+/* Those of rooms above the engine, too. */
+static const char **procedure_names(const firn_call *call, size_t *n)
 {
-    const char *names[N_PROCEDURES];
-    for (size_t i = 0; i < N_PROCEDURES; i++) {
-        names[i] = procedures[i].name;
+    const firn_engine *engine = call->session->engine;
+    *n = N_PROCEDURES + engine->n_procedures;
+    const char **names = FIRN_NEW_N(call->arena, const char *, *n);
+    for (size_t i = 0; i < *n; i++) {
+        names[i] =
+            i < N_PROCEDURES ? procedures[i].name : engine->procedures[i - N_PROCEDURES].name;
     }
-    return firn_str_join(arena, names, N_PROCEDURES, ", ");
+    return names;
 }
 
-static firn_rc find_procedure(firn_arena *arena, const char *name, const firn_procedure **out,
-                              firn_err *err)
+static const char *list_procedures(const firn_call *call)
 {
-    const char *names[N_PROCEDURES];
+    size_t n = 0;
+    const char **names = procedure_names(call, &n);
+    return firn_str_join(call->arena, names, n, ", ");
+}
+
+static firn_rc run_outside(firn_call *call, firn_result **out, firn_err *err)
+{
+    const firn_outside_procedure *outside = call->outside;
+    const char **cells = FIRN_NEW_N(call->arena, const char *, outside->n_columns);
+    FIRN_TRY(outside->run(call->session, call->arena, call->ident, call->arguments, cells, err));
+    *out = firn_result_table("CALL", outside->columns, outside->types, outside->n_columns);
+    firn_result_add_row(*out, cells);
+    return FIRN_OK;
+}
+
+void firn_engine_set_procedures(firn_engine *engine, const firn_outside_procedure *list, size_t n)
+{
+    engine->procedures = list;
+    engine->n_procedures = n;
+}
+
+static bool find_known(firn_call *call, const char *name)
+{
+    const firn_engine *engine = call->session->engine;
     for (size_t i = 0; i < N_PROCEDURES; i++) {
-        names[i] = procedures[i].name;
         if (firn_strcaseeq(name, procedures[i].name)) {
-            *out = &procedures[i];
-            return FIRN_OK;
+            call->procedure = &procedures[i];
+            return true;
         }
+    }
+    for (size_t i = 0; i < engine->n_procedures; i++) {
+        if (firn_strcaseeq(name, engine->procedures[i].name)) {
+            firn_procedure *own = FIRN_NEW(call->arena, firn_procedure);
+            call->outside = &engine->procedures[i];
+            *own = (firn_procedure){.name = call->outside->name,
+                                    .n_required = call->outside->n_required,
+                                    .run = run_outside};
+            memcpy(own->parameters, call->outside->parameters, sizeof(own->parameters));
+            call->procedure = own;
+            return true;
+        }
+    }
+    return false;
+}
+
+static firn_rc find_procedure(firn_call *call, const char *name, firn_err *err)
+{
+    size_t n_names = 0;
+    const char **names = procedure_names(call, &n_names);
+    if (find_known(call, name)) {
+        return FIRN_OK;
     }
     for (size_t i = 0; i < sizeof(elsewhere) / sizeof(elsewhere[0]); i++) {
         if (!firn_strcaseeq(name, elsewhere[i].name)) {
@@ -249,14 +296,14 @@ static firn_rc find_procedure(firn_arena *arena, const char *name, const firn_pr
         FIRN_FAIL(err, FIRN_E_UNSUPPORTED,
                   "firn does not have the procedure %s; it has %s. Any Iceberg engine can run "
                   "it on the same table",
-                  name, list_procedures(arena));
+                  name, list_procedures(call));
     }
-    const char *near = firn_nearest(name, names, N_PROCEDURES);
+    const char *near = firn_nearest(name, names, n_names);
     if (near != NULL) {
         FIRN_FAIL(err, FIRN_E_NOT_FOUND, "there is no procedure %s. Did you mean %s?", name, near);
     }
     FIRN_FAIL(err, FIRN_E_NOT_FOUND, "there is no procedure %s; firn has %s", name,
-              list_procedures(arena));
+              list_procedures(call));
 }
 
 firn_rc firn_exec_call(firn_session *session, const char *sql, firn_result **out, firn_err *err)
@@ -268,13 +315,13 @@ firn_rc firn_exec_call(firn_session *session, const char *sql, firn_result **out
     FIRN_TRY(firn_parser_open(arena, sql, &parser, err));
     FIRN_TRY(firn_expect(&parser, "call", err));
     FIRN_TRY(firn_parse_dotted(&parser, &parts, &n, err));
+    firn_call call = {.session = session, .arena = arena, .parser = &parser};
     if (n > 1 && !firn_strcaseeq(parts[n - 2], "system")) {
         FIRN_FAIL(err, FIRN_E_NOT_FOUND, "there is no procedure %s; procedures are in system: %s",
-                  firn_str_join(arena, parts, n, "."), list_procedures(arena));
+                  firn_str_join(arena, parts, n, "."), list_procedures(&call));
     }
-    firn_call call = {.session = session, .arena = arena, .parser = &parser};
     FIRN_TRY(firn_session_catalog(session, &call.catalog, err));
-    FIRN_TRY(find_procedure(arena, parts[n - 1], &call.procedure, err));
+    FIRN_TRY(find_procedure(&call, parts[n - 1], err));
     FIRN_TRY(parse_arguments(&call, err));
     FIRN_TRY(firn_parse_target_text(session, arena, call.arguments[0], &call.ident, err));
     call.text = firn_ident_text(arena, call.ident);

@@ -4,9 +4,10 @@
 
 #include "ddl.h"
 
+#include "engine/procedures.h"
 #include "iceberg/snapshot.h"
 
-enum { FIRN_CALL_ARGUMENTS_MAX = 5 };
+enum { FIRN_CALL_ARGUMENTS_MAX = FIRN_PROCEDURE_ARGUMENTS_MAX };
 
 typedef struct firn_call firn_call;
 typedef struct firn_procedure {
@@ -22,6 +23,7 @@ struct firn_call {
     firn_parser *parser;
     firn_catalog *catalog;
     const firn_procedure *procedure;
+    const firn_outside_procedure *outside; /* what it stands for; NULL: it is the engine's own */
     const char *arguments[FIRN_CALL_ARGUMENTS_MAX]; /* as text; NULL: not given */
     bool given[FIRN_CALL_ARGUMENTS_MAX];
     firn_ident ident;

@@ -24,7 +24,9 @@ struct firn_engine {
     struct firn_scan_registry
         *scans; /* what SQL functions of live scans look things up in (scans.h) */
     struct firn_footer_cache
-        *footers;     /* schemas of Parquet files that had to be looked at (footers.h) */
+        *footers; /* schemas of Parquet files that had to be looked at (footers.h) */
+    const struct firn_outside_procedure *procedures; /* of rooms above (procedures.h) */
+    size_t n_procedures;
     bool write_ready; /* what writing needs is set up (write.c); under `lock` */
 };
 

@@ -61,4 +61,8 @@ firn_rc firn_maintain_compact(firn_session *session, firn_arena *arena,
                               const firn_compact_options *options, firn_compact_result *out,
                               firn_err *err) FIRN_MUST_USE;
 
+/* CALL system.expire_snapshots(...) and system.rewrite_data_files(...) in the engine's sessions, with Spark's arguments. Before the
+ * first of them. */
+void firn_maintain_install(firn_engine *engine);
+
 #endif
