@@ -4,7 +4,8 @@
 One server on this machine (bench/ksqldb_load.c, a process of its own, whose time is not counted) sends the same rows to both, from memory. For
 each source, one after the other, with nothing between, from exec to exit:
 
-  firn    `firn export FEED`: into an Iceberg table and the folder tree
+  firn    `firn export FEED`: into an Iceberg table and the folder tree, snappy as the description has it
+  zstd    the same with "compression": "zstd" in the feed's file
   python  bench/export_python.py: requests, pandas, pyarrow, as the data lake was first described, into one Parquet file
 
 The sources are the four of that description's own table of times, with records of its size (500 bytes of JSON), and a stream of 10 M small
@@ -98,16 +99,16 @@ class Lake:
             f.write(f"\nsources:\n  - name: ksql\n    ksqldb: {uri}\n")
         os.makedirs(os.path.join(folder, "feeds", "active"), exist_ok=True)
 
-    def feed(self, name, kind, source):
+    def feed(self, name, kind, source, compression):
         with open(os.path.join(self.folder, "feeds", "active", f"{name}.json"), "w") as f:
-            json.dump({"feed_name": name, "feed_type": kind, "ksqldb_source": source}, f)
+            json.dump({"feed_name": name, "feed_type": kind, "ksqldb_source": source, "compression": compression}, f)
 
     def count(self, table):
         return int(json.loads(run(FIRN, "--lake", self.folder, "--format", "json", "-q", "sql", "-c", f"SELECT count(*) AS n FROM {table}"))[0]["n"])
 
 
-def measure_firn(lake, name, kind, source, records, log):
-    lake.feed(name, kind, source)
+def measure_firn(lake, name, kind, source, records, compression, log):
+    lake.feed(name, kind, source, compression)
     got = measure([FIRN, "--lake", lake.folder, "-q", "export", name], log)
     rows = lake.count(f"{kind}s.{name}")
     if rows != records:
@@ -158,12 +159,14 @@ def measure_case(lake, folder, load, name):
     log = os.path.join(folder, "log")
     feed = source.lower()
     columns = {
-        "firn": best_of(runs, lambda i: measure_firn(lake, f"{feed}_{i}", kind, source, records, log)),
+        "firn": best_of(runs, lambda i: measure_firn(lake, f"{feed}_{i}", kind, source, records, "snappy", log)),
+        "zstd": best_of(runs, lambda i: measure_firn(lake, f"{feed}_zstd_{i}", kind, source, records, "zstd", log)),
         "python": best_of(runs, lambda i: measure_python(os.path.join(folder, f"python{i}"), load.uri, kind, source, records, log)),
     }
     # What each gets: a stream's rows come with their partition, offset and time for firn.
     leading = "ROWPARTITION, " if kind == "stream" else ""
     sizes = {"firn": load.bytes_of(f"SELECT {leading}* FROM {source}{push};"), "python": load.bytes_of(f"SELECT * FROM {source}{push};")}
+    sizes["zstd"] = sizes["firn"]
     show(name, records, described, sizes, columns)
 
 
