@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+enum { TRIES_MAX = 3 };
+
 /* ---- names ------------------------------------------------------------------------------------------------------ */
 
 firn_ident firn_export_ident(firn_arena *arena, const char *dotted)
@@ -144,12 +146,13 @@ static firn_rc prepare_stage(tree *t, firn_err *err)
 
 /* ---- all together --------------------------------------------------------------------------------------------------- */
 
-static firn_rc sync_tree(tree *t, firn_err *err)
+static firn_rc sync_tree(tree *t, const char **location, firn_err *err)
 {
     firn_table table;
     FIRN_TRY(firn_catalog_table_load(firn_lake_catalog(t->lake), t->arena,
                                      firn_session_ref(t->session), t->ident, &table, err));
     t->metadata = table.metadata;
+    *location = table.entry.location;
     FIRN_TRY(prepare_stage(t, err));
     FIRN_TRY(firn_tree_plan(t, err));
     FIRN_TRY(firn_tree_walk(t, err));
@@ -174,9 +177,27 @@ firn_rc firn_export_on_ref(firn_session *session, const firn_export_feed *feed,
     return rc != FIRN_OK ? rc : back;
 }
 
+/* A file may be gone because the table moved on meanwhile, and what it was expired: then the folders are made from its new state. */
 static firn_rc run(void *ctx, firn_err *err)
 {
-    return sync_tree(ctx, err);
+    const tree *start = ctx;
+    const char *before = NULL;
+    for (int tries = 0;; tries++) {
+        tree t = *start;
+        const char *location = NULL;
+        firn_err own = {0};
+        *t.result = (firn_tree_result){0};
+        t.by_relative = firn_map_new(t.arena);
+        firn_rc rc = sync_tree(&t, &location, &own);
+        bool moved = location != NULL && (before == NULL || !firn_streq(before, location));
+        if (rc == FIRN_OK || rc != FIRN_E_NOT_FOUND || !moved || tries == TRIES_MAX) {
+            if (rc != FIRN_OK && err != NULL) {
+                *err = own;
+            }
+            return rc;
+        }
+        before = location;
+    }
 }
 
 firn_rc firn_tree_sync(firn_session *session, firn_arena *arena, const firn_export_feed *feed,
@@ -194,7 +215,6 @@ firn_rc firn_tree_sync(firn_session *session, firn_arena *arena, const firn_expo
               .root = firn_export_folder(lake, own, feed),
               .folder_mode = (mode_t)(feed->permissions != 0 ? feed->permissions : 0755) & 0777,
               .now_us = now_us != 0 ? now_us : firn_now_us(),
-              .by_relative = firn_map_new(own),
               .result = out};
     t.file_mode = t.folder_mode & 0666;
     return firn_export_on_ref(session, feed, run, &t, err);
