@@ -6,6 +6,7 @@ each source, one after the other, with nothing between, from exec to exit:
 
   firn    `firn export FEED`: into an Iceberg table and the folder tree, snappy as the description has it
   zstd    the same with "compression": "zstd" in the feed's file
+  pages2  snappy with "properties": {"write.parquet.page-version": "v2"}: Parquet's delta encodings
   python  bench/export_python.py: requests, pandas, pyarrow, as the data lake was first described, into one Parquet file
 
 The sources are the four of that description's own table of times, with records of its size (500 bytes of JSON), and a stream of 10 M small
@@ -44,6 +45,11 @@ CASES = {
     "table of 1,000": ("STATE_1000", "table", 1_000, "1-2 s"),
     "table of 10,000": ("STATE_10000", "table", 10_000, "3-5 s"),
     f"stream of {RECORDS:,}, small": (f"SMALL_{RECORDS}", "stream", RECORDS, None),
+}
+FEEDS = {
+    "firn": {"compression": "snappy"},
+    "zstd": {"compression": "zstd"},
+    "pages2": {"compression": "snappy", "properties": {"write.parquet.page-version": "v2"}},
 }
 
 
@@ -99,16 +105,16 @@ class Lake:
             f.write(f"\nsources:\n  - name: ksql\n    ksqldb: {uri}\n")
         os.makedirs(os.path.join(folder, "feeds", "active"), exist_ok=True)
 
-    def feed(self, name, kind, source, compression):
+    def feed(self, name, kind, source, settings):
         with open(os.path.join(self.folder, "feeds", "active", f"{name}.json"), "w") as f:
-            json.dump({"feed_name": name, "feed_type": kind, "ksqldb_source": source, "compression": compression}, f)
+            json.dump({"feed_name": name, "feed_type": kind, "ksqldb_source": source, **settings}, f)
 
     def count(self, table):
         return int(json.loads(run(FIRN, "--lake", self.folder, "--format", "json", "-q", "sql", "-c", f"SELECT count(*) AS n FROM {table}"))[0]["n"])
 
 
-def measure_firn(lake, name, kind, source, records, compression, log):
-    lake.feed(name, kind, source, compression)
+def measure_firn(lake, name, kind, source, records, settings, log):
+    lake.feed(name, kind, source, settings)
     got = measure([FIRN, "--lake", lake.folder, "-q", "export", name], log)
     rows = lake.count(f"{kind}s.{name}")
     if rows != records:
@@ -139,13 +145,15 @@ def measure_python(folder, uri, kind, source, records, log):
 def show(name, records, described, sizes, columns):
     print(f"\n{name} records: {sizes['python'] / records:.0f} bytes of JSON each" + (f"; said to take {described}" if described else ""))
     print(f"    {'':<7}{'wall s':>9}{'CPU s':>9}{'records/s':>13}{'per CPU s':>13}{'MB/CPU s':>10}{'peak MB':>9}{'Parquet MB':>12}{'of JSON':>9}")
-    firn, python = columns["firn"], columns["python"]
+    python = columns["python"]
     for who, got in columns.items():
         note = f"   extrapolated from {got['from']:,}" if "from" in got else ""
         print(f"    {who:<7}{got['wall_s']:>9.2f}{got['cpu_s']:>9.2f}{records / got['wall_s']:>13,.0f}{records / got['cpu_s']:>13,.0f}{sizes[who] / got['cpu_s'] / 1e6:>10,.0f}"
               f"{got['peak_mb']:>9,.0f}{got['parquet_bytes'] / 1e6:>12,.2f}{got['parquet_bytes'] / sizes['python']:>9.1%}{note}")
-    print(f"    firn: {python['cpu_s'] / firn['cpu_s']:.1f} times the records per CPU second, {python['wall_s'] / firn['wall_s']:.1f} times as fast, "
-          f"{python['peak_mb'] / firn['peak_mb']:.1f} times less memory, {python['parquet_bytes'] / firn['parquet_bytes']:.2f} times less Parquet", flush=True)
+    for who in FEEDS:
+        firn = columns[who]
+        print(f"    {who}: {python['cpu_s'] / firn['cpu_s']:.1f} times Python's records per CPU second, {python['wall_s'] / firn['wall_s']:.1f} times as fast, "
+              f"{firn['peak_mb'] / python['peak_mb']:.2f} of its memory, {firn['parquet_bytes'] / python['parquet_bytes']:.2f} of its Parquet", flush=True)
 
 
 def best_of(runs, measured):
@@ -158,15 +166,12 @@ def measure_case(lake, folder, load, name):
     push = " EMIT CHANGES" if kind == "stream" else ""
     log = os.path.join(folder, "log")
     feed = source.lower()
-    columns = {
-        "firn": best_of(runs, lambda i: measure_firn(lake, f"{feed}_{i}", kind, source, records, "snappy", log)),
-        "zstd": best_of(runs, lambda i: measure_firn(lake, f"{feed}_zstd_{i}", kind, source, records, "zstd", log)),
-        "python": best_of(runs, lambda i: measure_python(os.path.join(folder, f"python{i}"), load.uri, kind, source, records, log)),
-    }
+    columns = {who: best_of(runs, lambda i: measure_firn(lake, f"{feed}_{who}_{i}", kind, source, records, settings, log)) for who, settings in FEEDS.items()}
+    columns["python"] = best_of(runs, lambda i: measure_python(os.path.join(folder, f"python{i}"), load.uri, kind, source, records, log))
     # What each gets: a stream's rows come with their partition, offset and time for firn.
     leading = "ROWPARTITION, " if kind == "stream" else ""
-    sizes = {"firn": load.bytes_of(f"SELECT {leading}* FROM {source}{push};"), "python": load.bytes_of(f"SELECT * FROM {source}{push};")}
-    sizes["zstd"] = sizes["firn"]
+    sizes = dict.fromkeys(FEEDS, load.bytes_of(f"SELECT {leading}* FROM {source}{push};"))
+    sizes["python"] = load.bytes_of(f"SELECT * FROM {source}{push};")
     show(name, records, described, sizes, columns)
 
 

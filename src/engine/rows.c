@@ -200,6 +200,7 @@ firn_rc firn_rows_to_files(firn_session *session, firn_arena *arena, const firn_
                                   .sql = sql,
                                   .spec_id = -1,
                                   .zstd_level = FIRN_WRITE_QUICK_ZSTD_LEVEL,
+                                  .lasting = write->lasting,
                                   .described = true};
     FIRN_TRY(only_partition(arena, write, &options.partition, err));
     firn_rc rc = firn_write_query(session, arena, &options, &written, err);

@@ -154,9 +154,27 @@ static const char *dictionary_sql(const write_job *job, int64_t group_rows)
                                  ", BLOOM_FILTER_FALSE_POSITIVE_RATIO %.6f",
                                  group_rows, least);
     }
-    return job->options->zstd_level == FIRN_WRITE_QUICK_ZSTD_LEVEL
-               ? ", WRITE_BLOOM_FILTER false, DICTIONARY_SIZE_LIMIT 4096"
-               : "";
+    if (job->options->zstd_level != FIRN_WRITE_QUICK_ZSTD_LEVEL) {
+        return "";
+    }
+    return job->options->lasting ? ", WRITE_BLOOM_FILTER false"
+                                 : ", WRITE_BLOOM_FILTER false, DICTIONARY_SIZE_LIMIT 4096";
+}
+
+/* Version 2 of Parquet's data pages with its delta encodings: a third less time and a fifth less size for events, and nothing that
+ * Iceberg's own reader in Spark can read in vectors before Iceberg 1.11. So it is asked for, never assumed. */
+static firn_rc version_sql(const write_job *job, const char **out, firn_err *err)
+{
+    const char *text =
+        firn_metadata_property(job->options->metadata, FIRN_PAGE_VERSION_PROPERTY, "v1");
+    *out = firn_strcaseeq(text, "v1") ? "v1" : firn_strcaseeq(text, "v2") ? "v2" : NULL;
+    if (*out == NULL) {
+        FIRN_FAIL(err, FIRN_E_INVALID,
+                  "table property " FIRN_PAGE_VERSION_PROPERTY
+                  " of %s is '%s': it must be v1 or v2",
+                  job->options->table_text, text);
+    }
+    return FIRN_OK;
 }
 
 static void note_fixed(void *ctx, const firn_field *field, const firn_field *parent,
@@ -222,11 +240,13 @@ static firn_rc plan_job(write_job *job, firn_err *err)
     int64_t group_rows =
         firn_metadata_property_i64(metadata, "write.parquet.row-group-rows", 122880);
     group_rows = group_rows > 0 ? group_rows : 122880;
+    const char *version = NULL;
+    FIRN_TRY(version_sql(job, &version, err));
     job->copy_options = firn_arena_printf(
         job->arena,
-        "FORMAT parquet, PARQUET_VERSION v1, %s, ROW_GROUP_SIZE %" PRId64 "%s, FIELD_IDS %s, "
+        "FORMAT parquet, PARQUET_VERSION %s, %s, ROW_GROUP_SIZE %" PRId64 "%s, FIELD_IDS %s, "
         "RETURN_STATS",
-        compression, group_rows, dictionary_sql(job, group_rows),
+        version, compression, group_rows, dictionary_sql(job, group_rows),
         firn_write_field_ids(job->arena, metadata, job->spec, job->options->with_row_lineage));
     return FIRN_OK;
 }

@@ -204,6 +204,7 @@ static firn_rc write_files(rollback *r, const char *sql, firn_err *err)
                                    .sql = sql,
                                    .metadata = r->table.metadata,
                                    .table_text = r->text,
+                                   .lasting = true,
                                    .ignore_unknown = true};
     return firn_rows_to_files(r->session, r->arena, &write, &r->written, err);
 }

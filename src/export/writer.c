@@ -190,8 +190,10 @@ static firn_rc write_pending(firn_export_writer *w, firn_err *err)
     firn_export_job *job = w->job;
     firn_rows_written written = {0};
     firn_export_filing filing = filing_of(w);
-    firn_rows_write write = {
-        .sql = job->filing, .metadata = job->metadata, .table_text = job->table_text};
+    firn_rows_write write = {.sql = job->filing,
+                             .metadata = job->metadata,
+                             .table_text = job->table_text,
+                             .lasting = true};
     write.rows = rows_of(w, &write.n_rows);
     filing.one_span = firn_export_by_event(job->feed) &&
                       firn_export_one_span(&job->columns, job->feed, write.rows, write.n_rows,

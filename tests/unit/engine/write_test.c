@@ -452,6 +452,38 @@ static void compression_follows_the_property(void **state)
     }
 }
 
+/* Delta encodings are for those who ask for them: not every reader has them. */
+static void page_version_follows_the_property(void **state)
+{
+    lake_fixture *f = *state;
+    static const char *const versions[][2] = {
+        {"", "PLAIN"},
+        {"'write.parquet.page-version' = 'v1'", "PLAIN"},
+        {"'write.parquet.page-version' = 'V2'", "DELTA_BINARY_PACKED"}};
+    for (size_t i = 0; i < sizeof(versions) / sizeof(versions[0]); i++) {
+        lake_exec(f, firn_arena_printf(
+                         f->arena,
+                         "CREATE TABLE p%zu (id bigint)%s%s%s; INSERT INTO p%zu SELECT range FROM "
+                         "range(50000)",
+                         i, versions[i][0][0] != '\0' ? " TBLPROPERTIES (" : "", versions[i][0],
+                         versions[i][0][0] != '\0' ? ")" : "", i));
+        table_files t = files_of(f, firn_arena_printf(f->arena, "p%zu", i));
+        lake_expect(
+            f,
+            firn_arena_printf(
+                f->arena, "SELECT DISTINCT encodings FROM parquet_metadata(%s)",
+                firn_sql_quote(f->arena, firn_storage_resolve(firn_lake_storage(f->lake), f->arena,
+                                                              t.tasks[0].file->path))),
+            versions[i][1]);
+        lake_expect(f, firn_arena_printf(f->arena, "SELECT sum(id) FROM p%zu", i), "1249975000");
+    }
+    lake_exec(f, "CREATE TABLE q (id bigint) TBLPROPERTIES ('write.parquet.page-version' = '3')");
+    firn_err err = {0};
+    assert_int_equal(firn_session_exec(f->session, "INSERT INTO q VALUES (1)", NULL, &err),
+                     FIRN_E_INVALID);
+    assert_non_null(strstr(err.message, "must be v1 or v2"));
+}
+
 static void rewrites_keep_row_ids(void **state)
 {
     lake_fixture *f = *state;
@@ -550,6 +582,7 @@ int main(void)
         T(a_failed_query_leaves_no_file),
         T(bad_properties_are_told),
         T(compression_follows_the_property),
+        T(page_version_follows_the_property),
         T(rewrites_keep_row_ids),
         T(partition_columns_may_be_left_out),
         T(bloom_filters_are_written_for_named_columns),

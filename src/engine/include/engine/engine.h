@@ -67,6 +67,8 @@ firn_rc firn_session_references(firn_session *session, firn_arena *arena, const 
                                 firn_ident **out, size_t *n, firn_err *err) FIRN_MUST_USE;
 /* "complete", or needs more input (open quote, bracket, comment, or no semicolon yet): for the shell. */
 bool firn_sql_is_complete(const char *sql);
+/* Table property: version of Parquet's data pages, v1 (the default) or v2. */
+#define FIRN_PAGE_VERSION_PROPERTY "write.parquet.page-version"
 /* A name, quoted only where it must be (reserved words, other characters). */
 const char *firn_name_sql(firn_arena *arena, const char *name);
 /* A type as CREATE TABLE takes it. */

@@ -70,6 +70,8 @@ typedef struct firn_rows_write {
         ignore_unknown; /* columns that the table does not have are left out instead of NO_COLUMN */
     const firn_rows_constant *constants;
     size_t n_constants;
+    bool
+        lasting; /* the files stay as they are, so size counts more than time: dictionaries of many values */
 } firn_rows_write;
 /* Durable data files. Columns that the rows do not have get their write default or NULL. */
 firn_rc firn_rows_to_files(firn_session *session, firn_arena *arena, const firn_rows_write *write,
