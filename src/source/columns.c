@@ -1,5 +1,6 @@
 /* Declared columns: a recursive descent over columns.h's little language, which builds the JSON of an Avro schema. */
 #include "columns.h"
+#include "type_words.h"
 
 #include "base/vec.h"
 
@@ -7,80 +8,16 @@
 
 enum { DEPTH_MAX = 30, DECIMAL_PRECISION_DEFAULT = 38, DECIMAL_PRECISION_MAX = 38 };
 
-typedef struct parser {
-    firn_arena *arena;
-    const char *text, *at;
-    int depth;
-    int records; /* each needs a name of its own */
-    firn_err *err;
-} parser;
+static firn_rc parse_type(firn_type_text *p, json_t **out);
 
-static firn_rc parse_type(parser *p, json_t **out);
+/* ---- words ---- */
 
-/* Every node is the arena's, so that nothing leaks when the text turns out to be wrong; trees take references of their own. */
-static json_t *keep(parser *p, json_t *json)
+static firn_rc parse_name(firn_type_text *p, const char **out)
 {
-    return firn_json_own(p->arena, json);
-}
-
-/* ---- words ------------------------------------------------------------------------------------ */
-
-static firn_rc wrong(parser *p, const char *wanted)
-{
-    FIRN_FAIL(p->err, FIRN_E_SYNTAX,
-              "%s expected at position %zu of the columns \"%.200s\", at \"%.30s\"", wanted,
-              (size_t)(p->at - p->text) + 1, p->text, p->at);
-}
-
-static void skip_blanks(parser *p)
-{
-    while (isspace((unsigned char)*p->at))
-        p->at++;
-}
-
-static bool is_word(char c)
-{
-    return isalnum((unsigned char)c) || c == '_' || c == '$' || (c & 0x80);
-}
-
-static bool take_char(parser *p, char c)
-{
-    skip_blanks(p);
-    if (*p->at != c)
-        return false;
-    p->at++;
-    return true;
-}
-
-/* A keyword, in any case. */
-static bool take_word(parser *p, const char *word)
-{
-    skip_blanks(p);
-    size_t len = strlen(word);
-    if (strncasecmp(p->at, word, len) != 0 || is_word(p->at[len]))
-        return false;
-    p->at += len;
-    return true;
-}
-
-static firn_rc parse_word(parser *p, const char *wanted, const char **out)
-{
-    skip_blanks(p);
-    const char *start = p->at;
-    while (is_word(*p->at))
-        p->at++;
-    if (p->at == start)
-        return wrong(p, wanted);
-    *out = firn_arena_strndup(p->arena, start, (size_t)(p->at - start));
-    return FIRN_OK;
-}
-
-static firn_rc parse_name(parser *p, const char **out)
-{
-    skip_blanks(p);
+    firn_type_skip_blanks(p);
     char quote = *p->at;
     if (quote != '"' && quote != '`')
-        return parse_word(p, "a column's name", out);
+        return firn_type_parse_word(p, "a column's name", out);
     firn_buf name = {0};
     for (p->at++; *p->at && (*p->at != quote || p->at[1] == quote); p->at++) {
         p->at += *p->at == quote; /* a doubled quote stands for one */
@@ -88,18 +25,18 @@ static firn_rc parse_name(parser *p, const char **out)
     }
     *out = firn_arena_strdup(p->arena, firn_buf_cstr(&name));
     firn_buf_deinit(&name);
-    if (!take_char(p, quote) || !**out)
-        return wrong(p, "the end of a quoted name");
+    if (!firn_type_take_char(p, quote) || !**out)
+        return firn_type_wrong(p, "the end of a quoted name");
     return FIRN_OK;
 }
 
-static firn_rc parse_number(parser *p, int *out)
+static firn_rc parse_number(firn_type_text *p, int *out)
 {
     const char *word;
     int64_t number;
-    FIRN_TRY(parse_word(p, "a number", &word));
+    FIRN_TRY(firn_type_parse_word(p, "a number", &word));
     if (!firn_parse_i64(word, &number) || number < 0 || number > INT32_MAX)
-        return wrong(p, "a number");
+        return firn_type_wrong(p, "a number");
     *out = (int)number;
     return FIRN_OK;
 }
@@ -137,13 +74,13 @@ static const struct {
     {"timestamp_ns", "long", "local-timestamp-nanos"},
 };
 
-static bool parse_scalar(parser *p, const char *word, json_t **out)
+static bool parse_scalar(firn_type_text *p, const char *word, json_t **out)
 {
     for (size_t i = 0; i < sizeof SCALARS / sizeof *SCALARS; i++) {
         if (!firn_strcaseeq(word, SCALARS[i].word))
             continue;
         const char *logical = SCALARS[i].logical;
-        *out = keep(
+        *out = firn_type_keep(
             p, logical ? json_pack("{s:s, s:s}", "type", SCALARS[i].avro, "logicalType", logical)
                        : json_string(SCALARS[i].avro));
         return true;
@@ -151,89 +88,93 @@ static bool parse_scalar(parser *p, const char *word, json_t **out)
     return false;
 }
 
-static firn_rc parse_decimal(parser *p, json_t **out)
+static firn_rc parse_decimal(firn_type_text *p, json_t **out)
 {
     int precision = DECIMAL_PRECISION_DEFAULT, scale = 0;
-    if (take_char(p, '(')) {
+    if (firn_type_take_char(p, '(')) {
         FIRN_TRY(parse_number(p, &precision));
-        if (take_char(p, ','))
+        if (firn_type_take_char(p, ','))
             FIRN_TRY(parse_number(p, &scale));
-        if (!take_char(p, ')'))
-            return wrong(p, "\")\"");
+        if (!firn_type_take_char(p, ')'))
+            return firn_type_wrong(p, "\")\"");
     }
     if (precision < 1 || precision > DECIMAL_PRECISION_MAX || scale > precision)
-        return wrong(p, "a decimal of 1 to 38 digits, of which the scale is a part,");
-    *out = keep(p, json_pack("{s:s, s:s, s:i, s:i}", "type", "bytes", "logicalType", "decimal",
-                             "precision", precision, "scale", scale));
+        return firn_type_wrong(p, "a decimal of 1 to 38 digits, of which the scale is a part,");
+    *out = firn_type_keep(p, json_pack("{s:s, s:s, s:i, s:i}", "type", "bytes", "logicalType",
+                                       "decimal", "precision", precision, "scale", scale));
     return FIRN_OK;
 }
 
-static firn_rc parse_timestamp(parser *p, json_t **out)
+static firn_rc parse_timestamp(firn_type_text *p, json_t **out)
 {
-    bool with = take_word(p, "with");
-    if ((with || take_word(p, "without")) && !(take_word(p, "time") && take_word(p, "zone")))
-        return wrong(p, "\"time zone\"");
-    *out = keep(p, json_pack("{s:s, s:s}", "type", "long", "logicalType",
-                             with ? "timestamp-micros" : "local-timestamp-micros"));
+    bool with = firn_type_take_word(p, "with");
+    if ((with || firn_type_take_word(p, "without")) &&
+        !(firn_type_take_word(p, "time") && firn_type_take_word(p, "zone")))
+        return firn_type_wrong(p, "\"time zone\"");
+    *out = firn_type_keep(p, json_pack("{s:s, s:s}", "type", "long", "logicalType",
+                                       with ? "timestamp-micros" : "local-timestamp-micros"));
     return FIRN_OK;
 }
 
 /* The bracket that closes the one that is taken here; 0: there is none. */
-static char take_bracket(parser *p)
+static char take_bracket(firn_type_text *p)
 {
-    if (take_char(p, '<'))
+    if (firn_type_take_char(p, '<'))
         return '>';
-    return take_char(p, '(') ? ')' : '\0';
+    return firn_type_take_char(p, '(') ? ')' : '\0';
 }
 
-static firn_rc parse_fields(parser *p, char end, json_t **out);
+static firn_rc parse_fields(firn_type_text *p, char end, json_t **out);
 
-static firn_rc parse_struct(parser *p, json_t **out)
+static firn_rc parse_struct(firn_type_text *p, json_t **out)
 {
     char end = take_bracket(p);
     if (!end)
-        return wrong(p, "\"<\" or \"(\"");
+        return firn_type_wrong(p, "\"<\" or \"(\"");
     FIRN_TRY(parse_fields(p, end, out));
-    return take_char(p, end) ? FIRN_OK : wrong(p, end == '>' ? "\",\" or \">\"" : "\",\" or \")\"");
+    return firn_type_take_char(p, end)
+               ? FIRN_OK
+               : firn_type_wrong(p, end == '>' ? "\",\" or \">\"" : "\",\" or \")\"");
 }
 
 /* The JSON of a type that may be null. */
-static json_t *optional(parser *p, json_t *type)
+static json_t *optional(firn_type_text *p, json_t *type)
 {
-    return keep(p, json_pack("[s, O]", "null", type));
+    return firn_type_keep(p, json_pack("[s, O]", "null", type));
 }
 
-static firn_rc parse_array(parser *p, json_t **out)
+static firn_rc parse_array(firn_type_text *p, json_t **out)
 {
     char end = take_bracket(p);
     json_t *items;
     if (!end)
-        return wrong(p, "\"<\" or \"(\"");
+        return firn_type_wrong(p, "\"<\" or \"(\"");
     FIRN_TRY(parse_type(p, &items));
-    *out = keep(p, json_pack("{s:s, s:O}", "type", "array", "items", optional(p, items)));
-    return take_char(p, end) ? FIRN_OK : wrong(p, "the end of the array's type");
+    *out = firn_type_keep(p, json_pack("{s:s, s:O}", "type", "array", "items", optional(p, items)));
+    return firn_type_take_char(p, end) ? FIRN_OK
+                                       : firn_type_wrong(p, "the end of the array's type");
 }
 
-static firn_rc parse_map(parser *p, json_t **out)
+static firn_rc parse_map(firn_type_text *p, json_t **out)
 {
     char end = take_bracket(p);
     json_t *key, *values;
     if (!end)
-        return wrong(p, "\"<\" or \"(\"");
+        return firn_type_wrong(p, "\"<\" or \"(\"");
     FIRN_TRY(parse_type(p, &key));
     const char *key_type = json_string_value(key);
     bool is_string = key_type && firn_streq(key_type, "string");
-    if (!is_string || !take_char(p, ','))
-        return wrong(p, "a map from string to another type");
+    if (!is_string || !firn_type_take_char(p, ','))
+        return firn_type_wrong(p, "a map from string to another type");
     FIRN_TRY(parse_type(p, &values));
-    *out = keep(p, json_pack("{s:s, s:O}", "type", "map", "values", optional(p, values)));
-    return take_char(p, end) ? FIRN_OK : wrong(p, "the end of the map's type");
+    *out = firn_type_keep(p, json_pack("{s:s, s:O}", "type", "map", "values", optional(p, values)));
+    return firn_type_take_char(p, end) ? FIRN_OK : firn_type_wrong(p, "the end of the map's type");
 }
 
-static firn_rc parse_named_type(parser *p, json_t **out)
+static firn_rc parse_named_type(firn_type_text *p, json_t **out)
 {
     const char *word;
-    FIRN_TRY(parse_word(p, "a type", &word));
+    FIRN_TRY(firn_type_parse_word(p, "a type", &word));
     if (firn_strcaseeq(word, "decimal") || firn_strcaseeq(word, "numeric"))
         return parse_decimal(p, out);
     if (firn_strcaseeq(word, "timestamp"))
@@ -245,34 +186,35 @@ static firn_rc parse_named_type(parser *p, json_t **out)
     if (firn_strcaseeq(word, "map"))
         return parse_map(p, out);
     if (firn_strcaseeq(word, "double")) {
-        (void)take_word(p, "precision");
-        *out = keep(p, json_string("double"));
+        (void)firn_type_take_word(p, "precision");
+        *out = firn_type_keep(p, json_string("double"));
         return FIRN_OK;
     }
     if (!parse_scalar(p, word, out)) {
         p->at -= strlen(word);
-        return wrong(p, "a type");
+        return firn_type_wrong(p, "a type");
     }
     int length; /* varchar(10): the length says nothing here */
     if (firn_strcaseeq(word, "varchar") || firn_strcaseeq(word, "char")) {
-        if (take_char(p, '(')) {
+        if (firn_type_take_char(p, '(')) {
             FIRN_TRY(parse_number(p, &length));
-            return take_char(p, ')') ? FIRN_OK : wrong(p, "\")\"");
+            return firn_type_take_char(p, ')') ? FIRN_OK : firn_type_wrong(p, "\")\"");
         }
     }
     return FIRN_OK;
 }
 
-static firn_rc parse_type(parser *p, json_t **out)
+static firn_rc parse_type(firn_type_text *p, json_t **out)
 {
     if (p->depth == DEPTH_MAX)
         FIRN_FAIL(p->err, FIRN_E_LIMIT, "columns nested more than %d deep", DEPTH_MAX);
     p->depth++;
     FIRN_TRY(parse_named_type(p, out));
-    for (int i = 0; i < DEPTH_MAX && take_char(p, '['); i++) {
-        if (!take_char(p, ']'))
-            return wrong(p, "\"]\"");
-        *out = keep(p, json_pack("{s:s, s:O}", "type", "array", "items", optional(p, *out)));
+    for (int i = 0; i < DEPTH_MAX && firn_type_take_char(p, '['); i++) {
+        if (!firn_type_take_char(p, ']'))
+            return firn_type_wrong(p, "\"]\"");
+        *out =
+            firn_type_keep(p, json_pack("{s:s, s:O}", "type", "array", "items", optional(p, *out)));
     }
     p->depth--;
     return FIRN_OK;
@@ -280,18 +222,18 @@ static firn_rc parse_type(parser *p, json_t **out)
 
 /* ---- fields ----------------------------------------------------------------------------------- */
 
-static firn_rc parse_field(parser *p, json_t *fields)
+static firn_rc parse_field(firn_type_text *p, json_t *fields)
 {
     const char *name;
     json_t *type;
     FIRN_TRY(parse_name(p, &name));
-    (void)take_char(p, ':');
+    (void)firn_type_take_char(p, ':');
     FIRN_TRY(parse_type(p, &type));
-    if (take_word(p, "not")) {
-        if (!take_word(p, "null"))
-            return wrong(p, "\"null\"");
+    if (firn_type_take_word(p, "not")) {
+        if (!firn_type_take_word(p, "null"))
+            return firn_type_wrong(p, "\"null\"");
     } else {
-        (void)take_word(p, "null");
+        (void)firn_type_take_word(p, "null");
         type = optional(p, type);
     }
     json_array_append_new(fields, json_pack("{s:s, s:O}", "name", name, "type", type));
@@ -299,23 +241,29 @@ static firn_rc parse_field(parser *p, json_t *fields)
 }
 
 /* Up to `end`, which is left. */
-static firn_rc parse_fields(parser *p, char end, json_t **out)
+static firn_rc parse_fields(firn_type_text *p, char end, json_t **out)
 {
     json_t *fields = json_array();
     char name[32];
     snprintf(name, sizeof name, "r%d", p->records++);
-    *out = keep(p, json_pack("{s:s, s:s, s:o}", "type", "record", "name", name, "fields", fields));
+    *out = firn_type_keep(
+        p, json_pack("{s:s, s:s, s:o}", "type", "record", "name", name, "fields", fields));
     do {
         FIRN_TRY(parse_field(p, fields));
-    } while (take_char(p, ','));
-    skip_blanks(p);
-    return *p->at == end ? FIRN_OK : wrong(p, "\",\" or the end");
+    } while (firn_type_take_char(p, ','));
+    firn_type_skip_blanks(p);
+    return *p->at == end ? FIRN_OK : firn_type_wrong(p, "\",\" or the end");
 }
 
 firn_rc firn_columns_parse(firn_arena *arena, const char *text, const firn_avro_schema **out,
                            firn_err *err)
 {
-    parser p = {.arena = arena, .text = text, .at = text, .err = err};
+    firn_type_text p = {.arena = arena,
+                        .text = text,
+                        .at = text,
+                        .what = "the columns",
+                        .code = FIRN_E_SYNTAX,
+                        .err = err};
     json_t *json;
     FIRN_TRY(parse_fields(&p, '\0', &json));
     return firn_avro_schema_from_json(arena, json, "the declared columns", out, err);

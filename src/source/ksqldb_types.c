@@ -7,81 +7,18 @@
  * has no column type in the lake, and is a text of all its digits.
  */
 #include "ksqldb_private.h"
+#include "type_words.h"
 
 #include <ctype.h>
 #include <strings.h>
 
 enum { DECIMAL_PRECISION_MAX = 38 };
 
-typedef struct parser {
-    firn_arena *arena;
-    const char *text, *at;
-    int depth;
-    int records; /* each needs a name of its own */
-    size_t columns;
-    firn_err *err;
-} parser;
-
-static firn_rc parse_type(parser *p, json_t **out);
-
-/* Every node is the arena's, so that nothing leaks when the text turns out to be wrong; trees take references of their own. */
-static json_t *keep(parser *p, json_t *json)
-{
-    return firn_json_own(p->arena, json);
-}
-
-static firn_rc wrong(parser *p, const char *wanted)
-{
-    FIRN_FAIL(p->err, FIRN_E_CORRUPT,
-              "%s expected at byte %zu of ksqlDB's schema \"%.200s\", at \"%.30s\"", wanted,
-              (size_t)(p->at - p->text), p->text, p->at);
-}
+static firn_rc parse_type(firn_type_text *p, json_t **out);
 
 /* ---- words ---- */
 
-static void skip_blanks(parser *p)
-{
-    while (isspace((unsigned char)*p->at))
-        p->at++;
-}
-
-static bool is_word(char c)
-{
-    return isalnum((unsigned char)c) || c == '_' || (c & 0x80);
-}
-
-static bool take_char(parser *p, char c)
-{
-    skip_blanks(p);
-    if (*p->at != c)
-        return false;
-    p->at++;
-    return true;
-}
-
-static bool take_word(parser *p, const char *word)
-{
-    skip_blanks(p);
-    size_t len = strlen(word);
-    if (strncasecmp(p->at, word, len) != 0 || is_word(p->at[len]))
-        return false;
-    p->at += len;
-    return true;
-}
-
-static firn_rc parse_word(parser *p, const char *wanted, const char **out)
-{
-    skip_blanks(p);
-    const char *start = p->at;
-    while (is_word(*p->at))
-        p->at++;
-    if (p->at == start)
-        return wrong(p, wanted);
-    *out = firn_arena_strndup(p->arena, start, (size_t)(p->at - start));
-    return FIRN_OK;
-}
-
-static firn_rc parse_quoted(parser *p, char quote, const char **out)
+static firn_rc parse_quoted(firn_type_text *p, char quote, const char **out)
 {
     FIRN_AUTO_BUF firn_buf name = {0};
     for (p->at++; *p->at && (*p->at != quote || p->at[1] == quote); p->at++) {
@@ -89,25 +26,25 @@ static firn_rc parse_quoted(parser *p, char quote, const char **out)
         firn_buf_putc(&name, (uint8_t)*p->at);
     }
     *out = firn_arena_strdup(p->arena, firn_buf_cstr(&name));
-    return take_char(p, quote) ? FIRN_OK : wrong(p, "the end of a quoted name");
+    return firn_type_take_char(p, quote) ? FIRN_OK : firn_type_wrong(p, "the end of a quoted name");
 }
 
-static firn_rc parse_name(parser *p, const char **out)
+static firn_rc parse_name(firn_type_text *p, const char **out)
 {
-    skip_blanks(p);
+    firn_type_skip_blanks(p);
     if (*p->at != '`' && *p->at != '"')
-        return parse_word(p, "a column's name", out);
+        return firn_type_parse_word(p, "a column's name", out);
     FIRN_TRY(parse_quoted(p, *p->at, out));
-    return **out ? FIRN_OK : wrong(p, "a name that is not empty");
+    return **out ? FIRN_OK : firn_type_wrong(p, "a name that is not empty");
 }
 
-static firn_rc parse_number(parser *p, int *out)
+static firn_rc parse_number(firn_type_text *p, int *out)
 {
     const char *word;
     int64_t number;
-    FIRN_TRY(parse_word(p, "a number", &word));
+    FIRN_TRY(firn_type_parse_word(p, "a number", &word));
     if (!firn_parse_i64(word, &number) || number < 0 || number > INT32_MAX)
-        return wrong(p, "a number");
+        return firn_type_wrong(p, "a number");
     *out = (int)number;
     return FIRN_OK;
 }
@@ -131,41 +68,42 @@ static const struct {
 };
 
 /* Types are objects throughout, so that a column can write its marks beside them. */
-static json_t *scalar(parser *p, const char *avro, const char *logical)
+static json_t *scalar(firn_type_text *p, const char *avro, const char *logical)
 {
-    return keep(p, json_pack("{s:s, s:s*}", "type", avro, "logicalType", logical));
+    return firn_type_keep(p, json_pack("{s:s, s:s*}", "type", avro, "logicalType", logical));
 }
 
-static json_t *optional(parser *p, json_t *type)
+static json_t *optional(firn_type_text *p, json_t *type)
 {
-    return keep(p, json_pack("[s, O]", "null", type));
+    return firn_type_keep(p, json_pack("[s, O]", "null", type));
 }
 
-static firn_rc parse_decimal(parser *p, json_t **out)
+static firn_rc parse_decimal(firn_type_text *p, json_t **out)
 {
     int precision, scale = 0;
-    if (!take_char(p, '('))
-        return wrong(p, "\"(\"");
+    if (!firn_type_take_char(p, '('))
+        return firn_type_wrong(p, "\"(\"");
     FIRN_TRY(parse_number(p, &precision));
-    if (take_char(p, ','))
+    if (firn_type_take_char(p, ','))
         FIRN_TRY(parse_number(p, &scale));
-    if (!take_char(p, ')'))
-        return wrong(p, "\")\"");
+    if (!firn_type_take_char(p, ')'))
+        return firn_type_wrong(p, "\")\"");
     if (precision < 1 || scale > precision)
-        return wrong(p, "a decimal of at least one digit, of which the scale is a part,");
+        return firn_type_wrong(p, "a decimal of at least one digit, of which the scale is a part,");
     if (precision > DECIMAL_PRECISION_MAX)
         *out = scalar(p, "string", NULL);
     else
-        *out = keep(p, json_pack("{s:s, s:s, s:i, s:i}", "type", "bytes", "logicalType", "decimal",
-                                 "precision", precision, "scale", scale));
+        *out = firn_type_keep(p, json_pack("{s:s, s:s, s:i, s:i}", "type", "bytes", "logicalType",
+                                           "decimal", "precision", precision, "scale", scale));
     return FIRN_OK;
 }
 
-static json_t *new_record(parser *p, json_t *fields)
+static json_t *new_record(firn_type_text *p, json_t *fields)
 {
     char name[32];
     snprintf(name, sizeof name, "r%d", p->records++);
-    return keep(p, json_pack("{s:s, s:s, s:O}", "type", "record", "name", name, "fields", fields));
+    return firn_type_keep(
+        p, json_pack("{s:s, s:s, s:O}", "type", "record", "name", name, "fields", fields));
 }
 
 static void add_field(json_t *fields, const char *name, json_t *type)
@@ -173,7 +111,7 @@ static void add_field(json_t *fields, const char *name, json_t *type)
     json_array_append_new(fields, json_pack("{s:s, s:O}", "name", name, "type", type));
 }
 
-static firn_rc count_column(parser *p)
+static firn_rc count_column(firn_type_text *p)
 {
     if (++p->columns > FIRN_KSQLDB_COLUMNS_MAX)
         FIRN_FAIL(p->err, FIRN_E_LIMIT, "ksqlDB's schema has more than %d columns",
@@ -181,12 +119,12 @@ static firn_rc count_column(parser *p)
     return FIRN_OK;
 }
 
-static firn_rc parse_struct(parser *p, json_t **out)
+static firn_rc parse_struct(firn_type_text *p, json_t **out)
 {
-    json_t *fields = keep(p, json_array());
-    if (!take_char(p, '<'))
-        return wrong(p, "\"<\"");
-    bool more = !take_char(p, '>');
+    json_t *fields = firn_type_keep(p, json_array());
+    if (!firn_type_take_char(p, '<'))
+        return firn_type_wrong(p, "\"<\"");
+    bool more = !firn_type_take_char(p, '>');
     while (more) {
         const char *name;
         json_t *type;
@@ -194,43 +132,43 @@ static firn_rc parse_struct(parser *p, json_t **out)
         FIRN_TRY(parse_name(p, &name));
         FIRN_TRY(parse_type(p, &type));
         add_field(fields, name, optional(p, type));
-        more = take_char(p, ',');
-        if (!more && !take_char(p, '>'))
-            return wrong(p, "\",\" or \">\"");
+        more = firn_type_take_char(p, ',');
+        if (!more && !firn_type_take_char(p, '>'))
+            return firn_type_wrong(p, "\",\" or \">\"");
     }
     *out = new_record(p, fields);
     return FIRN_OK;
 }
 
-static firn_rc parse_array(parser *p, json_t **out)
+static firn_rc parse_array(firn_type_text *p, json_t **out)
 {
     json_t *items;
-    if (!take_char(p, '<'))
-        return wrong(p, "\"<\"");
+    if (!firn_type_take_char(p, '<'))
+        return firn_type_wrong(p, "\"<\"");
     FIRN_TRY(parse_type(p, &items));
-    *out = keep(p, json_pack("{s:s, s:O}", "type", "array", "items", optional(p, items)));
-    return take_char(p, '>') ? FIRN_OK : wrong(p, "\">\"");
+    *out = firn_type_keep(p, json_pack("{s:s, s:O}", "type", "array", "items", optional(p, items)));
+    return firn_type_take_char(p, '>') ? FIRN_OK : firn_type_wrong(p, "\">\"");
 }
 
-static firn_rc parse_map(parser *p, json_t **out)
+static firn_rc parse_map(firn_type_text *p, json_t **out)
 {
     json_t *key, *values;
-    if (!take_char(p, '<'))
-        return wrong(p, "\"<\"");
+    if (!firn_type_take_char(p, '<'))
+        return firn_type_wrong(p, "\"<\"");
     FIRN_TRY(parse_type(p, &key));
-    if (!take_char(p, ','))
-        return wrong(p, "\",\"");
+    if (!firn_type_take_char(p, ','))
+        return firn_type_wrong(p, "\",\"");
     FIRN_TRY(parse_type(p, &values));
-    *out = keep(p, json_pack("{s:s, s:O}", "type", "map", "values", optional(p, values)));
-    return take_char(p, '>') ? FIRN_OK : wrong(p, "\">\"");
+    *out = firn_type_keep(p, json_pack("{s:s, s:O}", "type", "map", "values", optional(p, values)));
+    return firn_type_take_char(p, '>') ? FIRN_OK : firn_type_wrong(p, "\">\"");
 }
 
-static firn_rc parse_named_type(parser *p, json_t **out)
+static firn_rc parse_named_type(firn_type_text *p, json_t **out)
 {
     const char *word;
-    skip_blanks(p);
+    firn_type_skip_blanks(p);
     const char *start = p->at;
-    FIRN_TRY(parse_word(p, "a type", &word));
+    FIRN_TRY(firn_type_parse_word(p, "a type", &word));
     if (firn_strcaseeq(word, "DECIMAL"))
         return parse_decimal(p, out);
     if (firn_strcaseeq(word, "ARRAY"))
@@ -243,19 +181,19 @@ static firn_rc parse_named_type(parser *p, json_t **out)
         if (firn_strcaseeq(word, SCALARS[i].word)) {
             *out = scalar(p, SCALARS[i].avro, SCALARS[i].logical);
             int length; /* VARCHAR(10), VARCHAR(STRING): what is in the brackets says nothing here */
-            if (firn_strcaseeq(word, "VARCHAR") && take_char(p, '(')) {
-                if (!take_word(p, "STRING"))
+            if (firn_strcaseeq(word, "VARCHAR") && firn_type_take_char(p, '(')) {
+                if (!firn_type_take_word(p, "STRING"))
                     FIRN_TRY(parse_number(p, &length));
-                return take_char(p, ')') ? FIRN_OK : wrong(p, "\")\"");
+                return firn_type_take_char(p, ')') ? FIRN_OK : firn_type_wrong(p, "\")\"");
             }
             return FIRN_OK;
         }
     }
     p->at = start;
-    return wrong(p, "a type that ksqlDB has");
+    return firn_type_wrong(p, "a type that ksqlDB has");
 }
 
-static firn_rc parse_type(parser *p, json_t **out)
+static firn_rc parse_type(firn_type_text *p, json_t **out)
 {
     if (p->depth == FIRN_KSQLDB_DEPTH_MAX)
         FIRN_FAIL(p->err, FIRN_E_LIMIT, "ksqlDB's types are nested more than %d deep",
@@ -268,25 +206,25 @@ static firn_rc parse_type(parser *p, json_t **out)
 
 /* ---- columns ---- */
 
-static firn_rc parse_marks(parser *p, json_t *type)
+static firn_rc parse_marks(firn_type_text *p, json_t *type)
 {
     for (;;) {
-        (void)take_word(p, "PRIMARY");
-        if (take_word(p, "KEY")) {
+        (void)firn_type_take_word(p, "PRIMARY");
+        if (firn_type_take_word(p, "KEY")) {
             json_object_set_new(type, "firn.ksqldb.key", json_string("1"));
-        } else if (take_word(p, "HEADERS")) {
+        } else if (firn_type_take_word(p, "HEADERS")) {
             json_object_set_new(type, "firn.ksqldb.header", json_string("1"));
-        } else if (take_word(p, "HEADER")) {
+        } else if (firn_type_take_word(p, "HEADER")) {
             json_object_set_new(type, "firn.ksqldb.header", json_string("1"));
             const char *key;
-            if (!take_char(p, '('))
-                return wrong(p, "\"(\"");
-            skip_blanks(p);
+            if (!firn_type_take_char(p, '('))
+                return firn_type_wrong(p, "\"(\"");
+            firn_type_skip_blanks(p);
             if (*p->at != '\'')
-                return wrong(p, "a header's name in quotes");
+                return firn_type_wrong(p, "a header's name in quotes");
             FIRN_TRY(parse_quoted(p, '\'', &key));
-            if (!take_char(p, ')'))
-                return wrong(p, "\")\"");
+            if (!firn_type_take_char(p, ')'))
+                return firn_type_wrong(p, "\")\"");
         } else {
             return FIRN_OK;
         }
@@ -296,10 +234,15 @@ static firn_rc parse_marks(parser *p, json_t *type)
 firn_rc firn_ksqldb_schema_parse(firn_arena *arena, const char *text, const firn_avro_schema **out,
                                  firn_err *err)
 {
-    parser p = {.arena = arena, .text = text, .at = text, .err = err};
-    json_t *fields = keep(&p, json_array());
-    skip_blanks(&p);
-    for (bool more = *p.at != '\0'; more; more = take_char(&p, ',')) {
+    firn_type_text p = {.arena = arena,
+                        .text = text,
+                        .at = text,
+                        .what = "ksqlDB's schema",
+                        .code = FIRN_E_CORRUPT,
+                        .err = err};
+    json_t *fields = firn_type_keep(&p, json_array());
+    firn_type_skip_blanks(&p);
+    for (bool more = *p.at != '\0'; more; more = firn_type_take_char(&p, ',')) {
         const char *name;
         json_t *type;
         FIRN_TRY(count_column(&p));
@@ -308,9 +251,9 @@ firn_rc firn_ksqldb_schema_parse(firn_arena *arena, const char *text, const firn
         FIRN_TRY(parse_marks(&p, type));
         add_field(fields, name, optional(&p, type));
     }
-    skip_blanks(&p);
+    firn_type_skip_blanks(&p);
     if (*p.at)
-        return wrong(&p, "\",\" or the end");
+        return firn_type_wrong(&p, "\",\" or the end");
     add_field(fields, FIRN_KSQLDB_TOMBSTONE, scalar(&p, "boolean", NULL));
     return firn_avro_schema_from_json(arena, new_record(&p, fields), "ksqlDB's schema", out, err);
 }
