@@ -6,6 +6,7 @@ One broker on this machine; topics of 16 partitions with small events ({id, cate
 
   raw    a consumer that looks at no byte (bench/ingest_load.c, librdkafka): the limit
   firn   `firn ingest run FEED --drain`: the whole process, from exec to exit
+  pages2 the same into a table with write.parquet.page-version=v2: delta encodings, which not every reader has
   sink   Kafka Connect, standalone, with the Iceberg project's sink on `firn serve`'s REST catalog; measured from the moment its tasks
          run (the JVM's start is left out) to the commit that holds the last record; records that never come are told
 
@@ -109,8 +110,10 @@ def measure_raw(broker, topic, count):
     return min((json.loads(run(*command)) for _ in range(2)), key=lambda got: got["wall_s"])
 
 
-def measure_firn(lake, table, topic, text_format, count, columns):
+def measure_firn(lake, table, topic, text_format, count, columns, properties=None):
     lake.create(table, columns)
+    for key, value in (properties or {}).items():
+        lake.sql(f"ALTER TABLE bench.{table} SET TBLPROPERTIES ('{key}' = '{value}')")
     lake.feed(table, topic, table, text_format, COMMIT_S)
     started = time.monotonic()
     got = lake.wait(lake.start(table, "--drain"))
@@ -170,7 +173,9 @@ def show(name, count, size, columns):
     for who, got in columns.items():
         rows = got.get("rows", count)
         ratio = "" if who == "firn" else f"   {number(got['cpu_s'] / firn['cpu_s']):>6} times | {number(got['wall_s'] / firn['wall_s'])} times as fast"
-        lost = f"; {count - rows:,} records never came" if rows < count else f"; {rows - count:,} came twice" if rows > count else ""
+        lost = f"; {rows - count:,} came twice" if rows > count else ""
+        if rows < count:
+            lost = f"; {count - rows:,} records never came: {number(got['cpu_s'] / rows / firn['cpu_s'] * count)} times by those that did"
         print(f"    {who:<6}{got['wall_s']:>10.2f}{got['cpu_s']:>10.2f}{count / got['wall_s']:>14,.0f}{count / got['cpu_s']:>14,.0f}"
               f"{size / got['cpu_s'] / 1e6:>12,.1f}{got['peak_mb']:>10,.0f}{ratio}{lost}", flush=True)
 
@@ -182,7 +187,11 @@ def measure(lake, broker, registry, folder, name):
     schema_id = registry.register(f"{topic}-value", run(LOAD, "schema", event)) if text_format == "avro" else 1
     made = json.loads(run(LOAD, "produce", "--brokers", broker.bootstrap, "--topic", topic, "--partitions", PARTITIONS, "--count", count, "--event", event,
                           "--format", text_format, "--schema-id", schema_id))
-    got = {"raw": measure_raw(broker, topic, count), "firn": measure_firn(lake, table, topic, text_format, count, columns)}
+    got = {
+        "raw": measure_raw(broker, topic, count),
+        "firn": measure_firn(lake, table, topic, text_format, count, columns),
+        "pages2": measure_firn(lake, f"{table}_pages2", topic, text_format, count, columns, {"write.parquet.page-version": "v2"}),
+    }
     if WITH_SINK:
         got["sink"] = measure_sink(lake, broker, registry if text_format == "avro" else None, folder, f"{table}_sink", topic, count, columns)
     show(name, count, made["bytes"], got)
