@@ -76,6 +76,19 @@ firn_rc firn_kafka_conf_default(const firn_kafka *kafka, rd_kafka_conf_t *conf, 
     return firn_kafka_conf_set(conf, name, value, err);
 }
 
+const char *firn_kafka_conf_get(rd_kafka_t *rk, firn_arena *arena, const char *name)
+{
+    size_t size = 0;
+    if (rd_kafka_conf_get(rd_kafka_conf(rk), name, NULL, &size) != RD_KAFKA_CONF_OK || size == 0) {
+        return "";
+    }
+    char *value = firn_arena_alloc(arena, size);
+    if (rd_kafka_conf_get(rd_kafka_conf(rk), name, value, &size) != RD_KAFKA_CONF_OK) {
+        return "";
+    }
+    return value;
+}
+
 static firn_rc set_properties(const firn_kafka *kafka, rd_kafka_conf_t *conf, firn_err *err)
 {
     const char *name;

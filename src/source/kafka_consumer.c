@@ -673,10 +673,10 @@ static size_t hand_out(firn_kafka_consumer *c, size_t n, firn_kafka_batch *out)
  * has already, that is all it does. */
 static void wake_fetching(firn_kafka_consumer *c)
 {
-    const firn_kafka_options *o = &c->kafka->options;
-    rd_kafka_error_t *error =
-        rd_kafka_sasl_set_credentials(c->core->rk, o->username != NULL ? o->username : "",
-                                      o->password != NULL ? o->password : "");
+    FIRN_AUTO_ARENA firn_arena *arena = firn_arena_new();
+    rd_kafka_error_t *error = rd_kafka_sasl_set_credentials(
+        c->core->rk, firn_kafka_conf_get(c->core->rk, arena, "sasl.username"),
+        firn_kafka_conf_get(c->core->rk, arena, "sasl.password"));
     if (error != NULL) {
         rd_kafka_error_destroy(error);
     }

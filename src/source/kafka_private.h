@@ -46,6 +46,8 @@ firn_rc firn_kafka_conf_default(const firn_kafka *kafka, rd_kafka_conf_t *conf, 
 /* A setting that nothing wins over. */
 firn_rc firn_kafka_conf_set(rd_kafka_conf_t *conf, const char *name, const char *value,
                             firn_err *err) FIRN_MUST_USE;
+/* What a handle's setting is, whoever set it; "" when nobody did. */
+const char *firn_kafka_conf_get(rd_kafka_t *rk, firn_arena *arena, const char *name);
 /* CONFIG for a property that would break what the consumer promises. */
 firn_rc firn_kafka_check_properties(const json_t *properties, firn_err *err) FIRN_MUST_USE;
 

@@ -96,6 +96,24 @@ static void properties_win_but_not_over_promises(void **state)
     rd_kafka_conf_destroy(conf);
 }
 
+/* A login may stand in the properties: librdkafka is told it again to wake it. */
+static void a_handle_says_what_it_was_given(void **state)
+{
+    (void)state;
+    FIRN_AUTO_ARENA firn_arena *arena = firn_arena_new();
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    assert_int_equal(rd_kafka_conf_set(conf, "sasl.username", "ann", NULL, 0), RD_KAFKA_CONF_OK);
+    assert_int_equal(rd_kafka_conf_set(conf, "sasl.password", "hunter2", NULL, 0),
+                     RD_KAFKA_CONF_OK);
+    rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, NULL, 0);
+    assert_non_null(rk);
+    assert_string_equal(firn_kafka_conf_get(rk, arena, "sasl.username"), "ann");
+    assert_string_equal(firn_kafka_conf_get(rk, arena, "sasl.password"), "hunter2");
+    assert_string_equal(firn_kafka_conf_get(rk, arena, "ssl.ca.location"), "");
+    assert_string_equal(firn_kafka_conf_get(rk, arena, "no.such.setting"), "");
+    rd_kafka_destroy(rk);
+}
+
 /* ---- questions ----------------------------------------------------------------------------------------- */
 
 static void topics_by_name_and_pattern(void **state)
@@ -200,6 +218,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(settings_are_checked),
         WITH_CLUSTER(properties_win_but_not_over_promises),
+        cmocka_unit_test(a_handle_says_what_it_was_given),
         WITH_CLUSTER(topics_by_name_and_pattern),
         WITH_CLUSTER(a_missing_topic_is_not_found),
         cmocka_unit_test(no_broker_is_unavailable),
