@@ -2,8 +2,8 @@
  *
  *   2025-01-15 12:00:00,123 - firn.export - INFO - transaction_stream: 1,000 rows ...
  *
- * Times are UTC; the file is that of the line's month. Each line is one write(2) at the end of the file, so lines of processes do not
- * mix; one that a full disk cut short is ended by whoever writes next.
+ * Times are UTC; the file is that of the line's month. Each line is one write(2) at the end of the file, under its lock, so lines of processes
+ * do not mix; one that a full disk cut short is ended by whoever writes next.
  */
 #include "export/history.h"
 
@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 enum { MESSAGE_BYTES_MAX = 8000 };
@@ -64,6 +65,9 @@ static firn_rc write_line(firn_lake *lake, firn_arena *arena, int64_t now_us, co
     if (fd < 0) {
         return firn_err_errno(err, __FILE__, __LINE__, errno, "cannot open %s", path);
     }
+    /* Whether the last line is whole can be told only while nobody is writing one: a write grows the file page by page. Without the lock
+     * (a file system that has none) an empty line is the worst. */
+    (void)flock(fd, LOCK_EX);
     char last = '\n';
     off_t size = lseek(fd, 0, SEEK_END);
     if (size > 0 && pread(fd, &last, 1, size - 1) == 1 && last != '\n') {
