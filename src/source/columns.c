@@ -10,37 +10,6 @@ enum { DEPTH_MAX = 30, DECIMAL_PRECISION_DEFAULT = 38, DECIMAL_PRECISION_MAX = 3
 
 static firn_rc parse_type(firn_type_text *p, json_t **out);
 
-/* ---- words ---- */
-
-static firn_rc parse_name(firn_type_text *p, const char **out)
-{
-    firn_type_skip_blanks(p);
-    char quote = *p->at;
-    if (quote != '"' && quote != '`')
-        return firn_type_parse_word(p, "a column's name", out);
-    firn_buf name = {0};
-    for (p->at++; *p->at && (*p->at != quote || p->at[1] == quote); p->at++) {
-        p->at += *p->at == quote; /* a doubled quote stands for one */
-        firn_buf_putc(&name, (uint8_t)*p->at);
-    }
-    *out = firn_arena_strdup(p->arena, firn_buf_cstr(&name));
-    firn_buf_deinit(&name);
-    if (!firn_type_take_char(p, quote) || !**out)
-        return firn_type_wrong(p, "the end of a quoted name");
-    return FIRN_OK;
-}
-
-static firn_rc parse_number(firn_type_text *p, int *out)
-{
-    const char *word;
-    int64_t number;
-    FIRN_TRY(firn_type_parse_word(p, "a number", &word));
-    if (!firn_parse_i64(word, &number) || number < 0 || number > INT32_MAX)
-        return firn_type_wrong(p, "a number");
-    *out = (int)number;
-    return FIRN_OK;
-}
-
 /* ---- types ------------------------------------------------------------------------------------ */
 
 static const struct {
@@ -92,9 +61,9 @@ static firn_rc parse_decimal(firn_type_text *p, json_t **out)
 {
     int precision = DECIMAL_PRECISION_DEFAULT, scale = 0;
     if (firn_type_take_char(p, '(')) {
-        FIRN_TRY(parse_number(p, &precision));
+        FIRN_TRY(firn_type_parse_number(p, &precision));
         if (firn_type_take_char(p, ','))
-            FIRN_TRY(parse_number(p, &scale));
+            FIRN_TRY(firn_type_parse_number(p, &scale));
         if (!firn_type_take_char(p, ')'))
             return firn_type_wrong(p, "\")\"");
     }
@@ -197,7 +166,7 @@ static firn_rc parse_named_type(firn_type_text *p, json_t **out)
     int length; /* varchar(10): the length says nothing here */
     if (firn_strcaseeq(word, "varchar") || firn_strcaseeq(word, "char")) {
         if (firn_type_take_char(p, '(')) {
-            FIRN_TRY(parse_number(p, &length));
+            FIRN_TRY(firn_type_parse_number(p, &length));
             return firn_type_take_char(p, ')') ? FIRN_OK : firn_type_wrong(p, "\")\"");
         }
     }
@@ -226,7 +195,7 @@ static firn_rc parse_field(firn_type_text *p, json_t *fields)
 {
     const char *name;
     json_t *type;
-    FIRN_TRY(parse_name(p, &name));
+    FIRN_TRY(firn_type_parse_name(p, &name));
     (void)firn_type_take_char(p, ':');
     FIRN_TRY(parse_type(p, &type));
     if (firn_type_take_word(p, "not")) {

@@ -16,39 +16,6 @@ enum { DECIMAL_PRECISION_MAX = 38 };
 
 static firn_rc parse_type(firn_type_text *p, json_t **out);
 
-/* ---- words ---- */
-
-static firn_rc parse_quoted(firn_type_text *p, char quote, const char **out)
-{
-    FIRN_AUTO_BUF firn_buf name = {0};
-    for (p->at++; *p->at && (*p->at != quote || p->at[1] == quote); p->at++) {
-        p->at += *p->at == quote; /* a doubled quote stands for one */
-        firn_buf_putc(&name, (uint8_t)*p->at);
-    }
-    *out = firn_arena_strdup(p->arena, firn_buf_cstr(&name));
-    return firn_type_take_char(p, quote) ? FIRN_OK : firn_type_wrong(p, "the end of a quoted name");
-}
-
-static firn_rc parse_name(firn_type_text *p, const char **out)
-{
-    firn_type_skip_blanks(p);
-    if (*p->at != '`' && *p->at != '"')
-        return firn_type_parse_word(p, "a column's name", out);
-    FIRN_TRY(parse_quoted(p, *p->at, out));
-    return **out ? FIRN_OK : firn_type_wrong(p, "a name that is not empty");
-}
-
-static firn_rc parse_number(firn_type_text *p, int *out)
-{
-    const char *word;
-    int64_t number;
-    FIRN_TRY(firn_type_parse_word(p, "a number", &word));
-    if (!firn_parse_i64(word, &number) || number < 0 || number > INT32_MAX)
-        return firn_type_wrong(p, "a number");
-    *out = (int)number;
-    return FIRN_OK;
-}
-
 /* ---- types ---- */
 
 static const struct {
@@ -83,9 +50,9 @@ static firn_rc parse_decimal(firn_type_text *p, json_t **out)
     int precision, scale = 0;
     if (!firn_type_take_char(p, '('))
         return firn_type_wrong(p, "\"(\"");
-    FIRN_TRY(parse_number(p, &precision));
+    FIRN_TRY(firn_type_parse_number(p, &precision));
     if (firn_type_take_char(p, ','))
-        FIRN_TRY(parse_number(p, &scale));
+        FIRN_TRY(firn_type_parse_number(p, &scale));
     if (!firn_type_take_char(p, ')'))
         return firn_type_wrong(p, "\")\"");
     if (precision < 1 || scale > precision)
@@ -129,7 +96,7 @@ static firn_rc parse_struct(firn_type_text *p, json_t **out)
         const char *name;
         json_t *type;
         FIRN_TRY(count_column(p));
-        FIRN_TRY(parse_name(p, &name));
+        FIRN_TRY(firn_type_parse_name(p, &name));
         FIRN_TRY(parse_type(p, &type));
         add_field(fields, name, optional(p, type));
         more = firn_type_take_char(p, ',');
@@ -183,7 +150,7 @@ static firn_rc parse_named_type(firn_type_text *p, json_t **out)
             int length; /* VARCHAR(10), VARCHAR(STRING): what is in the brackets says nothing here */
             if (firn_strcaseeq(word, "VARCHAR") && firn_type_take_char(p, '(')) {
                 if (!firn_type_take_word(p, "STRING"))
-                    FIRN_TRY(parse_number(p, &length));
+                    FIRN_TRY(firn_type_parse_number(p, &length));
                 return firn_type_take_char(p, ')') ? FIRN_OK : firn_type_wrong(p, "\")\"");
             }
             return FIRN_OK;
@@ -222,7 +189,7 @@ static firn_rc parse_marks(firn_type_text *p, json_t *type)
             firn_type_skip_blanks(p);
             if (*p->at != '\'')
                 return firn_type_wrong(p, "a header's name in quotes");
-            FIRN_TRY(parse_quoted(p, '\'', &key));
+            FIRN_TRY(firn_type_parse_quoted(p, '\'', &key));
             if (!firn_type_take_char(p, ')'))
                 return firn_type_wrong(p, "\")\"");
         } else {
@@ -246,7 +213,7 @@ firn_rc firn_ksqldb_schema_parse(firn_arena *arena, const char *text, const firn
         const char *name;
         json_t *type;
         FIRN_TRY(count_column(&p));
-        FIRN_TRY(parse_name(&p, &name));
+        FIRN_TRY(firn_type_parse_name(&p, &name));
         FIRN_TRY(parse_type(&p, &type));
         FIRN_TRY(parse_marks(&p, type));
         add_field(fields, name, optional(&p, type));

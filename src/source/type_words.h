@@ -23,5 +23,10 @@ bool firn_type_take_char(firn_type_text *p, char c);
 /* A keyword, in any case. */
 bool firn_type_take_word(firn_type_text *p, const char *word);
 firn_rc firn_type_parse_word(firn_type_text *p, const char *wanted, const char **out);
+/* Between quotes, of which a doubled one stands for one. */
+firn_rc firn_type_parse_quoted(firn_type_text *p, char quote, const char **out);
+/* A word, or a name in backticks or double quotes. */
+firn_rc firn_type_parse_name(firn_type_text *p, const char **out);
+firn_rc firn_type_parse_number(firn_type_text *p, int *out);
 
 #endif
