@@ -7,7 +7,9 @@
 #include "base/io.h"
 
 #include "base/uuid.h"
+#include "base/vec.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -267,4 +269,34 @@ char *firn_path_absolute(firn_arena *arena, const char *path)
     }
     const char *joined = firn_str_join(arena, (const char *const *)parts, kept, "/");
     return firn_arena_printf(arena, "/%s", joined);
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+firn_rc firn_dir_names(firn_arena *arena, const char *path, const char *ending, char ***out,
+                       size_t *n, firn_err *err)
+{
+    FIRN_VEC(char *) names = {0};
+    DIR *dir = opendir(path);
+    if (dir == NULL && errno != ENOENT) {
+        return firn_err_errno(err, __FILE__, __LINE__, errno, "cannot read the folder %s", path);
+    }
+    for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;) {
+        if (entry->d_name[0] != '.' && firn_ends_with(entry->d_name, ending)) {
+            size_t len = strlen(entry->d_name) - strlen(ending);
+            firn_vec_push(arena, &names, firn_arena_strndup(arena, entry->d_name, len));
+        }
+    }
+    if (dir != NULL) {
+        closedir(dir);
+    }
+    if (names.len > 0) {
+        qsort(names.items, names.len, sizeof(names.items[0]), by_name);
+    }
+    *out = names.items;
+    *n = names.len;
+    return FIRN_OK;
 }

@@ -10,9 +10,6 @@
 #include "base/time.h"
 #include "base/vec.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 
 #define ENDING ".json"
@@ -31,44 +28,18 @@ char *firn_export_feed_path(firn_lake *lake, firn_arena *arena, const char *name
 
 /* ---- finding ------------------------------------------------------------------------------------------- */
 
-static int by_name(const void *a, const void *b)
+/* Names of the feeds in one of the two folders. */
+static firn_rc names_in(firn_lake *lake, firn_arena *arena, bool archived, char ***out, size_t *n,
+                        firn_err *err)
 {
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* Names of the files in one of the two folders, sorted. A folder that is not there is empty. */
-static firn_rc names_in(firn_lake *lake, firn_arena *arena, bool archived, const char ***out,
-                        size_t *n, firn_err *err)
-{
-    const char *folder = firn_export_feeds_dir(lake, arena, archived);
-    FIRN_VEC(const char *) names = {0};
-    DIR *dir = opendir(folder);
-    if (dir == NULL && errno != ENOENT) {
-        return firn_err_errno(err, __FILE__, __LINE__, errno, "cannot read the feeds in %s",
-                              folder);
-    }
-    for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;) {
-        if (entry->d_name[0] != '.' && firn_ends_with(entry->d_name, ENDING)) {
-            size_t len = strlen(entry->d_name) - strlen(ENDING);
-            firn_vec_push(arena, &names, firn_arena_strndup(arena, entry->d_name, len));
-        }
-    }
-    if (dir != NULL) {
-        closedir(dir);
-    }
-    if (names.len > 0) {
-        qsort(names.items, names.len, sizeof(names.items[0]), by_name);
-    }
-    *out = names.items;
-    *n = names.len;
-    return FIRN_OK;
+    return firn_dir_names(arena, firn_export_feeds_dir(lake, arena, archived), ENDING, out, n, err);
 }
 
 static firn_rc no_such_feed(firn_lake *lake, firn_arena *arena, const char *name, firn_err *err)
 {
     FIRN_VEC(const char *) all = {0};
     for (int archived = 0; archived <= 1; archived++) {
-        const char **names = NULL;
+        char **names = NULL;
         size_t n = 0;
         FIRN_TRY(names_in(lake, arena, archived != 0, &names, &n, err));
         for (size_t i = 0; i < n; i++) {
@@ -143,7 +114,7 @@ firn_rc firn_export_feed_list(firn_lake *lake, firn_arena *arena, firn_export_li
     FIRN_VEC(firn_export_listed) feeds = {0};
     firn_map *active = firn_map_new(arena);
     for (int archived = 0; archived <= 1; archived++) {
-        const char **names = NULL;
+        char **names = NULL;
         size_t n_names = 0;
         FIRN_TRY(names_in(lake, arena, archived != 0, &names, &n_names, err));
         for (size_t i = 0; i < n_names; i++) {

@@ -3,11 +3,6 @@
 
 #include "base/io.h"
 #include "base/time.h"
-#include "base/vec.h"
-
-#include <dirent.h>
-#include <errno.h>
-#include <stdlib.h>
 
 enum {
     FEED_BYTES_MAX = 1 << 20,
@@ -110,35 +105,9 @@ static char *folder_of(firn_lake *lake, firn_arena *arena)
     return firn_lake_path(lake, arena, firn_lake_config(lake)->feeds);
 }
 
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 firn_rc firn_feed_names(firn_lake *lake, firn_arena *arena, char ***out, size_t *n, firn_err *err)
 {
-    const char *folder = folder_of(lake, arena);
-    FIRN_VEC(char *) names = {0};
-    DIR *dir = opendir(folder);
-    if (dir == NULL && errno != ENOENT) {
-        return firn_err_errno(err, __FILE__, __LINE__, errno, "cannot read the feeds in %s",
-                              folder);
-    }
-    for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;) {
-        if (entry->d_name[0] != '.' && firn_ends_with(entry->d_name, ".yaml")) {
-            size_t len = strlen(entry->d_name) - strlen(".yaml");
-            firn_vec_push(arena, &names, firn_arena_strndup(arena, entry->d_name, len));
-        }
-    }
-    if (dir != NULL) {
-        closedir(dir);
-    }
-    if (names.len > 0) {
-        qsort(names.items, names.len, sizeof(names.items[0]), by_name);
-    }
-    *out = names.items;
-    *n = names.len;
-    return FIRN_OK;
+    return firn_dir_names(arena, folder_of(lake, arena), ".yaml", out, n, err);
 }
 
 static firn_rc no_such_feed(firn_lake *lake, firn_arena *arena, const char *name, firn_err *err)

@@ -200,6 +200,33 @@ static void folders_are_made_with_their_parents(void **state)
     assert_false(firn_path_is_dir(path_of("x/file")));
 }
 
+static void folders_name_what_ends_so(void **state)
+{
+    (void)state;
+    const char *folder = path_of("names");
+    char **names = NULL;
+    size_t n = 9;
+    assert_int_equal(firn_dir_names(arena, folder, ".json", &names, &n, NULL), FIRN_OK);
+    assert_int_equal(n, 0); /* it is not there */
+    assert_int_equal(firn_mkdir_p(folder, 0755, NULL), FIRN_OK);
+    static const char *const FILES[] = {"b.json", "a.json", ".c.json", "d.yaml", "a.b.json"};
+    for (size_t i = 0; i < sizeof(FILES) / sizeof(FILES[0]); i++) {
+        assert_int_equal(firn_file_write_atomic(firn_path_join(arena, folder, FILES[i]),
+                                                firn_bytes_str("x"), 0644, NULL),
+                         FIRN_OK);
+    }
+    assert_int_equal(firn_dir_names(arena, folder, ".json", &names, &n, NULL), FIRN_OK);
+    assert_int_equal(n, 3);
+    assert_string_equal(names[0], "a");
+    assert_string_equal(names[1], "a.b");
+    assert_string_equal(names[2], "b");
+    firn_err err = {0};
+    assert_int_not_equal(
+        firn_dir_names(arena, firn_path_join(arena, folder, "d.yaml"), "", &names, &n, &err),
+        FIRN_OK);
+    assert_non_null(strstr(err.message, "d.yaml"));
+}
+
 static void paths_as_text(void **state)
 {
     (void)state;
@@ -242,6 +269,7 @@ int main(void)
         cmocka_unit_test(failed_write_keeps_the_old_file),
         cmocka_unit_test(removing_what_is_not_there_is_success),
         cmocka_unit_test(folders_are_made_with_their_parents),
+        cmocka_unit_test(folders_name_what_ends_so),
         cmocka_unit_test(paths_as_text),
         cmocka_unit_test(absolute_paths),
     };

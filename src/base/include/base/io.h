@@ -17,6 +17,9 @@ firn_rc firn_file_remove(const char *path, firn_err *err) FIRN_MUST_USE;
 firn_rc firn_mkdir_p(const char *path, mode_t mode, firn_err *err) FIRN_MUST_USE;
 bool firn_path_exists(const char *path);
 bool firn_path_is_dir(const char *path);
+/* Names of what lies in a folder and ends so, without the ending, sorted; hidden ones are left out. A folder that is not there is empty. */
+firn_rc firn_dir_names(firn_arena *arena, const char *path, const char *ending, char ***out,
+                       size_t *n, firn_err *err) FIRN_MUST_USE;
 char *firn_path_join(firn_arena *arena, const char *dir, const char *name);
 char *firn_path_dirname(firn_arena *arena, const char *path);
 const char *firn_path_basename(const char *path);
