@@ -12,8 +12,7 @@
 
 /* ---- file lists ---------------------------------------------------------------------------------------- */
 
-/* read_parquet takes names as patterns; "[*]" stands for a star. */
-const char *firn_read_glob_escape(firn_arena *arena, const char *path)
+const char *firn_glob_escape(firn_arena *arena, const char *path)
 {
     if (strpbrk(path, "*?[") == NULL) {
         return path;
@@ -34,7 +33,7 @@ void firn_read_file_list(firn_arena *arena, firn_buf *out, const char *const *pa
     firn_buf_putc(out, '[');
     for (size_t i = 0; i < n; i++) {
         firn_buf_puts(out, i > 0 ? ", " : "");
-        firn_buf_puts(out, firn_sql_quote(arena, firn_read_glob_escape(arena, paths[i])));
+        firn_buf_puts(out, firn_sql_quote(arena, firn_glob_escape(arena, paths[i])));
     }
     firn_buf_putc(out, ']');
 }

@@ -52,6 +52,5 @@ bool firn_shape_has_evolved(const firn_metadata *metadata, const firn_schema *sc
 
 /* ['a', 'b'] with glob characters escaped. Appends. */
 void firn_read_file_list(firn_arena *arena, firn_buf *out, const char *const *paths, size_t n);
-const char *firn_read_glob_escape(firn_arena *arena, const char *path);
 
 #endif

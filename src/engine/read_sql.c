@@ -336,8 +336,7 @@ static void put_files(reading *r, const group *g, firn_buf *out)
     }
     FIRN_AUTO_BUF firn_buf joined = {0};
     for (size_t i = 0; i < g->files.len; i++) {
-        firn_buf_printf(&joined, "%s%s", i > 0 ? "\x1f" : "",
-                        firn_read_glob_escape(r->arena, paths[i]));
+        firn_buf_printf(&joined, "%s%s", i > 0 ? "\x1f" : "", firn_glob_escape(r->arena, paths[i]));
     }
     firn_buf_printf(out, "string_split(%s, chr(31))",
                     firn_sql_quote(r->arena, firn_buf_cstr(&joined)));

@@ -343,7 +343,7 @@ static firn_rc cut_file(write_job *job, const firn_data_file *large, firn_err *e
     int64_t pieces = (large->file_size_bytes + job->target_bytes - 1) / job->target_bytes;
     int64_t rows = (large->record_count + pieces - 1) / pieces;
     int64_t before = job->out->rows;
-    const char *source = firn_sql_quote(job->arena, firn_read_glob_escape(job->arena, large->path));
+    const char *source = firn_sql_quote(job->arena, firn_glob_escape(job->arena, large->path));
     for (int64_t from = 0; from < large->record_count; from += rows) {
         const char *target = firn_arena_printf(job->arena, "%s/%s-%s.parquet", job->folder,
                                                job->prefix, firn_uuid_new(job->arena));

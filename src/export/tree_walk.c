@@ -183,22 +183,9 @@ static void see_column(void *ctx, const char *const *cells)
     }
 }
 
-static char *glob_escaped(firn_arena *arena, const char *path)
-{
-    FIRN_AUTO_BUF firn_buf out = {0};
-    for (; *path != '\0'; path++) {
-        if (strchr("*?[", *path) != NULL) {
-            firn_buf_printf(&out, "[%c]", *path);
-        } else {
-            firn_buf_putc(&out, (uint8_t)*path);
-        }
-    }
-    return firn_arena_strdup(arena, firn_buf_cstr(&out));
-}
-
 char *firn_tree_file_sql(firn_arena *arena, const char *path)
 {
-    return firn_tree_quote(arena, glob_escaped(arena, path));
+    return firn_tree_quote(arena, firn_glob_escape(arena, path));
 }
 
 static firn_rc look_into(tree *t, tree_item *const *items, size_t n, firn_err *err)

@@ -71,6 +71,8 @@ bool firn_sql_is_complete(const char *sql);
 #define FIRN_PAGE_VERSION_PROPERTY "write.parquet.page-version"
 /* A name, quoted only where it must be (reserved words, other characters). */
 const char *firn_name_sql(firn_arena *arena, const char *name);
+/* A path as read_parquet takes it, which takes names as patterns: "[*]" stands for a star. */
+const char *firn_glob_escape(firn_arena *arena, const char *path);
 /* A type as CREATE TABLE takes it. */
 const char *firn_type_sql(firn_arena *arena, const firn_type *type);
 
