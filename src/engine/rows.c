@@ -201,7 +201,9 @@ firn_rc firn_rows_to_files(firn_session *session, firn_arena *arena, const firn_
                                   .spec_id = -1,
                                   .zstd_level = FIRN_WRITE_QUICK_ZSTD_LEVEL,
                                   .lasting = write->lasting,
-                                  .described = true};
+                                  .described = true,
+                                  .rows = write->sql == NULL ? write->rows : NULL,
+                                  .n_rows = write->n_rows};
     FIRN_TRY(only_partition(arena, write, &options.partition, err));
     firn_rc rc = firn_write_query(session, arena, &options, &written, err);
     FIRN_TRY(firn_batch_result(batch, NULL, rc, err));

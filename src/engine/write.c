@@ -32,6 +32,7 @@ enum {
     OPEN_FILES_MAX =
         2000, /* partitions written at once: beyond it files are closed early and a partition gets several */
     NAME_BYTES_MAX = 240, /* of a folder, which file systems limit to 255 */
+    QUICK_DICTIONARY_MAX = 4096,
     OPEN_FILES_KEPT = 64, /* for everything else that the process has open */
 };
 
@@ -48,10 +49,17 @@ typedef struct write_job {
     const char *prefix; /* of this write's file names */
     const char *copy_options;
     int64_t target_bytes;
-    bool partitioned, sorted;
+    int64_t group_rows;
+    int level; /* of zstd; 0: its own */
+    bool partitioned, sorted, blooms, v2;
     size_t n_moved; /* files that have their final name */
     firn_written *out;
 } write_job;
+
+static bool is_local(const char *path)
+{
+    return path[0] == '/';
+}
 
 /* ---- once per database ------------------------------------------------------------------------------- */
 
@@ -93,25 +101,30 @@ const char *firn_write_data_location(firn_arena *arena, const firn_metadata *met
     return firn_arena_strndup(arena, chosen, len > 1 && chosen[len - 1] == '/' ? len - 1 : len);
 }
 
-static firn_rc compression_sql(firn_arena *arena, const firn_metadata *metadata,
-                               int64_t default_level, const char **out, firn_err *err)
+/* 0: zstd's own. */
+static int zstd_level(const firn_metadata *metadata, int default_level)
+{
+    const char *text = firn_metadata_property(metadata, "write.parquet.compression-level", NULL);
+    int64_t number = default_level;
+    if (text != NULL && !firn_parse_i64(text, &number)) {
+        number = 0;
+    }
+    return number > 0 && number < 23 ? (int)number : 0;
+}
+
+static firn_rc compression_sql(firn_arena *arena, const firn_metadata *metadata, int level,
+                               const char **out, firn_err *err)
 {
     static const char *const known[] = {"zstd", "snappy", "gzip", "lz4", "brotli", "uncompressed"};
     const char *codec = firn_metadata_property(metadata, "write.parquet.compression-codec", "zstd");
-    const char *level = firn_metadata_property(metadata, "write.parquet.compression-level", NULL);
-    int64_t number = default_level;
-    if (level != NULL && !firn_parse_i64(level, &number)) {
-        number = 0;
-    }
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
         if (!firn_strcaseeq(codec, known[i])) {
             continue;
         }
         /* lz4 in Parquet's old sense is a framing that few can read */
         const char *name = firn_strcaseeq(codec, "lz4") ? "lz4_raw" : known[i];
-        *out = i == 0 && number > 0 && number < 23
-                   ? firn_arena_printf(arena, "COMPRESSION %s, COMPRESSION_LEVEL %" PRId64, name,
-                                       number)
+        *out = i == 0 && level > 0
+                   ? firn_arena_printf(arena, "COMPRESSION %s, COMPRESSION_LEVEL %d", name, level)
                    : firn_arena_printf(arena, "COMPRESSION %s", name);
         return FIRN_OK;
     }
@@ -129,7 +142,7 @@ static firn_rc compression_sql(firn_arena *arena, const firn_metadata *metadata,
  *
  * Who writes quickly gives up on a dictionary earlier: DuckDB tries one for each column, and of a column of ids that is for nothing
  * until the limit is met. At 4,096 values instead of a fifth of the rows a write of events takes a tenth less. */
-static const char *dictionary_sql(const write_job *job, int64_t group_rows)
+static const char *dictionary_sql(write_job *job, int64_t group_rows)
 {
     firn_arena *arena = job->arena;
     const firn_metadata *metadata = job->options->metadata;
@@ -148,6 +161,7 @@ static const char *dictionary_sql(const write_job *job, int64_t group_rows)
             least = number < least ? number : least;
         }
     }
+    job->blooms = any;
     if (any) {
         return firn_arena_printf(arena,
                                  ", WRITE_BLOOM_FILTER true, DICTIONARY_SIZE_LIMIT %" PRId64
@@ -236,12 +250,15 @@ static firn_rc plan_job(write_job *job, firn_err *err)
         job->target_bytes = FILE_BYTES_MIN;
     }
     const char *compression = NULL;
-    FIRN_TRY(compression_sql(job->arena, metadata, job->options->zstd_level, &compression, err));
+    job->level = zstd_level(metadata, job->options->zstd_level);
+    FIRN_TRY(compression_sql(job->arena, metadata, job->level, &compression, err));
     int64_t group_rows =
         firn_metadata_property_i64(metadata, "write.parquet.row-group-rows", 122880);
     group_rows = group_rows > 0 ? group_rows : 122880;
     const char *version = NULL;
     FIRN_TRY(version_sql(job, &version, err));
+    job->group_rows = group_rows;
+    job->v2 = !firn_streq(version, "v1");
     job->copy_options = firn_arena_printf(
         job->arena,
         "FORMAT parquet, PARQUET_VERSION %s, %s, ROW_GROUP_SIZE %" PRId64 "%s, FIELD_IDS %s, "
@@ -313,6 +330,45 @@ static firn_rc copy_rows(write_job *job, firn_err *err)
         firn_arena_printf(job->arena, "COPY (%s) TO %s (%s%s)", select,
                           firn_sql_quote(job->arena, target), job->copy_options, layout);
     return run_copy(job, sql, job->options->partition, err);
+}
+
+/* ---- without SQL ------------------------------------------------------------------------------------- */
+
+static bool direct_codec(const firn_metadata *metadata, firn_parquet_codec *out)
+{
+    const char *name = firn_metadata_property(metadata, "write.parquet.compression-codec", "zstd");
+    *out = firn_strcaseeq(name, "zstd")     ? FIRN_PARQUET_ZSTD
+           : firn_strcaseeq(name, "snappy") ? FIRN_PARQUET_SNAPPY
+                                            : FIRN_PARQUET_PLAIN;
+    return *out != FIRN_PARQUET_PLAIN || firn_strcaseeq(name, "uncompressed");
+}
+
+/* Into *done whether it was. Rows that need a sort, parting, Bloom filters or the encodings of version 2 are the COPY's. */
+static firn_rc write_direct(write_job *job, bool *done, firn_err *err)
+{
+    const firn_write_options *options = job->options;
+    firn_direct_write write = {.metadata = options->metadata,
+                               .spec = job->spec,
+                               .partition = options->partition,
+                               .plan = job->plan,
+                               .rows = options->rows,
+                               .n_rows = options->n_rows,
+                               .folder = job->folder,
+                               .prefix = job->prefix,
+                               .level = job->level,
+                               .group_rows = job->group_rows,
+                               .target_bytes = job->target_bytes,
+                               .threads = job->session->engine->threads};
+    *done = false;
+    if (options->rows == NULL || options->whole_files || options->with_row_lineage || job->sorted ||
+        job->v2 || job->blooms || (job->partitioned && options->partition == NULL) ||
+        !is_local(job->folder) || !direct_codec(options->metadata, &write.codec)) {
+        return FIRN_OK;
+    }
+    write.dictionary_max = options->lasting ? (size_t)job->group_rows / 5 : QUICK_DICTIONARY_MAX;
+    firn_rc rc = firn_write_direct(job->arena, &write, job->out, err);
+    *done = rc == FIRN_OK;
+    return rc == FIRN_E_UNSUPPORTED ? FIRN_OK : rc;
 }
 
 /* ---- cutting large files ----------------------------------------------------------------------------- */
@@ -388,11 +444,6 @@ static firn_rc cut_large_files(write_job *job, firn_err *err)
 }
 
 /* ---- final names and durability ------------------------------------------------------------------------ */
-
-static bool is_local(const char *path)
-{
-    return path[0] == '/';
-}
 
 /* Location of the folder of the file's partition. A value too long for a file name leaves the file in the data folder: readers
  * take the partition from the manifest, the folder is for people. */
@@ -483,7 +534,11 @@ static firn_rc place_files(write_job *job, firn_err *err)
 static firn_rc write_files(write_job *job, firn_err *err)
 {
     FIRN_TRY(firn_storage_prepare_dir(job->storage, job->data, err));
-    FIRN_TRY(copy_rows(job, err));
+    bool done = false;
+    FIRN_TRY(write_direct(job, &done, err));
+    if (!done) {
+        FIRN_TRY(copy_rows(job, err));
+    }
     if (job->out->null_column != NULL) {
         FIRN_FAIL(err, FIRN_E_CHECK_FAILED,
                   "column %s of %s is NOT NULL, and %" PRId64

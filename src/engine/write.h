@@ -9,6 +9,7 @@
 
 #include "read.h"
 
+#include "engine/rows.h"
 #include "iceberg/snapshot.h"
 
 typedef struct firn_write_options {
@@ -27,6 +28,9 @@ typedef struct firn_write_options {
     bool described;
     /* One per field of the spec: all rows are of this partition, which the caller knows. NULL: they are parted. */
     const firn_value *partition;
+    /* The rows that `sql` gives, when it gives them as they are: most are written without it. NULL: only sql knows. */
+    const firn_rows *rows;
+    size_t n_rows;
 } firn_write_options;
 
 /* Files that come often and are compacted later: half of level 3's time, a few percent larger at most. */

@@ -2,6 +2,7 @@
  *
  *   write.c                one COPY per write, file names, durability, clean-up
  *   write_sql.c            the COPY's text: checks, partition values, field ids
+ *   write_direct.c         Arrow rows into files without SQL
  *   write_stats.c          RETURN_STATS to data files with metrics
  *   write_project.c        what INSERT gives to what the table has
  *   write_commit.c         snapshots and commits
@@ -12,6 +13,8 @@
 
 #include "duck.h"
 #include "write.h"
+
+#include "format/parquet.h"
 
 /* Names of the columns that the COPY partitions by: __firn_p0, __firn_p1, ... one per field of the spec. */
 #define FIRN_PARTITION_COLUMN "__firn_p"
@@ -72,11 +75,40 @@ typedef struct firn_column_stats {
 /* Metrics of the leaf column with this field id; false when the plan wants none. */
 bool firn_write_column_metrics(firn_arena *arena, const firn_metrics_plan *plan, int32_t field_id,
                                const firn_column_stats *stats, firn_column_metrics *out);
+/* The same of a column whose bounds are values; NULL: none. */
+typedef struct firn_value_stats {
+    int64_t size_bytes, values, nulls, nans;
+    const firn_value *min, *max;
+} firn_value_stats;
+bool firn_write_value_metrics(firn_arena *arena, const firn_metrics_plan *plan, int32_t field_id,
+                              const firn_value_stats *stats, firn_column_metrics *out);
+void firn_write_sort_metrics(firn_data_file *file); /* by field id, as manifests have them */
 /* One data file per row of a COPY's RETURN_STATS, with paths as DuckDB wrote them. Appends. The partition comes from the
  * row's partition keys, or is `partition` when that is given. */
 firn_rc firn_write_read_stats(firn_arena *arena, const firn_metrics_plan *plan,
                               const firn_partition_spec *spec, const firn_value *partition,
                               duckdb_result *result, firn_written *out,
                               firn_err *err) FIRN_MUST_USE;
+
+/* ---- write_direct.c ---------------------------------------------------------------------------------- */
+
+typedef struct firn_direct_write {
+    const firn_metadata *metadata;
+    const firn_partition_spec *spec;
+    const firn_value *partition; /* of all rows; NULL without fields */
+    const firn_metrics_plan *plan;
+    const firn_rows *rows;
+    size_t n_rows;
+    const char *folder, *prefix; /* files are <folder>/<prefix>-... */
+    firn_parquet_codec codec;
+    int level;
+    int64_t group_rows, target_bytes;
+    size_t dictionary_max;
+    int threads;
+} firn_direct_write;
+/* UNSUPPORTED, without a message: these rows are not for it, and nothing was written. Texts of `out` live in the arena. After any
+ * other error files may be there under the prefix. */
+firn_rc firn_write_direct(firn_arena *arena, const firn_direct_write *write, firn_written *out,
+                          firn_err *err) FIRN_MUST_USE;
 
 #endif

@@ -200,6 +200,21 @@ static void set_zero_sign(firn_value *value, double zero)
     }
 }
 
+/* A text as long as the column's mode says; false: it has no upper bound of that length. */
+static bool cut_bound(firn_arena *arena, const leaf *column, bool upper, firn_value *value)
+{
+    firn_type_id id = column->field->type->id;
+    if (column->mode != MODE_TRUNCATE || (id != FIRN_TYPE_STRING && id != FIRN_TYPE_BINARY)) {
+        return true;
+    }
+    if (upper) {
+        firn_value whole = *value;
+        return firn_value_truncate_upper(arena, &whole, column->width, value);
+    }
+    *value = firn_value_truncate_lower(arena, value, column->width);
+    return true;
+}
+
 static bool bound_value(firn_arena *arena, const leaf *column, const char *text, bool upper,
                         firn_value *out)
 {
@@ -211,15 +226,7 @@ static bool bound_value(firn_arena *arena, const leaf *column, const char *text,
         return false; /* infinity, years that Iceberg's text form has no room for: no bound */
     }
     set_zero_sign(out, upper ? 0.0 : -0.0);
-    bool cuts = type->id == FIRN_TYPE_STRING || type->id == FIRN_TYPE_BINARY;
-    if (cuts && column->mode == MODE_TRUNCATE) {
-        if (upper) {
-            firn_value whole = *out;
-            return firn_value_truncate_upper(arena, &whole, column->width, out);
-        }
-        *out = firn_value_truncate_lower(arena, out, column->width);
-    }
-    return true;
+    return cut_bound(arena, column, upper, out);
 }
 
 static firn_column_metrics metrics_of(firn_arena *arena, const leaf *column,
@@ -257,11 +264,47 @@ bool firn_write_column_metrics(firn_arena *arena, const firn_metrics_plan *plan,
     return true;
 }
 
+bool firn_write_value_metrics(firn_arena *arena, const firn_metrics_plan *plan, int32_t field_id,
+                              const firn_value_stats *stats, firn_column_metrics *out)
+{
+    const leaf *column = firn_imap_get(plan->by_id, field_id);
+    if (column == NULL || column->mode == MODE_NONE) {
+        return false;
+    }
+    *out = (firn_column_metrics){.field_id = field_id,
+                                 .size_bytes = stats->size_bytes,
+                                 .value_count = stats->values,
+                                 .null_count = stats->nulls,
+                                 .nan_count = -1};
+    if (is_float(column->field->type->id)) {
+        out->nan_count = stats->nans;
+    }
+    if (column->mode < MODE_TRUNCATE || column->repeated) {
+        return true;
+    }
+    firn_value low = stats->min != NULL ? *stats->min : (firn_value){0};
+    firn_value high = stats->max != NULL ? *stats->max : (firn_value){0};
+    if (stats->min != NULL && cut_bound(arena, column, false, &low)) {
+        out->lower = firn_value_encode(arena, &low);
+    }
+    if (stats->max != NULL && cut_bound(arena, column, true, &high)) {
+        out->upper = firn_value_encode(arena, &high);
+    }
+    return true;
+}
+
 static int by_field_id(const void *a, const void *b)
 {
     int32_t left = ((const firn_column_metrics *)a)->field_id;
     int32_t right = ((const firn_column_metrics *)b)->field_id;
     return (left > right) - (left < right);
+}
+
+void firn_write_sort_metrics(firn_data_file *file)
+{
+    if (file->n_metrics > 0) {
+        qsort(file->metrics, file->n_metrics, sizeof(*file->metrics), by_field_id);
+    }
 }
 
 static void read_metrics(firn_arena *arena, const firn_metrics_plan *plan, duckdb_vector maps,
@@ -278,9 +321,7 @@ static void read_metrics(firn_arena *arena, const firn_metrics_plan *plan, duckd
         firn_column_stats stats = stats_at(arena, cell.values, i);
         file->metrics[file->n_metrics++] = metrics_of(arena, column, &stats);
     }
-    if (file->n_metrics > 0) {
-        qsort(file->metrics, file->n_metrics, sizeof(*file->metrics), by_field_id);
-    }
+    firn_write_sort_metrics(file);
 }
 
 /* ---- NOT NULL ---------------------------------------------------------------------------------------- */

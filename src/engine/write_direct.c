@@ -1,0 +1,345 @@
+/* Arrow rows straight into data files, by firn's own Parquet writer: what ingestion does all day needs no SQL.
+ *
+ * Taken are rows whose columns are the table's, flat and of its types, for a table without a sort order whose rows are all of one partition. Everything else,
+ * and every row that turns out not to fit, is left to the COPY: UNSUPPORTED, and the caller goes that way, which casts, checks, and names what is wrong.
+ */
+#include "write_parts.h"
+
+#include "base/io.h"
+#include "format/parquet.h"
+#include "rows_batch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { ROWS_A_STEP = 1 << 16 }; /* between looks at the file's size */
+
+typedef struct direct_job {
+    firn_arena *arena;
+    const firn_direct_write *write;
+    const firn_field **fields; /* of the table, one for each column */
+    firn_parquet_column *columns;
+    size_t n_columns;
+    firn_parquet_options options;
+    firn_parquet_writer *writer;
+    const char *path; /* of the file that is open */
+    int fd;
+    size_t n_files;
+    firn_written *out;
+} direct_job;
+
+/* ---- can it be done? --------------------------------------------------------------------------------- */
+
+static bool kind_of(const firn_type *type, firn_parquet_kind *out)
+{
+    switch (type->id) {
+    case FIRN_TYPE_BOOLEAN: *out = FIRN_PARQUET_BOOLEAN; return true;
+    case FIRN_TYPE_INT: *out = FIRN_PARQUET_INT; return true;
+    case FIRN_TYPE_LONG: *out = FIRN_PARQUET_LONG; return true;
+    case FIRN_TYPE_FLOAT: *out = FIRN_PARQUET_FLOAT; return true;
+    case FIRN_TYPE_DOUBLE: *out = FIRN_PARQUET_DOUBLE; return true;
+    case FIRN_TYPE_DATE: *out = FIRN_PARQUET_DATE; return true;
+    case FIRN_TYPE_TIME: *out = FIRN_PARQUET_TIME; return true;
+    case FIRN_TYPE_TIMESTAMP: *out = FIRN_PARQUET_TIMESTAMP; return true;
+    case FIRN_TYPE_TIMESTAMPTZ: *out = FIRN_PARQUET_TIMESTAMPTZ; return true;
+    case FIRN_TYPE_STRING: *out = FIRN_PARQUET_STRING; return true;
+    case FIRN_TYPE_BINARY: *out = FIRN_PARQUET_BINARY; return true;
+    case FIRN_TYPE_UUID: *out = FIRN_PARQUET_UUID; return true;
+    case FIRN_TYPE_DECIMAL: *out = FIRN_PARQUET_DECIMAL; return true;
+    default: return false;
+    }
+}
+
+static bool plan_columns(direct_job *job)
+{
+    const firn_metadata *metadata = job->write->metadata;
+    const firn_type *root = &metadata->schema->root;
+    job->columns = FIRN_NEW_N(job->arena, firn_parquet_column, root->n_fields);
+    job->fields = FIRN_NEW_N(job->arena, const firn_field *, root->n_fields);
+    for (size_t i = 0; i < root->n_fields; i++) {
+        const firn_field *field = &root->fields[i];
+        firn_parquet_column *column = &job->columns[job->n_columns];
+        *column = (firn_parquet_column){.name = field->name,
+                                        .field_id = field->id,
+                                        .required = field->required,
+                                        .precision = field->type->precision,
+                                        .scale = field->type->scale};
+        if (!kind_of(field->type, &column->kind) ||
+            firn_write_leaves_out(metadata, job->write->spec, field)) {
+            return false;
+        }
+        job->fields[job->n_columns++] = field;
+    }
+    return job->n_columns > 0;
+}
+
+/* "d:9,2", and nothing of other widths. */
+static bool is_decimal(const char *format, const firn_parquet_column *column)
+{
+    int precision = 0, scale = 0, used = 0;
+    return sscanf(format, "d:%d,%d%n", &precision, &scale, &used) == 2 &&
+           (format[used] == '\0' || firn_streq(format + used, ",128")) &&
+           precision <= column->precision && scale == column->scale;
+}
+
+/* "tsu:", "tsm:UTC" */
+static bool is_timestamp(const char *format, bool zoned, int64_t *factor)
+{
+    bool micros = firn_starts_with(format, "tsu:");
+    *factor = micros ? 1 : 1000;
+    return (micros || firn_starts_with(format, "tsm:")) && (format[4] != '\0') == zoned;
+}
+
+static bool is_taken(const struct ArrowSchema *arrow, const firn_parquet_column *column,
+                     int64_t *factor)
+{
+    static const char *const FORMATS[] = {
+        [FIRN_PARQUET_BOOLEAN] = "b", [FIRN_PARQUET_INT] = "i",    [FIRN_PARQUET_LONG] = "l",
+        [FIRN_PARQUET_FLOAT] = "f",   [FIRN_PARQUET_DOUBLE] = "g", [FIRN_PARQUET_DATE] = "tdD",
+        [FIRN_PARQUET_TIME] = "ttu",  [FIRN_PARQUET_STRING] = "u", [FIRN_PARQUET_BINARY] = "z"};
+    const char *format = arrow->format;
+    *factor = 1;
+    if (arrow->dictionary != NULL) {
+        return false;
+    }
+    switch (column->kind) {
+    case FIRN_PARQUET_TIMESTAMP: return is_timestamp(format, false, factor);
+    case FIRN_PARQUET_TIMESTAMPTZ: return is_timestamp(format, true, factor);
+    case FIRN_PARQUET_DECIMAL: return is_decimal(format, column);
+    case FIRN_PARQUET_UUID: return firn_streq(format, "w:16") && firn_arrow_is_uuid(arrow);
+    default: return firn_streq(format, FORMATS[column->kind]) && !firn_arrow_is_uuid(arrow);
+    }
+}
+
+/* Every column of the array is one of the table's, by its exact name and once. */
+static bool map_rows(const direct_job *job, const firn_rows *rows, firn_parquet_source *sources)
+{
+    const struct ArrowSchema *schema = rows->schema;
+    int64_t used = 0;
+    if (rows->pick != NULL || rows->array->offset != 0 ||
+        (rows->array->null_count != 0 && rows->array->n_buffers > 0 &&
+         rows->array->buffers[0] != NULL)) {
+        return false;
+    }
+    for (size_t i = 0; i < job->n_columns; i++) {
+        sources[i] = (firn_parquet_source){.factor = 1};
+        for (int64_t c = 0; c < schema->n_children; c++) {
+            if (!firn_streq(schema->children[c]->name, job->columns[i].name)) {
+                continue;
+            }
+            if (sources[i].array != NULL ||
+                !is_taken(schema->children[c], &job->columns[i], &sources[i].factor)) {
+                return false;
+            }
+            sources[i].array = rows->array->children[c];
+            used++;
+        }
+        if (sources[i].array == NULL &&
+            (job->columns[i].required || job->fields[i]->write_default != NULL)) {
+            return false;
+        }
+    }
+    return used == schema->n_children;
+}
+
+static bool is_possible(direct_job *job, const firn_parquet_source **sources)
+{
+    const firn_direct_write *write = job->write;
+    if (!plan_columns(job)) {
+        return false;
+    }
+    for (size_t i = 0; i < write->n_rows; i++) {
+        firn_parquet_source *own = FIRN_NEW_N(job->arena, firn_parquet_source, job->n_columns);
+        if (!map_rows(job, &write->rows[i], own)) {
+            return false;
+        }
+        sources[i] = own;
+    }
+    return true;
+}
+
+/* ---- files ------------------------------------------------------------------------------------------- */
+
+static firn_rc put_bytes(void *ctx, firn_bytes bytes, firn_err *err)
+{
+    direct_job *job = ctx;
+    while (bytes.len > 0) {
+        ssize_t n = write(job->fd, bytes.data, bytes.len);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            return firn_err_errno(err, __FILE__, __LINE__, errno, "cannot write data file %s",
+                                  job->path);
+        }
+        bytes = firn_bytes_of(bytes.data + n, bytes.len - (size_t)n);
+    }
+    return FIRN_OK;
+}
+
+static firn_rc begin_file(direct_job *job, firn_err *err)
+{
+    /* Not a name that a finished file gets: those are numbers alone. */
+    job->path = firn_arena_printf(job->arena, "%s/%s-rows%zu.parquet", job->write->folder,
+                                  job->write->prefix, job->n_files++);
+    job->fd = open(job->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (job->fd < 0) {
+        return firn_err_errno(err, __FILE__, __LINE__, errno, "cannot make data file %s",
+                              job->path);
+    }
+    return firn_parquet_begin(&job->options, &job->writer, err);
+}
+
+static firn_value value_of(const firn_field *field, firn_parquet_kind kind,
+                           const firn_parquet_stats *stats, bool upper)
+{
+    firn_value out = {.type = field->type->id, .scale = field->type->scale};
+    int64_t whole = upper ? stats->max.i64 : stats->min.i64;
+    double number = upper ? stats->max.f64 : stats->min.f64;
+    switch (kind) {
+    case FIRN_PARQUET_BOOLEAN: out.boolean = whole != 0; break;
+    case FIRN_PARQUET_INT:
+    case FIRN_PARQUET_DATE: out.i32 = (int32_t)whole; break;
+    case FIRN_PARQUET_FLOAT: out.f32 = (float)number; break;
+    case FIRN_PARQUET_DOUBLE: out.f64 = number; break;
+    case FIRN_PARQUET_STRING:
+    case FIRN_PARQUET_BINARY:
+    case FIRN_PARQUET_UUID: out.bytes = upper ? stats->max.bytes : stats->min.bytes; break;
+    case FIRN_PARQUET_DECIMAL: out.decimal = upper ? stats->max.decimal : stats->min.decimal; break;
+    default: out.i64 = whole; break;
+    }
+    return out;
+}
+
+static void tell_metrics(direct_job *job, firn_data_file *file)
+{
+    file->metrics = FIRN_NEW_N(job->arena, firn_column_metrics, job->n_columns);
+    for (size_t i = 0; i < job->n_columns; i++) {
+        const firn_parquet_stats *stats = firn_parquet_column_stats(job->writer, i);
+        const firn_field *field = job->fields[i];
+        firn_value min = value_of(field, job->columns[i].kind, stats, false);
+        firn_value max = value_of(field, job->columns[i].kind, stats, true);
+        const firn_value_stats told = {.size_bytes = stats->size_bytes,
+                                       .values = file->record_count,
+                                       .nulls = stats->nulls,
+                                       .nans = stats->nans,
+                                       .min = stats->bounded ? &min : NULL,
+                                       .max = stats->bounded ? &max : NULL};
+        file->n_metrics += firn_write_value_metrics(job->arena, job->write->plan, field->id, &told,
+                                                    &file->metrics[file->n_metrics]);
+    }
+    firn_write_sort_metrics(file);
+}
+
+static void tell_file(direct_job *job)
+{
+    const firn_partition_spec *spec = job->write->spec;
+    firn_data_file *file = firn_vec_push_zero(job->arena, &job->out->files);
+    file->content = FIRN_CONTENT_DATA;
+    file->format = "PARQUET";
+    file->path = job->path;
+    file->record_count = firn_parquet_row_count(job->writer);
+    file->file_size_bytes = firn_parquet_bytes(job->writer);
+    file->spec_id = spec->spec_id;
+    file->n_partition = spec->n_fields;
+    file->partition = FIRN_NEW_N(job->arena, firn_value, spec->n_fields);
+    if (spec->n_fields > 0) {
+        memcpy(file->partition, job->write->partition, spec->n_fields * sizeof(*file->partition));
+    }
+    file->sort_order_id = -1;
+    file->first_row_id = -1;
+    file->content_offset = file->content_size_bytes = -1;
+    job->out->rows += file->record_count;
+    tell_metrics(job, file);
+}
+
+static void close_file(direct_job *job)
+{
+    firn_parquet_free(job->writer);
+    job->writer = NULL;
+    if (job->fd >= 0) {
+        (void)close(job->fd); /* storage syncs what counts */
+        job->fd = -1;
+    }
+}
+
+static firn_rc finish_file(direct_job *job, firn_err *err)
+{
+    if (job->writer == NULL) {
+        return FIRN_OK;
+    }
+    FIRN_TRY(firn_parquet_finish(job->writer, err));
+    tell_file(job);
+    close_file(job);
+    return FIRN_OK;
+}
+
+static firn_rc put_rows(direct_job *job, const firn_rows *rows, const firn_parquet_source *sources,
+                        firn_err *err)
+{
+    for (int64_t done = 0; done < rows->count;) {
+        int64_t left = rows->count - done;
+        const firn_parquet_rows step = {.sources = sources,
+                                        .from = rows->from + done,
+                                        .count = left < ROWS_A_STEP ? left : ROWS_A_STEP};
+        if (job->writer == NULL) {
+            FIRN_TRY(begin_file(job, err));
+        }
+        FIRN_TRY(firn_parquet_add(job->writer, &step, err));
+        done += step.count;
+        if (firn_parquet_bytes(job->writer) >= job->write->target_bytes) {
+            FIRN_TRY(finish_file(job, err));
+        }
+    }
+    return FIRN_OK;
+}
+
+/* ---- all together ------------------------------------------------------------------------------------ */
+
+static firn_rc put_all(direct_job *job, const firn_parquet_source *const *sources, firn_err *err)
+{
+    for (size_t i = 0; i < job->write->n_rows; i++) {
+        FIRN_TRY(put_rows(job, &job->write->rows[i], sources[i], err));
+    }
+    return finish_file(job, err);
+}
+
+/* The COPY begins anew: nothing of this attempt may stay. */
+static void take_back(direct_job *job)
+{
+    for (size_t i = 0; i < job->n_files; i++) {
+        (void)unlink(firn_arena_printf(job->arena, "%s/%s-rows%zu.parquet", job->write->folder,
+                                       job->write->prefix, i));
+    }
+    *job->out = (firn_written){0};
+}
+
+firn_rc firn_write_direct(firn_arena *arena, const firn_direct_write *write, firn_written *out,
+                          firn_err *err)
+{
+    direct_job job = {.arena = arena, .write = write, .fd = -1, .out = out};
+    const firn_parquet_source **sources =
+        FIRN_NEW_N(arena, const firn_parquet_source *, write->n_rows);
+    if (!is_possible(&job, sources)) {
+        return FIRN_E_UNSUPPORTED;
+    }
+    job.options = (firn_parquet_options){.columns = job.columns,
+                                         .n_columns = job.n_columns,
+                                         .codec = write->codec,
+                                         .level = write->level,
+                                         .row_group_rows = write->group_rows,
+                                         .dictionary_max = write->dictionary_max,
+                                         .threads = write->threads,
+                                         .sink = put_bytes,
+                                         .ctx = &job};
+    firn_rc rc = put_all(&job, sources, err);
+    close_file(&job);
+    if (rc == FIRN_E_TYPE || rc == FIRN_E_CHECK_FAILED || rc == FIRN_E_LIMIT) {
+        take_back(&job);
+        return FIRN_E_UNSUPPORTED;
+    }
+    return rc;
+}

@@ -1,0 +1,104 @@
+/* Flat Arrow rows as a Parquet file (https://parquet.apache.org/docs/file-format): version 1 data pages, plain and dictionary encodings, statistics, field
+ * ids. What every reader can read.
+ *
+ *     FIRN_TRY(firn_parquet_begin(&options, &writer, err));
+ *     FIRN_TRY(firn_parquet_add(writer, &rows, err));           any number of times
+ *     FIRN_TRY(firn_parquet_finish(writer, err));
+ *     ... firn_parquet_column_stats(writer, i) ...
+ *     firn_parquet_free(writer);
+ *
+ * Bytes go to the sink in order, a row group at a time. Arrow's memory is borrowed until the writer is freed: rows wait for their row group, and bounds
+ * of texts point into it. A writer belongs to one thread; it may use others for its columns.
+ *
+ * Errors: TYPE (a decimal of too many digits, a timestamp beyond microseconds), CHECK_FAILED (no value in a required column), LIMIT, what the sink says.
+ * After an error the writer can only be freed.
+ */
+#ifndef FORMAT_PARQUET_H
+#define FORMAT_PARQUET_H
+
+#include "base/buf.h"
+#include "format/arrow.h"
+
+typedef enum firn_parquet_kind {
+    FIRN_PARQUET_BOOLEAN,     /* Arrow b */
+    FIRN_PARQUET_INT,         /* i */
+    FIRN_PARQUET_LONG,        /* l */
+    FIRN_PARQUET_FLOAT,       /* f */
+    FIRN_PARQUET_DOUBLE,      /* g */
+    FIRN_PARQUET_DATE,        /* tdD */
+    FIRN_PARQUET_TIME,        /* ttu */
+    FIRN_PARQUET_TIMESTAMP,   /* tsu or tsm; microseconds in the file */
+    FIRN_PARQUET_TIMESTAMPTZ, /* the same with a zone */
+    FIRN_PARQUET_STRING,      /* u */
+    FIRN_PARQUET_BINARY,      /* z */
+    FIRN_PARQUET_UUID,        /* w:16 */
+    FIRN_PARQUET_DECIMAL,     /* d of 128 bits */
+} firn_parquet_kind;
+
+typedef enum firn_parquet_codec {
+    FIRN_PARQUET_PLAIN,
+    FIRN_PARQUET_SNAPPY,
+    FIRN_PARQUET_ZSTD,
+} firn_parquet_codec;
+
+typedef struct firn_parquet_column {
+    const char *name;
+    int32_t field_id;
+    firn_parquet_kind kind;
+    bool required;
+    int precision, scale; /* DECIMAL */
+} firn_parquet_column;
+
+typedef struct firn_parquet_options {
+    const firn_parquet_column *columns;
+    size_t n_columns;
+    firn_parquet_codec codec;
+    int level;              /* of zstd; 0: its own */
+    int64_t row_group_rows; /* from 1 */
+    size_t dictionary_max;  /* a column chunk of more different values is written plain */
+    int threads;
+    firn_rc (*sink)(void *ctx, firn_bytes bytes, firn_err *err);
+    void *ctx;
+} firn_parquet_options;
+
+/* Where a column's values are. `array` NULL: nulls. */
+typedef struct firn_parquet_source {
+    const struct ArrowArray *array;
+    int64_t factor; /* what a timestamp is multiplied by: 1, 1000 */
+} firn_parquet_source;
+
+/* Rows [from, from + count) of the arrays, whose own offsets come on top. */
+typedef struct firn_parquet_rows {
+    const firn_parquet_source *sources; /* one for each column */
+    int64_t from, count;
+} firn_parquet_rows;
+
+/* Of a column of the whole file. Bounds of numbers are little-endian in the width of Parquet's type, those of decimals in 16 bytes; there are none when
+ * all is null or a NaN is among the values. */
+typedef struct firn_parquet_stats {
+    int64_t size_bytes, nulls, nans;
+    bool bounded;
+    union {
+        int64_t i64;      /* BOOLEAN, INT, LONG, DATE, TIME, TIMESTAMP, TIMESTAMPTZ */
+        double f64;       /* FLOAT, DOUBLE: zero is -0.0 as lower bound, +0.0 as upper */
+        __int128 decimal; /* unscaled */
+        firn_bytes bytes; /* STRING, BINARY, UUID */
+    } min, max;
+} firn_parquet_stats;
+
+typedef struct firn_parquet_writer firn_parquet_writer;
+
+firn_rc firn_parquet_begin(const firn_parquet_options *options, firn_parquet_writer **out,
+                           firn_err *err) FIRN_MUST_USE;
+firn_rc firn_parquet_add(firn_parquet_writer *writer, const firn_parquet_rows *rows,
+                         firn_err *err) FIRN_MUST_USE;
+firn_rc firn_parquet_finish(firn_parquet_writer *writer, firn_err *err) FIRN_MUST_USE;
+int64_t firn_parquet_bytes(const firn_parquet_writer *writer); /* that the sink has got */
+int64_t firn_parquet_row_count(const firn_parquet_writer *writer);
+const firn_parquet_stats *firn_parquet_column_stats(const firn_parquet_writer *writer,
+                                                    size_t column);
+/* Where the row groups begin. */
+const int64_t *firn_parquet_offsets(const firn_parquet_writer *writer, size_t *n);
+void firn_parquet_free(firn_parquet_writer *writer);
+
+#endif
