@@ -258,10 +258,10 @@ static void join_bounds(firn_parquet_kind kind, firn_parquet_stats *to,
     case FIRN_PARQUET_STRING:
     case FIRN_PARQUET_BINARY:
     case FIRN_PARQUET_UUID:
-        to->min.bytes = compare_text(from->min.bytes, to->min.bytes) < 0 ? from->min.bytes
-                                                                         : to->min.bytes;
-        to->max.bytes = compare_text(from->max.bytes, to->max.bytes) > 0 ? from->max.bytes
-                                                                         : to->max.bytes;
+        to->min.bytes =
+            compare_text(from->min.bytes, to->min.bytes) < 0 ? from->min.bytes : to->min.bytes;
+        to->max.bytes =
+            compare_text(from->max.bytes, to->max.bytes) > 0 ? from->max.bytes : to->max.bytes;
         return;
     case FIRN_PARQUET_DECIMAL:
         to->min.decimal = from->min.decimal < to->min.decimal ? from->min.decimal : to->min.decimal;
@@ -501,8 +501,8 @@ static int64_t page_rows(const encoder *e, int64_t row, int64_t value, int64_t *
     *n = 0;
     while (row + rows < v->rows && rows < PAGE_ROWS && bytes < PAGE_BYTES) {
         if (v->present == NULL || v->present[row + rows]) {
-            bytes += texts ? sizeof(uint32_t) + ((const firn_bytes *)v->data)[value + *n].len
-                           : e->width;
+            bytes +=
+                texts ? sizeof(uint32_t) + ((const firn_bytes *)v->data)[value + *n].len : e->width;
             (*n)++;
         }
         rows++;

@@ -83,10 +83,11 @@ static firn_rc take(const gather *g, const firn_parquet_source *source, int64_t 
     case FIRN_PARQUET_DOUBLE:
     case FIRN_PARQUET_TIME: ((int64_t *)out)[to] = ((const int64_t *)data)[at]; return FIRN_OK;
     case FIRN_PARQUET_TIMESTAMP:
-    case FIRN_PARQUET_TIMESTAMPTZ:
-        return take_time(g, source, at, &((int64_t *)out)[to], err);
+    case FIRN_PARQUET_TIMESTAMPTZ: return take_time(g, source, at, &((int64_t *)out)[to], err);
     case FIRN_PARQUET_STRING:
-    case FIRN_PARQUET_BINARY: ((firn_bytes *)out)[to] = take_text(source->array, at); return FIRN_OK;
+    case FIRN_PARQUET_BINARY:
+        ((firn_bytes *)out)[to] = take_text(source->array, at);
+        return FIRN_OK;
     case FIRN_PARQUET_UUID:
         ((firn_bytes *)out)[to] = firn_bytes_of((const uint8_t *)data + 16 * at, 16);
         return FIRN_OK;

@@ -144,8 +144,7 @@ static void encode_column(void *ctx, size_t i)
     const firn_parquet_column *column = &w->options.columns[i];
     firn_parquet_values values = {0};
     firn_err own = {0};
-    firn_rc rc =
-        firn_parquet_gather(column, &w->waiting, i, w->waiting_rows, &values, &own);
+    firn_rc rc = firn_parquet_gather(column, &w->waiting, i, w->waiting_rows, &values, &own);
     if (rc == FIRN_OK) {
         rc = firn_parquet_encode(&w->options, column, &values, &e->chunks[i], &own);
     }

@@ -219,22 +219,22 @@ static void plain_rows_are_written_without_sql(void **state)
                                        name, CODECS[i % 3]));
         rows_append(f, name, given.rows.items, given.rows.len, NULL);
         expect_equal(f, name, sql, ROWS[i / 3]);
-        const char *path = lake_text(
-            f, firn_arena_printf(f->arena, "SELECT min(file_path) FROM %s.files", name));
-        lake_contains(lake_text(f, firn_arena_printf(
-                                       f->arena,
-                                       "SELECT created_by FROM parquet_file_metadata('%s')",
-                                       firn_starts_with(path, "file://") ? path + 7 : path)),
-                      "firn version");
+        const char *path =
+            lake_text(f, firn_arena_printf(f->arena, "SELECT min(file_path) FROM %s.files", name));
+        lake_contains(
+            lake_text(f, firn_arena_printf(f->arena,
+                                           "SELECT created_by FROM parquet_file_metadata('%s')",
+                                           firn_starts_with(path, "file://") ? path + 7 : path)),
+            "firn version");
         /* A value is found by the bounds of its row group and file, at both ends and in the middle. */
         lake_exec(f, firn_arena_printf(f->arena, "CREATE OR REPLACE TEMP TABLE ends AS %s", sql));
-        static const char *const FOUND[] = {"id", "i64", "g", "d9", "d38", "dt", "ts", "tz", "s",
-                                            "z"};
+        static const char *const FOUND[] = {"id", "i64", "g",  "d9", "d38",
+                                            "dt", "ts",  "tz", "s",  "z"};
         for (size_t c = 0; c < sizeof(FOUND) / sizeof(FOUND[0]); c++) {
             for (int upper = 0; upper < 2; upper++) {
-                const char *ask = firn_arena_printf(
-                    f->arena, "WHERE %s = (SELECT %s(%s) FROM ends)", FOUND[c],
-                    upper ? "max" : "min", FOUND[c]);
+                const char *ask =
+                    firn_arena_printf(f->arena, "WHERE %s = (SELECT %s(%s) FROM ends)", FOUND[c],
+                                      upper ? "max" : "min", FOUND[c]);
                 lake_expect(
                     f, firn_arena_printf(f->arena, "SELECT count(*) FROM %s %s", name, ask),
                     lake_text(f, firn_arena_printf(f->arena, "SELECT count(*) FROM ends %s", ask)));
