@@ -81,15 +81,19 @@ firn_rc firn_file_read(firn_arena *arena, const char *path, size_t max_bytes, fi
     return FIRN_OK;
 }
 
-static firn_rc write_all(int fd, firn_bytes content, const char *path, firn_err *err)
+firn_rc firn_fd_write(int fd, firn_bytes content, const char *path, firn_err *err)
 {
-    size_t done = 0;
-    while (done < content.len) {
-        ssize_t put = write(fd, content.data + done, content.len - done);
-        if (put < 0 && errno != EINTR) {
-            return firn_err_errno(err, __FILE__, __LINE__, errno, "cannot write %s", path);
+    for (size_t done = 0; done < content.len;) {
+        ssize_t n = write(fd, content.data + done, content.len - done);
+        if (n < 0 && errno == EINTR) {
+            continue;
         }
-        done += put > 0 ? (size_t)put : 0;
+        if (n <= 0) {
+            return firn_err_errno(err, __FILE__, __LINE__, n < 0 ? errno : ENOSPC,
+                                  "cannot write %s (%zu of %zu bytes written)", path, done,
+                                  content.len);
+        }
+        done += (size_t)n;
     }
     return FIRN_OK;
 }
@@ -117,7 +121,7 @@ static firn_rc write_temp(const char *temp, const char *path, firn_bytes content
         return firn_err_errno(err, __FILE__, __LINE__, errno,
                               "cannot create a temporary file to write %s", path);
     }
-    firn_rc rc = write_all(fd, content, path, err);
+    firn_rc rc = firn_fd_write(fd, content, path, err);
     if (rc == FIRN_OK && fsync(fd) != 0) {
         rc = firn_err_errno(err, __FILE__, __LINE__, errno, "cannot make %s durable", path);
     }

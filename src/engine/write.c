@@ -101,6 +101,11 @@ const char *firn_write_data_location(firn_arena *arena, const firn_metadata *met
     return firn_arena_strndup(arena, chosen, len > 1 && chosen[len - 1] == '/' ? len - 1 : len);
 }
 
+static const char *codec_name(const firn_metadata *metadata)
+{
+    return firn_metadata_property(metadata, "write.parquet.compression-codec", "zstd");
+}
+
 /* 0: zstd's own. */
 static int zstd_level(const firn_metadata *metadata, int default_level)
 {
@@ -116,7 +121,7 @@ static firn_rc compression_sql(firn_arena *arena, const firn_metadata *metadata,
                                const char **out, firn_err *err)
 {
     static const char *const known[] = {"zstd", "snappy", "gzip", "lz4", "brotli", "uncompressed"};
-    const char *codec = firn_metadata_property(metadata, "write.parquet.compression-codec", "zstd");
+    const char *codec = codec_name(metadata);
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
         if (!firn_strcaseeq(codec, known[i])) {
             continue;
@@ -336,7 +341,7 @@ static firn_rc copy_rows(write_job *job, firn_err *err)
 
 static bool direct_codec(const firn_metadata *metadata, firn_parquet_codec *out)
 {
-    const char *name = firn_metadata_property(metadata, "write.parquet.compression-codec", "zstd");
+    const char *name = codec_name(metadata);
     *out = firn_strcaseeq(name, "zstd")     ? FIRN_PARQUET_ZSTD
            : firn_strcaseeq(name, "snappy") ? FIRN_PARQUET_SNAPPY
                                             : FIRN_PARQUET_PLAIN;

@@ -166,18 +166,8 @@ static bool is_possible(direct_job *job, const firn_parquet_source **sources)
 static firn_rc put_bytes(void *ctx, firn_bytes bytes, firn_err *err)
 {
     direct_job *job = ctx;
-    while (bytes.len > 0) {
-        ssize_t n = write(job->fd, bytes.data, bytes.len);
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n < 0) {
-            return firn_err_errno(err, __FILE__, __LINE__, errno, "cannot write data file %s",
-                                  job->path);
-        }
-        bytes = firn_bytes_of(bytes.data + n, bytes.len - (size_t)n);
-    }
-    return FIRN_OK;
+    FIRN_TRY(firn_fault_point("storage.write", job->path, err));
+    return firn_fd_write(job->fd, bytes, job->path, err);
 }
 
 static firn_rc begin_file(direct_job *job, firn_err *err)
@@ -236,34 +226,27 @@ static void tell_metrics(direct_job *job, firn_data_file *file)
 
 static void tell_file(direct_job *job)
 {
-    const firn_partition_spec *spec = job->write->spec;
-    firn_data_file *file = firn_vec_push_zero(job->arena, &job->out->files);
-    file->content = FIRN_CONTENT_DATA;
-    file->format = "PARQUET";
+    firn_data_file *file =
+        firn_write_add_file(job->arena, job->write->spec, job->write->partition, job->out);
     file->path = job->path;
     file->record_count = firn_parquet_row_count(job->writer);
     file->file_size_bytes = firn_parquet_bytes(job->writer);
-    file->spec_id = spec->spec_id;
-    file->n_partition = spec->n_fields;
-    file->partition = FIRN_NEW_N(job->arena, firn_value, spec->n_fields);
-    if (spec->n_fields > 0) {
-        memcpy(file->partition, job->write->partition, spec->n_fields * sizeof(*file->partition));
-    }
-    file->sort_order_id = -1;
-    file->first_row_id = -1;
-    file->content_offset = file->content_size_bytes = -1;
     job->out->rows += file->record_count;
     tell_metrics(job, file);
 }
 
-static void close_file(direct_job *job)
+/* Some file systems tell only now that what was written found no room. */
+static firn_rc close_file(direct_job *job, firn_err *err)
 {
+    int fd = job->fd;
     firn_parquet_free(job->writer);
     job->writer = NULL;
-    if (job->fd >= 0) {
-        (void)close(job->fd); /* storage syncs what counts */
-        job->fd = -1;
+    job->fd = -1;
+    if (fd >= 0 && close(fd) != 0 && errno != EINTR) {
+        return firn_err_errno(err, __FILE__, __LINE__, errno, "cannot write data file %s",
+                              job->path);
     }
+    return FIRN_OK;
 }
 
 static firn_rc finish_file(direct_job *job, firn_err *err)
@@ -273,8 +256,7 @@ static firn_rc finish_file(direct_job *job, firn_err *err)
     }
     FIRN_TRY(firn_parquet_finish(job->writer, err));
     tell_file(job);
-    close_file(job);
-    return FIRN_OK;
+    return close_file(job, err);
 }
 
 static firn_rc put_rows(direct_job *job, const firn_rows *rows, const firn_parquet_source *sources,
@@ -335,11 +317,16 @@ firn_rc firn_write_direct(firn_arena *arena, const firn_direct_write *write, fir
                                          .threads = write->threads,
                                          .sink = put_bytes,
                                          .ctx = &job};
-    firn_rc rc = put_all(&job, sources, err);
-    close_file(&job);
+    firn_err own = {0};
+    firn_rc rc = put_all(&job, sources, &own);
+    firn_rc closed = close_file(&job, rc == FIRN_OK ? &own : NULL);
+    rc = rc == FIRN_OK ? closed : rc;
     if (rc == FIRN_E_TYPE || rc == FIRN_E_CHECK_FAILED || rc == FIRN_E_LIMIT) {
         take_back(&job);
         return FIRN_E_UNSUPPORTED;
+    }
+    if (rc != FIRN_OK && err != NULL) {
+        *err = own;
     }
     return rc;
 }

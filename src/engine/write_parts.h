@@ -83,6 +83,9 @@ typedef struct firn_value_stats {
 bool firn_write_value_metrics(firn_arena *arena, const firn_metrics_plan *plan, int32_t field_id,
                               const firn_value_stats *stats, firn_column_metrics *out);
 void firn_write_sort_metrics(firn_data_file *file); /* by field id, as manifests have them */
+/* One more file, of which path, count, size and metrics are still to be told. `partition` NULL: left null. */
+firn_data_file *firn_write_add_file(firn_arena *arena, const firn_partition_spec *spec,
+                                    const firn_value *partition, firn_written *out);
 /* One data file per row of a COPY's RETURN_STATS, with paths as DuckDB wrote them. Appends. The partition comes from the
  * row's partition keys, or is `partition` when that is given. */
 firn_rc firn_write_read_stats(firn_arena *arena, const firn_metrics_plan *plan,

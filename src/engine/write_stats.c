@@ -397,6 +397,24 @@ static uint64_t count_at(duckdb_vector vector, idx_t row)
     return ((const uint64_t *)duckdb_vector_get_data(vector))[row];
 }
 
+firn_data_file *firn_write_add_file(firn_arena *arena, const firn_partition_spec *spec,
+                                    const firn_value *partition, firn_written *out)
+{
+    firn_data_file *file = firn_vec_push_zero(arena, &out->files);
+    file->content = FIRN_CONTENT_DATA;
+    file->format = "PARQUET";
+    file->spec_id = spec->spec_id;
+    file->n_partition = spec->n_fields;
+    file->partition = FIRN_NEW_N(arena, firn_value, spec->n_fields);
+    if (partition != NULL && spec->n_fields > 0) {
+        memcpy(file->partition, partition, spec->n_fields * sizeof(*partition));
+    }
+    file->sort_order_id = -1;
+    file->first_row_id = -1;
+    file->content_offset = file->content_size_bytes = -1;
+    return file;
+}
+
 static firn_rc read_chunk(firn_arena *arena, const firn_metrics_plan *plan,
                           const firn_partition_spec *spec, const firn_value *partition,
                           duckdb_data_chunk chunk, firn_written *out, firn_err *err)
@@ -406,25 +424,15 @@ static firn_rc read_chunk(firn_arena *arena, const firn_metrics_plan *plan,
         columns[i] = duckdb_data_chunk_get_vector(chunk, i);
     }
     for (idx_t row = 0; row < duckdb_data_chunk_get_size(chunk); row++) {
-        firn_data_file *file = firn_vec_push_zero(arena, &out->files);
-        file->content = FIRN_CONTENT_DATA;
-        file->format = "PARQUET";
+        firn_data_file *file = firn_write_add_file(arena, spec, partition, out);
         file->path = text_at(arena, columns[0], row);
         file->record_count = (int64_t)count_at(columns[1], row);
         file->file_size_bytes = (int64_t)count_at(columns[2], row);
-        file->spec_id = spec->spec_id;
-        file->n_partition = spec->n_fields;
-        file->partition = FIRN_NEW_N(arena, firn_value, spec->n_fields);
-        file->sort_order_id = -1;
-        file->first_row_id = -1;
-        file->content_offset = file->content_size_bytes = -1;
         out->rows += file->record_count;
         read_metrics(arena, plan, columns[4], row, file);
         count_nulls(arena, plan, columns[4], row, out);
         if (partition == NULL) {
             FIRN_TRY(read_partition(arena, plan->schema, spec, columns[5], row, file, err));
-        } else if (spec->n_fields > 0) {
-            memcpy(file->partition, partition, spec->n_fields * sizeof(*partition));
         }
     }
     return FIRN_OK;

@@ -17,9 +17,6 @@ enum {
     PAGE_ROWS = 1 << 15,
     TRIED_VALUES = 4096, /* of which a dictionary may hold */
     TRIED_MAX = 3500,
-    ENCODING_PLAIN = 0,
-    ENCODING_RLE = 3,
-    ENCODING_DICTIONARY = 8,
     PAGE_DATA = 0,
     PAGE_DICTIONARY = 2,
 };
@@ -167,11 +164,6 @@ static bool make_dictionary(encoder *e)
 
 /* ---- bounds ---- */
 
-static int compare_text(firn_bytes a, firn_bytes b)
-{
-    return firn_bytes_cmp(a, b);
-}
-
 static void bound_double(firn_parquet_stats *s, double x, bool first)
 {
     if (isnan(x)) {
@@ -190,8 +182,8 @@ static void bound_value(const encoder *e, firn_parquet_stats *s, int64_t i, bool
     case ITEM_TEXT:
     case ITEM_UUID: {
         firn_bytes x = ((const firn_bytes *)data)[i];
-        s->min.bytes = first || compare_text(x, s->min.bytes) < 0 ? x : s->min.bytes;
-        s->max.bytes = first || compare_text(x, s->max.bytes) > 0 ? x : s->max.bytes;
+        s->min.bytes = first || firn_bytes_cmp(x, s->min.bytes) < 0 ? x : s->min.bytes;
+        s->max.bytes = first || firn_bytes_cmp(x, s->max.bytes) > 0 ? x : s->max.bytes;
         return;
     }
     case ITEM_DECIMAL: {
@@ -259,9 +251,9 @@ static void join_bounds(firn_parquet_kind kind, firn_parquet_stats *to,
     case FIRN_PARQUET_BINARY:
     case FIRN_PARQUET_UUID:
         to->min.bytes =
-            compare_text(from->min.bytes, to->min.bytes) < 0 ? from->min.bytes : to->min.bytes;
+            firn_bytes_cmp(from->min.bytes, to->min.bytes) < 0 ? from->min.bytes : to->min.bytes;
         to->max.bytes =
-            compare_text(from->max.bytes, to->max.bytes) > 0 ? from->max.bytes : to->max.bytes;
+            firn_bytes_cmp(from->max.bytes, to->max.bytes) > 0 ? from->max.bytes : to->max.bytes;
         return;
     case FIRN_PARQUET_DECIMAL:
         to->min.decimal = from->min.decimal < to->min.decimal ? from->min.decimal : to->min.decimal;
@@ -289,15 +281,6 @@ void firn_parquet_stats_join(firn_parquet_kind kind, firn_parquet_stats *to,
 
 /* ---- pages ---- */
 
-static void put_varint(firn_buf *out, uint64_t value)
-{
-    while (value >= 0x80) {
-        firn_buf_putc(out, (uint8_t)(value | 0x80));
-        value >>= 7;
-    }
-    firn_buf_putc(out, (uint8_t)value);
-}
-
 static void put_u32(firn_buf *out, uint32_t value)
 {
     firn_buf_append(out, &value, sizeof(value));
@@ -309,11 +292,11 @@ static void put_levels(firn_buf *out, const uint8_t *present, int64_t rows)
     size_t at = out->len;
     put_u32(out, 0);
     if (present == NULL) {
-        put_varint(out, (uint64_t)rows << 1);
+        firn_put_varint(out, (uint64_t)rows << 1);
         firn_buf_putc(out, 1);
     } else {
         int64_t groups = (rows + 7) / 8;
-        put_varint(out, (uint64_t)groups << 1 | 1);
+        firn_put_varint(out, (uint64_t)groups << 1 | 1);
         for (int64_t g = 0; g < groups; g++) {
             uint8_t bits = 0;
             for (int64_t i = 8 * g; i < rows && i < 8 * g + 8; i++) {
@@ -339,12 +322,12 @@ static void put_codes(const encoder *e, firn_buf *out, int64_t from, int64_t n)
         return;
     }
     if (e->dictionary.n == 1) {
-        put_varint(out, (uint64_t)n << 1);
+        firn_put_varint(out, (uint64_t)n << 1);
         firn_buf_putc(out, 0);
         return;
     }
     size_t groups = ((size_t)n + 7) / 8;
-    put_varint(out, (uint64_t)groups << 1 | 1);
+    firn_put_varint(out, (uint64_t)groups << 1 | 1);
     uint8_t *to = firn_buf_reserve(out, groups * bits + sizeof(uint64_t));
     if (to == NULL) {
         return;
@@ -469,8 +452,8 @@ static firn_rc finish_page(encoder *e, int type, int64_t values, int encoding, f
     firn_thrift_i32(&t, 1, (int32_t)values);
     firn_thrift_i32(&t, 2, encoding);
     if (type == PAGE_DATA) {
-        firn_thrift_i32(&t, 3, ENCODING_RLE);
-        firn_thrift_i32(&t, 4, ENCODING_RLE);
+        firn_thrift_i32(&t, 3, FIRN_ENCODING_RLE);
+        firn_thrift_i32(&t, 4, FIRN_ENCODING_RLE);
     }
     firn_thrift_close(&t);
     firn_thrift_close(&t);
@@ -486,7 +469,7 @@ static firn_rc put_dictionary(encoder *e, firn_err *err)
     for (size_t i = 0; i < d->n; i++) {
         put_plain(e, &e->page, d->firsts[i], 1);
     }
-    FIRN_TRY(finish_page(e, PAGE_DICTIONARY, (int64_t)d->n, ENCODING_PLAIN, err));
+    FIRN_TRY(finish_page(e, PAGE_DICTIONARY, (int64_t)d->n, FIRN_ENCODING_PLAIN, err));
     e->out->dictionary_bytes = (int64_t)e->out->out.len;
     return FIRN_OK;
 }
@@ -525,8 +508,8 @@ static firn_rc put_pages(encoder *e, firn_err *err)
         } else {
             put_plain(e, &e->page, value, n);
         }
-        FIRN_TRY(
-            finish_page(e, PAGE_DATA, rows, coded ? ENCODING_DICTIONARY : ENCODING_PLAIN, err));
+        FIRN_TRY(finish_page(e, PAGE_DATA, rows,
+                             coded ? FIRN_ENCODING_DICTIONARY : FIRN_ENCODING_PLAIN, err));
     }
     return FIRN_OK;
 }

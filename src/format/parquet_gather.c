@@ -66,7 +66,8 @@ static firn_bytes take_text(const struct ArrowArray *array, int64_t at)
     const int32_t *offsets = array->buffers[1];
     const uint8_t *data = array->buffers[2];
     int32_t from = offsets[at];
-    return firn_bytes_of(data != NULL ? data + from : NULL, (size_t)(offsets[at + 1] - from));
+    return firn_bytes_of(data != NULL ? data + from : (const uint8_t *)"", /* all are empty */
+                         (size_t)(offsets[at + 1] - from));
 }
 
 static firn_rc take(const gather *g, const firn_parquet_source *source, int64_t at, int64_t to,

@@ -39,7 +39,12 @@ void firn_thrift_item_i32(firn_thrift *t, int32_t value);
 void firn_thrift_item_bytes(firn_thrift *t, firn_bytes value);
 void firn_thrift_close(firn_thrift *t); /* a field's struct, an element's, the outermost one */
 
+/* Unsigned, as Thrift and Parquet's runs have them. */
+void firn_put_varint(firn_buf *out, uint64_t value);
+
 /* ---- what the specification numbers ---- */
+
+enum { FIRN_ENCODING_PLAIN = 0, FIRN_ENCODING_RLE = 3, FIRN_ENCODING_DICTIONARY = 8 };
 
 typedef enum firn_parquet_physical {
     FIRN_PHYSICAL_BOOLEAN = 0,

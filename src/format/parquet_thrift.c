@@ -2,7 +2,7 @@
 
 enum { TRUE_TYPE = 1, FALSE_TYPE = 2, I64_TYPE = 6, LIST_TYPE = 9, SHORT_MAX = 15 };
 
-static void put_varint(firn_buf *out, uint64_t value)
+void firn_put_varint(firn_buf *out, uint64_t value)
 {
     while (value >= 0x80) {
         firn_buf_putc(out, (uint8_t)(value | 0x80));
@@ -13,7 +13,7 @@ static void put_varint(firn_buf *out, uint64_t value)
 
 static void put_signed(firn_buf *out, int64_t value)
 {
-    put_varint(out, ((uint64_t)value << 1) ^ (uint64_t)(value >> 63));
+    firn_put_varint(out, ((uint64_t)value << 1) ^ (uint64_t)(value >> 63));
 }
 
 static void put_field(firn_thrift *t, int id, int type)
@@ -64,7 +64,7 @@ void firn_thrift_list(firn_thrift *t, int id, firn_thrift_type type, size_t n)
         firn_buf_putc(t->out, (uint8_t)(n << 4 | (unsigned)type));
     } else {
         firn_buf_putc(t->out, (uint8_t)(SHORT_MAX << 4 | (unsigned)type));
-        put_varint(t->out, n);
+        firn_put_varint(t->out, n);
     }
 }
 
@@ -80,7 +80,7 @@ void firn_thrift_item_i32(firn_thrift *t, int32_t value)
 
 void firn_thrift_item_bytes(firn_thrift *t, firn_bytes value)
 {
-    put_varint(t->out, value.len);
+    firn_put_varint(t->out, value.len);
     firn_buf_append(t->out, value.data, value.len);
 }
 

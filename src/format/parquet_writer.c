@@ -4,6 +4,7 @@
  * several threads, and go to the sink in order.
  */
 #include "base/thread.h"
+#include "format/decimal.h"
 #include "parquet_parts.h"
 
 #include <stdlib.h>
@@ -23,9 +24,6 @@ enum {
     LOGICAL_TIMESTAMP = 8,
     LOGICAL_UUID = 14,
     UNIT_MICROS = 2,
-    ENCODING_PLAIN = 0,
-    ENCODING_RLE = 3,
-    ENCODING_DICTIONARY = 8,
 };
 
 static const char MAGIC[] = "PAR1";
@@ -46,7 +44,6 @@ struct firn_parquet_writer {
     firn_parquet_segments waiting;
     int64_t waiting_rows;
     FIRN_VEC(row_group) groups;
-    FIRN_VEC(int64_t) offsets;
     firn_parquet_stats *stats;
     int64_t bytes, rows;
 };
@@ -70,20 +67,6 @@ firn_parquet_physical firn_parquet_physical_of(const firn_parquet_column *column
     }
 }
 
-/* The fewest bytes that hold a decimal's digits and its sign. */
-static size_t decimal_bytes(int precision)
-{
-    __int128 ten_to_p = 1;
-    size_t bytes = 1;
-    for (int i = 0; i < precision; i++) {
-        ten_to_p *= 10;
-    }
-    for (__int128 room = 128; bytes < sizeof(__int128) && room < ten_to_p; bytes++) {
-        room = bytes + 1 < sizeof(__int128) ? room * 256 : ten_to_p;
-    }
-    return bytes;
-}
-
 size_t firn_parquet_width_of(const firn_parquet_column *column)
 {
     switch (firn_parquet_physical_of(column)) {
@@ -92,7 +75,9 @@ size_t firn_parquet_width_of(const firn_parquet_column *column)
     case FIRN_PHYSICAL_INT64:
     case FIRN_PHYSICAL_DOUBLE: return sizeof(int64_t);
     case FIRN_PHYSICAL_FIXED:
-        return column->kind == FIRN_PARQUET_UUID ? 16 : decimal_bytes(column->precision);
+        return column->kind == FIRN_PARQUET_UUID
+                   ? 16
+                   : (size_t)firn_decimal_width_bytes(column->precision);
     default: return 0;
     }
 }
@@ -187,7 +172,6 @@ static firn_rc put_group(firn_parquet_writer *w, encoding *e, firn_err *err)
         FIRN_TRY(put_chunk(w, i, &e->chunks[i], &group, err));
     }
     firn_vec_push(w->arena, &w->groups, group);
-    firn_vec_push(w->arena, &w->offsets, group.offset);
     w->rows += group.rows;
     w->waiting.len = 0;
     w->waiting_rows = 0;
@@ -385,10 +369,10 @@ static void put_chunk_meta(const firn_parquet_writer *w, firn_thrift *t, size_t 
     firn_thrift_open(t, 3);
     firn_thrift_i32(t, 1, (int32_t)firn_parquet_physical_of(column));
     firn_thrift_list(t, 2, FIRN_THRIFT_I32, coded ? 3 : 2);
-    firn_thrift_item_i32(t, ENCODING_PLAIN);
-    firn_thrift_item_i32(t, ENCODING_RLE);
+    firn_thrift_item_i32(t, FIRN_ENCODING_PLAIN);
+    firn_thrift_item_i32(t, FIRN_ENCODING_RLE);
     if (coded) {
-        firn_thrift_item_i32(t, ENCODING_DICTIONARY);
+        firn_thrift_item_i32(t, FIRN_ENCODING_DICTIONARY);
     }
     firn_thrift_list(t, 3, FIRN_THRIFT_BINARY, 1);
     firn_thrift_item_bytes(t, firn_bytes_str(column->name));
@@ -469,10 +453,4 @@ const firn_parquet_stats *firn_parquet_column_stats(const firn_parquet_writer *w
                                                     size_t column)
 {
     return &writer->stats[column];
-}
-
-const int64_t *firn_parquet_offsets(const firn_parquet_writer *writer, size_t *n)
-{
-    *n = writer->offsets.len;
-    return writer->offsets.items;
 }

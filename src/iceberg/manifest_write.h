@@ -3,12 +3,11 @@
 #define ICEBERG_MANIFEST_WRITE_H
 
 #include "format/avro_file.h"
+#include "format/decimal.h"
 #include "iceberg/manifest.h"
 
 /* write.avro.compression-codec and -level; gzip is deflate. */
 firn_avro_codec firn_manifest_codec(const firn_metadata *metadata, int *level);
-/* Bytes of the fixed that holds decimals of the precision. */
-int firn_decimal_width_bytes(int32_t precision);
 
 /* A deletion vector: a blob in a Puffin file. */
 static inline bool firn_data_file_is_dv(const firn_data_file *file)

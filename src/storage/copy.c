@@ -15,20 +15,10 @@ enum { PIECE_BYTES = 4 << 20, WHOLE_BYTES_MAX = 1 << 30 };
 #define FAIL_ERRNO(err, errnum, ...) \
     return firn_err_errno((err), __FILE__, __LINE__, (errnum), __VA_ARGS__)
 
-static firn_rc write_all(int fd, const char *data, size_t len, const char *path, firn_err *err)
+static firn_rc write_all(int fd, firn_bytes piece, const char *path, firn_err *err)
 {
     FIRN_TRY(firn_fault_point("storage.write", path, err));
-    for (size_t done = 0; done < len;) {
-        ssize_t n = write(fd, data + done, len - done);
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n < 0) {
-            FAIL_ERRNO(err, errno, "cannot write %s", path);
-        }
-        done += (size_t)n;
-    }
-    return FIRN_OK;
+    return firn_fd_write(fd, piece, path, err);
 }
 
 static firn_rc pump(int in, int out, const char *from, const char *to, firn_err *err)
@@ -43,7 +33,7 @@ static firn_rc pump(int in, int out, const char *from, const char *to, firn_err 
         if (n < 0 && errno != EINTR) {
             rc = firn_err_errno(err, __FILE__, __LINE__, errno, "cannot read %s", from);
         } else if (n > 0) {
-            rc = write_all(out, piece, (size_t)n, to, err);
+            rc = write_all(out, firn_bytes_of(piece, (size_t)n), to, err);
         }
     }
     free(piece);

@@ -126,28 +126,11 @@ static firn_rc create_temp(const posix_driver *posix, firn_arena *arena, const c
     return FIRN_OK;
 }
 
-static firn_rc write_all(int fd, firn_bytes content, const char *path, firn_err *err)
-{
-    FIRN_TRY(firn_fault_point("storage.write", path, err));
-    for (size_t done = 0; done < content.len;) {
-        size_t want = content.len - done;
-        ssize_t n = write(fd, content.data + done, want < (1u << 30) ? want : (1u << 30));
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n <= 0) {
-            FAIL_ERRNO(err, n < 0 ? errno : ENOSPC, "cannot write %s (%zu of %zu bytes written)",
-                       path, done, content.len);
-        }
-        done += (size_t)n;
-    }
-    return FIRN_OK;
-}
-
 static firn_rc write_temp(const posix_driver *posix, int fd, firn_bytes content, const char *path,
                           firn_err *err)
 {
-    FIRN_TRY(write_all(fd, content, path, err));
+    FIRN_TRY(firn_fault_point("storage.write", path, err));
+    FIRN_TRY(firn_fd_write(fd, content, path, err));
     if (posix->fsync_off) {
         return FIRN_OK;
     }

@@ -14,6 +14,8 @@ firn_rc firn_file_write_atomic(const char *path, firn_bytes content, mode_t mode
                                firn_err *err) FIRN_MUST_USE;
 /* Durably; what is not there is success. */
 firn_rc firn_file_remove(const char *path, firn_err *err) FIRN_MUST_USE;
+/* All of it to an open file; `path` is for the message. */
+firn_rc firn_fd_write(int fd, firn_bytes content, const char *path, firn_err *err) FIRN_MUST_USE;
 firn_rc firn_mkdir_p(const char *path, mode_t mode, firn_err *err) FIRN_MUST_USE;
 bool firn_path_exists(const char *path);
 bool firn_path_is_dir(const char *path);

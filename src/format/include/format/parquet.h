@@ -73,8 +73,7 @@ typedef struct firn_parquet_rows {
     int64_t from, count;
 } firn_parquet_rows;
 
-/* Of a column of the whole file. Bounds of numbers are little-endian in the width of Parquet's type, those of decimals in 16 bytes; there are none when
- * all is null or a NaN is among the values. */
+/* Of a column of the whole file. There are no bounds when all is null or a NaN is among the values. */
 typedef struct firn_parquet_stats {
     int64_t size_bytes, nulls, nans;
     bool bounded;
@@ -97,8 +96,6 @@ int64_t firn_parquet_bytes(const firn_parquet_writer *writer); /* that the sink 
 int64_t firn_parquet_row_count(const firn_parquet_writer *writer);
 const firn_parquet_stats *firn_parquet_column_stats(const firn_parquet_writer *writer,
                                                     size_t column);
-/* Where the row groups begin. */
-const int64_t *firn_parquet_offsets(const firn_parquet_writer *writer, size_t *n);
 void firn_parquet_free(firn_parquet_writer *writer);
 
 #endif
