@@ -50,15 +50,30 @@ static bool stream_send(stream_server *s, int fd, const stream_step *step)
     return true;
 }
 
-/* HTTP/1.1: head and body; HTTP/2: what comes with the preface. */
+/* Does what came since the preface hold the frame that ends the request? */
+static bool stream_h2_is_whole(const firn_buf *in)
+{
+    enum { PREFACE = 24, HEAD = 9, DATA = 0, HEADERS = 1, END_STREAM = 1 };
+    for (size_t at = PREFACE; at + HEAD <= in->len;) {
+        const uint8_t *frame = in->data + at;
+        at += HEAD + ((size_t)frame[0] << 16 | (size_t)frame[1] << 8 | frame[2]);
+        if (at <= in->len && (frame[3] == DATA || frame[3] == HEADERS) &&
+            (frame[4] & END_STREAM) != 0)
+            return true;
+    }
+    return false;
+}
+
+/* Head and body. No server answers a query that it has not read: libcurl 7.88 can lose sight of an answer that comes while it still
+ * sends. */
 static void stream_read_request(int fd, firn_buf *in)
 {
     char first[4096];
     ssize_t n = recv(fd, first, sizeof first, MSG_PEEK);
     size_t head_len;
     if (n >= 3 && memcmp(first, "PRI", 3) == 0) {
-        n = recv(fd, first, sizeof first, 0);
-        firn_buf_append(in, first, (size_t)n);
+        while (!stream_h2_is_whole(in) && (n = recv(fd, first, sizeof first, 0)) > 0)
+            firn_buf_append(in, first, (size_t)n);
     } else if (n > 0) {
         (void)scripted_read(fd, in, &head_len);
     }
