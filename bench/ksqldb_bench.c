@@ -1,7 +1,9 @@
 /* How fast ksqlDB's answers become columns: a typical row, in pieces as they come from a socket; the core's time.
  *
- * Usage: ksqldb_bench [ROWS]
+ * Usage: ksqldb_bench [ROWS [BEGINNING OF A SHAPE'S NAME [KIB OF PIECES]]]
  */
+#include "ksqldb_rows.h"
+
 #include "base/time.h"
 #include "ksqldb_private.h"
 
@@ -51,7 +53,30 @@ static void put_summary(firn_buf *out, int i)
     firn_buf_printf(out, "{\"row\":{\"columns\":[\"user%d\",%d.50,%d]}},\n", i, i % 5000, i % 40);
 }
 
+static void put_export(firn_buf *out, int i, kind k)
+{
+    firn_buf_printf(out, "{\"row\":{\"columns\":[%d", 1000000000 + i);
+    if (k == WIDE)
+        put_wide(out, (uint64_t)i);
+    else
+        put_small(out, (uint64_t)i);
+    firn_buf_puts(out, "]}},\n");
+}
+
+static void put_small_export(firn_buf *out, int i)
+{
+    put_export(out, i, SMALL);
+}
+
+static void put_wide_export(firn_buf *out, int i)
+{
+    put_export(out, i, WIDE);
+}
+
+/* Those whose schema is NULL are of ksqldb_rows.h. */
 static const shape SHAPES[] = {
+    {"SMALL: 7 columns", NULL, put_small_export},
+    {"WIDE: 23 columns", NULL, put_wide_export},
     {"a payment, its time as TIMESTAMP",
      "`ID` BIGINT, `USER_ID` STRING, `AMOUNT` DECIMAL(10, 2), `TS` TIMESTAMP, `METHOD` STRING, "
      "`ROWPARTITION` INTEGER, `ROWOFFSET` BIGINT",
@@ -90,7 +115,10 @@ static double run(const shape *s, const firn_buf *text, int64_t rows, size_t pie
         .batch_bytes_max = 32 << 20, .batch_rows_max = 100000, .row_bytes_max = 64 << 20};
     firn_ksqldb_answer *answer = firn_ksqldb_answer_new(&options);
     FIRN_AUTO_BUF firn_buf header = {0};
-    firn_buf_printf(&header, "[{\"header\":{\"queryId\":\"q\",\"schema\":\"%s\"}},\n", s->schema);
+    const char *schema = s->schema                   ? s->schema
+                         : s->put == put_wide_export ? SCHEMAS[WIDE]
+                                                     : SCHEMAS[SMALL];
+    firn_buf_printf(&header, "[{\"header\":{\"queryId\":\"q\",\"schema\":\"%s\"}},\n", schema);
     feed(answer, firn_buf_bytes(&header));
     double start = cpu_s();
     for (int64_t done = 0; done < rows; done += TEXT_ROWS) {
@@ -109,12 +137,18 @@ int main(int argc, char **argv)
     static const size_t pieces[] = {256 << 10, 16 << 10, 1 << 10};
     int64_t rows = argc > 1 ? atoll(argv[1]) : ROWS;
     rows = (rows + TEXT_ROWS - 1) / TEXT_ROWS * TEXT_ROWS;
+    const char *only = argc > 2 ? argv[2] : "";
+    size_t only_kib = argc > 3 ? (size_t)atoll(argv[3]) : 0;
     for (size_t i = 0; i < sizeof SHAPES / sizeof *SHAPES; i++) {
+        if (strncmp(SHAPES[i].name, only, strlen(only)) != 0)
+            continue;
         firn_buf text = {0};
         for (int row = 0; row < TEXT_ROWS; row++)
             SHAPES[i].put(&text, row);
         for (size_t p = 0; p < sizeof pieces / sizeof *pieces; p++) {
             double best = 1e9;
+            if (only_kib > 0 && pieces[p] != only_kib << 10)
+                continue;
             for (int round = 0; round < ROUNDS; round++) {
                 double took = run(&SHAPES[i], &text, rows, pieces[p]);
                 best = took < best ? took : best;

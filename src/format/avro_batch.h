@@ -21,11 +21,26 @@ struct firn_avro_decoder {
     size_t batch_bytes_max;
 };
 
+/* A date's text "2026-11-28" as two words (its first 8 bytes, its last 8) and the instant at which that day begins. */
+typedef struct firn_avro_date {
+    uint64_t words[2];
+    int64_t ms;
+} firn_avro_date;
+
+static inline firn_avro_date firn_avro_date_of(const void *text, int64_t ms)
+{
+    firn_avro_date date = {.ms = ms};
+    memcpy(&date.words[0], text, sizeof date.words[0]);
+    memcpy(&date.words[1], (const char *)text + 2, sizeof date.words[1]);
+    return date;
+}
+
 struct firn_avro_batch {
     const firn_avro_decoder *decoder;
     firn_avro_column root;
-    size_t bytes;  /* in all buffers */
-    void *scratch; /* heap; of a decoder of another format, for its own use between rows */
+    size_t bytes;        /* in all buffers */
+    void *scratch;       /* heap; of a decoder of another format, for its own use between rows */
+    firn_avro_date date; /* the one that a decoder of texts met last */
 };
 
 /* Build the columns of a reader's record in the arena. */

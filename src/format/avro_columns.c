@@ -435,6 +435,7 @@ firn_avro_batch *firn_avro_batch_new(const firn_avro_decoder *decoder)
 {
     firn_avro_batch *batch = firn_calloc(1, sizeof *batch);
     batch->decoder = decoder;
+    batch->date = firn_avro_date_of("1970-01-01", 0);
     copy_shape(&decoder->shape, &batch->root);
     return batch;
 }

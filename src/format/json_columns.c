@@ -9,7 +9,7 @@
  */
 #include "format/json_columns.h"
 
-#include "json_decoding.h"
+#include "json_quick.h"
 
 #include <assert.h>
 #include <math.h>
@@ -328,12 +328,20 @@ static const uint8_t *boolean(firn_json_decoding *d, const uint8_t *p, const fir
 
 static inline bool is_named(const firn_json_member *member, const uint8_t *p, const uint8_t *end)
 {
-    if (end - p < 16 || !member->quick)
+    if (member->key_len == 0)
         return false;
+    if (end - p < FIRN_JSON_KEY_MAX)
+        return end - p >= member->key_len && memcmp(p, member->word, member->key_len) == 0;
     uint64_t word[2];
     memcpy(word, p, sizeof word);
-    return (((word[0] ^ member->word[0]) & member->mask[0]) |
-            ((word[1] ^ member->word[1]) & member->mask[1])) == 0;
+    uint64_t other = ((word[0] ^ member->word[0]) & member->mask[0]) |
+                     ((word[1] ^ member->word[1]) & member->mask[1]);
+    if (member->key_len > 16) {
+        memcpy(word, p + 16, sizeof word);
+        other |= ((word[0] ^ member->word[2]) & member->mask[2]) |
+                 ((word[1] ^ member->word[3]) & member->mask[3]);
+    }
+    return other == 0;
 }
 
 /* `p` is behind the opening quote of a name that was not expected, or could not be compared quickly. *member: NULL when no column
@@ -381,23 +389,25 @@ static inline const uint8_t *member(firn_json_decoding *d, const uint8_t *p,
     p++;
     uint32_t guess = __atomic_load_n(*behind, __ATOMIC_RELAXED);
     const firn_json_member *found = &node->members[guess];
-    if (guess < node->member_count && is_named(found, p, end))
-        p += found->len + 1;
-    else
+    if (guess < node->member_count && is_named(found, p, end)) {
+        p = firn_json_space(p + found->key_len, end);
+    } else {
         p = find_member(d, p, node, column, *behind, &found);
-    if (!p || !(p = colon(d, p)))
-        return NULL;
+        if (!p || !(p = colon(d, p)))
+            return NULL;
+    }
     if (!found) {
         d->unknown++;
         return firn_json_skip(&d->scan, p, FIRN_AVRO_DEPTH_MAX - d->depth);
     }
     uint32_t index = (uint32_t)(found - node->members);
     firn_avro_column *child = &column->children[index];
-    if (__builtin_expect(child->length != column->length, 0))
-        firn_avro_column_truncate(child, column->length); /* of repeated members the last counts */
+    int64_t row = column->length;
+    if (__builtin_expect(child->length != row, 0))
+        firn_avro_column_truncate(child, row); /* of repeated members the last counts */
     else
         --*missing;
-    p = firn_json_value(d, p, &found->node, child);
+    p = firn_json_quick(d, p, end, &found->node, child, row);
     if (!p)
         return firn_json_at(d, found->name, 0);
     *behind = &node->behind[index + 1];
@@ -729,7 +739,6 @@ void firn_json_begin(firn_json_decoding *d, const firn_json_decoder *decoder, fi
     d->depth = 0;
     d->unknown = 0;
     d->scratch = (firn_buf){0};
-    memset(d->day_text, 0, sizeof d->day_text);
     d->misfit = NULL;
     d->trail_len = 0;
 }

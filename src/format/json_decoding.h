@@ -22,9 +22,7 @@ typedef struct firn_json_decoding {
     bool unchecked_utf8;
     int depth;
     int64_t unknown;
-    firn_buf scratch;     /* texts without their escapes; of one value at a time */
-    uint8_t day_text[10]; /* the date that was met last, and its day */
-    int32_t day;
+    firn_buf scratch;             /* texts without their escapes; of one value at a time */
     const firn_json_node *misfit; /* TYPE: the column that did not take it */
     struct {
         const char *name; /* NULL: an element */

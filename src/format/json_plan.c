@@ -47,21 +47,20 @@ const firn_json_member *firn_json_find(const firn_json_node *node, firn_bytes na
 
 static void set_name(firn_json_member *member, const char *name)
 {
-    uint8_t text[16] = {0}, mask[16] = {0};
+    uint8_t *text = (uint8_t *)member->word;
     member->name = name;
     member->len = (uint32_t)strlen(name);
-    member->quick = member->len < sizeof text;
-    for (uint32_t i = 0; i < member->len && member->quick; i++) {
-        text[i] = (uint8_t)name[i];
-        mask[i] = 0xFF;
-        member->quick = text[i] >= 0x20 && text[i] != '"' && text[i] != '\\';
-    }
-    if (!member->quick)
+    if (member->len > FIRN_JSON_KEY_MAX - 2)
         return;
+    for (uint32_t i = 0; i < member->len; i++) {
+        text[i] = (uint8_t)name[i];
+        if (text[i] < 0x20 || text[i] == '"' || text[i] == '\\')
+            return;
+    }
     text[member->len] = '"';
-    mask[member->len] = 0xFF;
-    memcpy(member->word, text, sizeof text);
-    memcpy(member->mask, mask, sizeof mask);
+    text[member->len + 1] = ':';
+    member->key_len = (int32_t)member->len + 2;
+    memset(member->mask, 0xFF, (size_t)member->key_len);
 }
 
 static firn_rc plan_record(firn_arena *arena, const firn_avro_column *column, firn_json_node *out,
@@ -148,10 +147,9 @@ static firn_rc plan_bytes(const firn_avro_column *column, firn_json_node *out, f
     return FIRN_OK;
 }
 
-firn_rc firn_json_plan(firn_arena *arena, const firn_avro_column *column, firn_json_node *out,
-                       firn_err *err)
+static firn_rc plan_type(firn_arena *arena, const firn_avro_column *column, firn_json_node *out,
+                         firn_err *err)
 {
-    *out = (firn_json_node){.nullable = column->nullable, .schema = column->schema};
     switch (column->type) {
     case FIRN_AVRO_COL_NULL: out->op = FIRN_JSON_NOTHING; break;
     case FIRN_AVRO_COL_BOOL: out->op = FIRN_JSON_BOOL; break;
@@ -186,4 +184,46 @@ firn_rc firn_json_plan(firn_arena *arena, const firn_avro_column *column, firn_j
         return plan_record(arena, column, out, err);
     }
     return FIRN_OK;
+}
+
+/* Quick ways read digits as words whose first byte is the lowest. */
+static void plan_quick(firn_json_node *out)
+{
+    enum { SCALE_MAX = 10, LIMIT_DIGITS = 18 }; /* with 8 digits in front of the point: 63 bits */
+    bool quick = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__;
+    switch (out->op) {
+    case FIRN_JSON_TEXT:
+    case FIRN_JSON_INT32:
+    case FIRN_JSON_INT64:
+    case FIRN_JSON_DOUBLE:
+    case FIRN_JSON_BOOL: break;
+    case FIRN_JSON_TIMESTAMP: quick = quick && out->per_second >= 1000; break;
+    case FIRN_JSON_DECIMAL:
+        quick = quick && out->schema->scale >= 0 && out->schema->scale <= SCALE_MAX;
+        out->quick_scale = quick ? (uint32_t)out->schema->scale : 0;
+        out->quick_limit = 1;
+        for (int i = 0; i < out->schema->precision && i < LIMIT_DIGITS; i++)
+            out->quick_limit *= 10;
+        break;
+    default: quick = false;
+    }
+    out->quick = quick ? out->op : FIRN_JSON_NOTHING;
+}
+
+firn_rc firn_json_plan(firn_arena *arena, const firn_avro_column *column, firn_json_node *out,
+                       firn_err *err)
+{
+    *out = (firn_json_node){.nullable = column->nullable, .schema = column->schema};
+    FIRN_TRY(plan_type(arena, column, out, err));
+    plan_quick(out);
+    return FIRN_OK;
+}
+
+void firn_json_plan_slow(firn_json_node *node)
+{
+    node->quick = FIRN_JSON_NOTHING;
+    for (uint32_t i = 0; i < node->member_count; i++)
+        firn_json_plan_slow(&node->members[i].node);
+    if (node->item)
+        firn_json_plan_slow(node->item);
 }

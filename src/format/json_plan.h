@@ -28,14 +28,16 @@ typedef struct firn_json_member firn_json_member;
 
 typedef struct firn_json_node {
     firn_json_op op;
+    firn_json_op quick; /* op when json_quick.h has a way for it, else NOTHING */
     bool nullable;
-    bool local;         /* TIMESTAMP: without offset */
-    bool base64;        /* DECIMAL: a text is the number's bytes, big-endian, in base64 */
-    int64_t per_second; /* TIME, TIMESTAMP: the unit */
+    bool local;           /* TIMESTAMP: without offset */
+    bool base64;          /* DECIMAL: a text is the number's bytes, big-endian, in base64 */
+    int64_t per_second;   /* TIME, TIMESTAMP: the unit */
+    uint32_t quick_scale; /* DECIMAL: its scale, and what the unscaled number must stay below */
+    uint64_t quick_limit;
     const firn_avro_schema *schema;
 
-    const firn_json_member
-        *members; /* RECORD: as many as the column has children, in their order */
+    firn_json_member *members; /* RECORD: as many as the column has children, in their order */
     uint32_t member_count;
     uint32_t *slots; /* hash of the folded name -> member + 1, 0: free */
     uint32_t slot_mask;
@@ -43,15 +45,18 @@ typedef struct firn_json_node {
      * without order by whoever decodes. */
     uint32_t *behind;
 
-    const struct firn_json_node *item; /* LIST: elements, MAP: values */
+    struct firn_json_node *item; /* LIST: elements, MAP: values */
 } firn_json_node;
 
+enum { FIRN_JSON_KEY_MAX = 32 };
+
 struct firn_json_member {
-    /* The name and its closing quote as two words, and which of their bits count: what most names are compared by. */
-    uint64_t word[2], mask[2];
+    /* The name, its closing quote and the colon as words, and which of their bits count: what most names are compared by. */
+    uint64_t word[FIRN_JSON_KEY_MAX / 8], mask[FIRN_JSON_KEY_MAX / 8];
     const char *name;
     uint32_t len;
-    bool quick; /* the words say it all: at most 15 bytes, none of which JSON would escape */
+    int32_t
+        key_len; /* bytes in the words; 0: the name is too long for them, or JSON would escape it */
     firn_json_node node;
 };
 
@@ -59,6 +64,9 @@ struct firn_json_member {
  * beyond 38 digits. */
 firn_rc firn_json_plan(firn_arena *arena, const firn_avro_column *column, firn_json_node *out,
                        firn_err *err) FIRN_MUST_USE;
+
+/* Takes the quick ways out, so that tests can compare what comes without them. */
+void firn_json_plan_slow(firn_json_node *node);
 
 /* The member of that name, or of that name but for the case of ASCII letters; *exact tells which. NULL: none. */
 const firn_json_member *firn_json_find(const firn_json_node *node, firn_bytes name, bool *exact);

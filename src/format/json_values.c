@@ -159,39 +159,6 @@ const uint8_t *firn_json_time(firn_json_decoding *d, const uint8_t *p, const fir
     return behind;
 }
 
-/* Adds 1 to *wrong for each of the two that is no digit. */
-static inline int64_t two_digits(const uint8_t *p, unsigned *wrong)
-{
-    unsigned tens = p[0] - (unsigned)'0', ones = p[1] - (unsigned)'0';
-    *wrong += (unsigned)(tens > 9) + (unsigned)(ones > 9);
-    return (int64_t)(tens * 10 + ones);
-}
-
-/* "2026-11-28T12:34:56.789" and its quotes, the form that most writers use; days are looked up once as long as they stay the same.
- * Anything else is for firn_text_timestamp. */
-static bool usual_timestamp(firn_json_decoding *d, const uint8_t *p, int64_t per_second,
-                            int64_t *out)
-{
-    enum { BYTES = 25, DATE_BYTES = 10 };
-    if (d->scan.end - p < BYTES || p[24] != '"' || per_second < 1000)
-        return false;
-    p++;
-    unsigned last = p[22] - (unsigned)'0', wrong = last > 9;
-    int64_t hour = two_digits(p + 11, &wrong), minute = two_digits(p + 14, &wrong);
-    int64_t second = two_digits(p + 17, &wrong), hundredths = two_digits(p + 20, &wrong);
-    if (wrong > 0 || p[10] != 'T' || p[13] != ':' || p[16] != ':' || p[19] != '.' || hour > 23 ||
-        minute > 59 || second > 59)
-        return false;
-    if (memcmp(p, d->day_text, DATE_BYTES) != 0) {
-        if (!firn_text_date(firn_bytes_of(p, DATE_BYTES), &d->day))
-            return false;
-        memcpy(d->day_text, p, DATE_BYTES);
-    }
-    int64_t ms = ((hour * 60 + minute) * 60 + second) * 1000 + hundredths * 10 + last;
-    int64_t days_ms = d->day * INT64_C(86400000);
-    return !__builtin_mul_overflow(days_ms + ms, per_second / 1000, out);
-}
-
 const uint8_t *firn_json_timestamp(firn_json_decoding *d, const uint8_t *p,
                                    const firn_json_node *node, firn_avro_column *column)
 {
@@ -199,9 +166,7 @@ const uint8_t *firn_json_timestamp(firn_json_decoding *d, const uint8_t *p,
     int64_t value;
     bool has_zone;
     const uint8_t *behind;
-    if (p < d->scan.end && *p == '"' && usual_timestamp(d, p, node->per_second, &value)) {
-        behind = p + 25;
-    } else if (p < d->scan.end && *p == '"') {
+    if (p < d->scan.end && *p == '"') {
         behind = firn_json_take_string(d, p, &text);
         if (!behind)
             return NULL;
