@@ -159,6 +159,36 @@ firn_rc firn_zstd_compress(firn_bytes plain, int level, firn_buf *out, firn_err 
     return FIRN_OK;
 }
 
+firn_zstd *firn_zstd_new(int level)
+{
+    ZSTD_CCtx *zstd = ZSTD_createCCtx();
+    if (zstd != NULL) { /* a level beyond zstd's own is its nearest one */
+        (void)ZSTD_CCtx_setParameter(zstd, ZSTD_c_compressionLevel,
+                                     level ? level : ZSTD_CLEVEL_DEFAULT);
+    }
+    return zstd;
+}
+
+void firn_zstd_free(firn_zstd *zstd)
+{
+    ZSTD_freeCCtx(zstd);
+}
+
+firn_rc firn_zstd_pack(firn_zstd *zstd, firn_bytes plain, firn_buf *out, firn_err *err)
+{
+    size_t bound = ZSTD_compressBound(plain.len);
+    uint8_t *room = firn_buf_reserve(out, bound);
+    if (!room)
+        return output_full(out, "zstd", err);
+    if (!zstd)
+        FIRN_FAIL(err, FIRN_E_INTERNAL, "zstd does not start");
+    size_t len = ZSTD_compress2(zstd, room, bound, plain.data, plain.len);
+    if (ZSTD_isError(len))
+        FIRN_FAIL(err, FIRN_E_INTERNAL, "zstd compression failed: %s", ZSTD_getErrorName(len));
+    out->len += len;
+    return FIRN_OK;
+}
+
 static firn_rc zstd_all(ZSTD_DStream *stream, firn_bytes packed, size_t plain_bytes_max,
                         firn_buf *out, firn_err *err)
 {

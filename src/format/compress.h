@@ -20,6 +20,12 @@ firn_rc firn_snappy_decompress(firn_bytes packed, size_t plain_bytes_max, firn_b
 
 /* Zstandard frames; what is written holds its content size. */
 firn_rc firn_zstd_compress(firn_bytes plain, int level, firn_buf *out, firn_err *err) FIRN_MUST_USE;
+/* The same for many frames: what zstd works with is made once. Belongs to one thread. NULL when there is no memory for it. */
+typedef struct ZSTD_CCtx_s firn_zstd;
+firn_zstd *firn_zstd_new(int level);
+void firn_zstd_free(firn_zstd *zstd);
+firn_rc firn_zstd_pack(firn_zstd *zstd, firn_bytes plain, firn_buf *out,
+                       firn_err *err) FIRN_MUST_USE;
 firn_rc firn_zstd_decompress(firn_bytes packed, size_t plain_bytes_max, firn_buf *out,
                              firn_err *err) FIRN_MUST_USE;
 

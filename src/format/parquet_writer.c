@@ -7,6 +7,7 @@
 #include "format/decimal.h"
 #include "parquet_parts.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,6 +30,7 @@ enum {
 static const char MAGIC[] = "PAR1";
 
 typedef struct written_chunk {
+    firn_parquet_codec codec;
     int64_t offset, dictionary_bytes, values, plain_bytes, size_bytes;
     firn_parquet_stats stats;
 } written_chunk;
@@ -45,7 +47,11 @@ struct firn_parquet_writer {
     int64_t waiting_rows;
     FIRN_VEC(row_group) groups;
     firn_parquet_stats *stats;
+    firn_parquet_habit *habits; /* of each column */
+    firn_parquet_chunk *chunks; /* of each column, their room kept between row groups */
     int64_t bytes, rows;
+    pthread_mutex_t lock;
+    firn_parquet_desk *desks; /* that no thread has taken; under the lock */
 };
 
 firn_parquet_physical firn_parquet_physical_of(const firn_parquet_column *column)
@@ -98,9 +104,12 @@ firn_rc firn_parquet_begin(const firn_parquet_options *options, firn_parquet_wri
     firn_parquet_writer *w = FIRN_NEW(arena, firn_parquet_writer);
     *w = (firn_parquet_writer){.arena = arena, .options = *options};
     w->stats = FIRN_NEW_N(arena, firn_parquet_stats, options->n_columns);
+    w->habits = FIRN_NEW_N(arena, firn_parquet_habit, options->n_columns);
+    w->chunks = FIRN_NEW_N(arena, firn_parquet_chunk, options->n_columns);
+    pthread_mutex_init(&w->lock, NULL);
     firn_rc rc = put(w, firn_bytes_str(MAGIC), err);
     if (rc != FIRN_OK) {
-        firn_arena_free(arena);
+        firn_parquet_free(w);
         return rc;
     }
     *out = w;
@@ -109,31 +118,57 @@ firn_rc firn_parquet_begin(const firn_parquet_options *options, firn_parquet_wri
 
 void firn_parquet_free(firn_parquet_writer *writer)
 {
-    if (writer != NULL) {
-        firn_arena_free(writer->arena);
+    if (writer == NULL) {
+        return;
     }
+    for (size_t i = 0; i < writer->options.n_columns; i++) {
+        firn_buf_deinit(&writer->chunks[i].out);
+    }
+    for (firn_parquet_desk *desk = writer->desks, *next; desk != NULL; desk = next) {
+        next = desk->next;
+        firn_parquet_desk_deinit(desk);
+        free(desk);
+    }
+    pthread_mutex_destroy(&writer->lock);
+    firn_arena_free(writer->arena);
 }
 
 /* ---- a row group ---- */
 
 typedef struct encoding {
     firn_parquet_writer *writer;
-    firn_parquet_chunk *chunks;
     firn_err *errs;
 } encoding;
+
+static firn_parquet_desk *take_desk(firn_parquet_writer *w)
+{
+    pthread_mutex_lock(&w->lock);
+    firn_parquet_desk *desk = w->desks;
+    w->desks = desk != NULL ? desk->next : NULL;
+    pthread_mutex_unlock(&w->lock);
+    return desk != NULL ? desk : firn_calloc(1, sizeof(*desk));
+}
+
+static void give_desk(firn_parquet_writer *w, firn_parquet_desk *desk)
+{
+    pthread_mutex_lock(&w->lock);
+    desk->next = w->desks;
+    w->desks = desk;
+    pthread_mutex_unlock(&w->lock);
+}
 
 static void encode_column(void *ctx, size_t i)
 {
     encoding *e = ctx;
-    const firn_parquet_writer *w = e->writer;
+    firn_parquet_writer *w = e->writer;
     const firn_parquet_column *column = &w->options.columns[i];
-    firn_parquet_values values = {0};
+    firn_parquet_desk *desk = take_desk(w);
     firn_err own = {0};
-    firn_rc rc = firn_parquet_gather(column, &w->waiting, i, w->waiting_rows, &values, &own);
+    firn_rc rc = firn_parquet_gather(column, &w->waiting, i, w->waiting_rows, &desk->values, &own);
     if (rc == FIRN_OK) {
-        rc = firn_parquet_encode(&w->options, column, &values, &e->chunks[i], &own);
+        rc = firn_parquet_encode(&w->options, column, desk, &w->habits[i], &w->chunks[i], &own);
     }
-    firn_parquet_values_free(&values);
+    give_desk(w, desk);
     if (rc != FIRN_OK) {
         e->errs[i] = own;
     }
@@ -142,7 +177,8 @@ static void encode_column(void *ctx, size_t i)
 static firn_rc put_chunk(firn_parquet_writer *w, size_t i, const firn_parquet_chunk *chunk,
                          row_group *group, firn_err *err)
 {
-    group->chunks[i] = (written_chunk){.offset = w->bytes,
+    group->chunks[i] = (written_chunk){.codec = chunk->codec,
+                                       .offset = w->bytes,
                                        .dictionary_bytes = chunk->dictionary_bytes,
                                        .values = chunk->values,
                                        .plain_bytes = chunk->plain_bytes,
@@ -169,7 +205,7 @@ static firn_rc put_group(firn_parquet_writer *w, encoding *e, firn_err *err)
         }
     }
     for (size_t i = 0; i < w->options.n_columns; i++) {
-        FIRN_TRY(put_chunk(w, i, &e->chunks[i], &group, err));
+        FIRN_TRY(put_chunk(w, i, &w->chunks[i], &group, err));
     }
     firn_vec_push(w->arena, &w->groups, group);
     w->rows += group.rows;
@@ -184,15 +220,9 @@ static firn_rc flush(firn_parquet_writer *w, firn_err *err)
     if (w->waiting_rows == 0) {
         return FIRN_OK;
     }
-    encoding e = {.writer = w,
-                  .chunks = firn_calloc(n, sizeof(firn_parquet_chunk)),
-                  .errs = firn_calloc(n, sizeof(firn_err))};
+    encoding e = {.writer = w, .errs = firn_calloc(n, sizeof(firn_err))};
     firn_parallel_for(w->options.threads, n, encode_column, &e);
     firn_rc rc = put_group(w, &e, err);
-    for (size_t i = 0; i < n; i++) {
-        firn_buf_deinit(&e.chunks[i].out);
-    }
-    free(e.chunks);
     free(e.errs);
     return rc;
 }
@@ -376,7 +406,7 @@ static void put_chunk_meta(const firn_parquet_writer *w, firn_thrift *t, size_t 
     }
     firn_thrift_list(t, 3, FIRN_THRIFT_BINARY, 1);
     firn_thrift_item_bytes(t, firn_bytes_str(column->name));
-    firn_thrift_i32(t, 4, CODECS[w->options.codec]);
+    firn_thrift_i32(t, 4, CODECS[chunk->codec]);
     firn_thrift_i64(t, 5, chunk->values);
     firn_thrift_i64(t, 6, chunk->plain_bytes);
     firn_thrift_i64(t, 7, chunk->size_bytes);
