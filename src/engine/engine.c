@@ -1,5 +1,5 @@
-/* The engine: one in-memory DuckDB per process, opened by the first statement that needs it (10 ms, which commands such as
- * CREATE BRANCH do not pay), with extension downloads off, a memory limit and a spill folder in the lake.
+/* The engine: one in-memory DuckDB per process, loaded and opened by the first statement that needs it (over 20 ms, which commands
+ * such as CREATE BRANCH do not pay), with extension downloads off, a memory limit and a spill folder in the lake.
  */
 #include "duck.h"
 #include "footers.h"
@@ -76,6 +76,7 @@ static firn_rc open_database(firn_engine *engine, firn_arena *arena, firn_err *e
         {"validate_external_file_cache", "NO_VALIDATION"}, /* table files never change */
     };
     duckdb_config config = NULL;
+    FIRN_TRY(firn_duck_api_load(FIRN_DUCK_LIBRARY, err));
     if (duckdb_create_config(&config) != DuckDBSuccess) {
         FIRN_FAIL(err, FIRN_E_ENGINE, "DuckDB has no memory for its configuration");
     }

@@ -46,8 +46,8 @@ void firn_planner_free(firn_planner *planner)
     if (planner == NULL) {
         return;
     }
-    duckdb_destroy_prepare(&planner->plan);
     if (planner->conn != NULL) {
+        duckdb_destroy_prepare(&planner->plan);
         duckdb_disconnect(&planner->conn);
     }
     firn_arena_free(planner->arena);
@@ -81,6 +81,7 @@ static firn_rc open_planner(firn_engine *engine, duckdb_connection *conn, bool *
                                                  {"autoload_known_extensions", "false"},
                                                  {"errors_as_json", "true"}};
         duckdb_config config = NULL;
+        FIRN_TRY(firn_duck_api_load(FIRN_DUCK_LIBRARY, err));
         if (duckdb_create_config(&config) != DuckDBSuccess) {
             FIRN_FAIL(err, FIRN_E_ENGINE, "DuckDB has no memory for its configuration");
         }

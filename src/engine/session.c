@@ -42,9 +42,9 @@ void firn_session_free(firn_session *session)
         return;
     }
     firn_planner_free(session->planner);
-    duckdb_destroy_prepare(&session->parse);
-    duckdb_destroy_prepare(&session->unparse);
     if (session->conn != NULL) {
+        duckdb_destroy_prepare(&session->parse);
+        duckdb_destroy_prepare(&session->unparse);
         duckdb_disconnect(&session->conn);
     }
     free(session->ref);

@@ -2,6 +2,7 @@
  *
  *   lexer.h       tokens of SQL text (no DuckDB)
  *   statement.h   splitting and classifying statements; the grammar of firn's own statements builds on it
+ *   duck_api.h    DuckDB's functions, loaded when the first database is opened
  *   duck.h        the only wrapper of DuckDB's C API: queries, chunks, errors
  *   read.h        lake tables inside SELECTs: resolve, plan, rewrite
  *   write.h       query results into data files (COPY ... RETURN_STATS) and table changes into commits
@@ -10,9 +11,10 @@
 #ifndef ENGINE_SESSION_H
 #define ENGINE_SESSION_H
 
+#include "duck_api.h"
+
 #include "engine/engine.h"
 
-#include <duckdb.h>
 #include <pthread.h>
 
 struct firn_engine {
