@@ -172,41 +172,99 @@ static firn_rc only_partition(firn_arena *arena, const firn_rows_write *write,
     return FIRN_OK;
 }
 
-firn_rc firn_rows_to_files(firn_session *session, firn_arena *arena, const firn_rows_write *write,
-                           firn_rows_written *out, firn_err *err)
+static bool has_column(const firn_type *type, const char *name)
+{
+    for (size_t i = 0; i < type->n_fields; i++) {
+        if (firn_strcaseeq(type->fields[i].name, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The rows' own columns as those of a SELECT without statement: the caller's are left out, constants that the rows lack come on top. */
+static firn_rc plain_columns(firn_arena *arena, const firn_rows_write *write,
+                             const firn_batch *batch, const char **select, const firn_type **out,
+                             firn_err *err)
+{
+    const firn_type *given = firn_batch_type(batch);
+    firn_type *type = FIRN_NEW(arena, firn_type);
+    *type =
+        (firn_type){.id = FIRN_TYPE_STRUCT,
+                    .fields = FIRN_NEW_N(arena, firn_field, given->n_fields + write->n_constants)};
+    for (size_t i = 0; i < given->n_fields; i++) {
+        if (!firn_starts_with(given->fields[i].name, FIRN_ROWS_OWN_PREFIX)) {
+            type->fields[type->n_fields++] = given->fields[i];
+        }
+    }
+    FIRN_AUTO_BUF firn_buf sql = {0};
+    firn_buf_puts(&sql, "SELECT *");
+    for (size_t i = 0; i < write->n_constants; i++) {
+        const firn_rows_constant *constant = &write->constants[i];
+        const firn_field *field =
+            firn_schema_find_name(write->metadata->schema, constant->column, true);
+        const char *sql_type = NULL;
+        if (field == NULL || has_column(given, field->name)) {
+            continue;
+        }
+        FIRN_TRY(firn_type_to_duck(arena, field->type, field->name, &sql_type, err));
+        firn_buf_printf(&sql, ", CAST(%s AS %s) AS %s", firn_sql_quote(arena, constant->text),
+                        sql_type, firn_sql_ident(arena, field->name));
+        type->fields[type->n_fields++] = (firn_field){.name = field->name, .type = field->type};
+    }
+    firn_buf_printf(&sql, " FROM (%s) AS batch", *select);
+    *select =
+        type->n_fields > given->n_fields ? firn_arena_strdup(arena, firn_buf_cstr(&sql)) : *select;
+    *out = type;
+    return FIRN_OK;
+}
+
+/* The rows by SQL; where `write` has a statement, there is no other way. */
+static firn_rc write_by_sql(firn_session *session, firn_arena *arena, const firn_rows_write *write,
+                            firn_write_options *options, firn_written *out, firn_err *err)
 {
     const firn_schema *schema = write->metadata->schema;
     firn_batch *batch = NULL;
-    const char *select = NULL;
     char *sql = NULL;
-    firn_written written = {0};
-    *out = (firn_rows_written){0};
-    begin(session);
+    firn_batch_projection projection = {
+        .schema = schema, .table_text = write->table_text, .ignore_unknown = write->ignore_unknown};
     FIRN_TRY(firn_batch_open(session, arena, write->rows, write->n_rows,
                              firn_batch_keeps_nanos(schema), &batch, err));
-    FIRN_TRY(firn_batch_select(session, arena, batch, write->sql, &select, err));
-    const firn_batch_projection projection = {.source_sql = select,
-                                              .columns = write->sql == NULL ? firn_batch_type(batch)
-                                                                            : NULL,
-                                              .schema = schema,
-                                              .table_text = write->table_text,
-                                              .ignore_unknown = write->ignore_unknown};
+    FIRN_TRY(firn_batch_select(session, arena, batch, write->sql, &projection.source_sql, err));
+    if (write->sql == NULL) {
+        FIRN_TRY(
+            plain_columns(arena, write, batch, &projection.source_sql, &projection.columns, err));
+    }
     FIRN_TRY(firn_batch_project(session, arena, &projection, &sql, err));
     if (write->sql == NULL && firn_batch_rows(batch) == 0) {
         return FIRN_OK;
     }
+    options->sql = sql;
+    firn_rc rc = firn_write_query(session, arena, options, out, err);
+    return firn_batch_result(batch, NULL, rc, err);
+}
+
+firn_rc firn_rows_to_files(firn_session *session, firn_arena *arena, const firn_rows_write *write,
+                           firn_rows_written *out, firn_err *err)
+{
+    firn_written written = {0};
     firn_write_options options = {.metadata = write->metadata,
                                   .table_text = write->table_text,
-                                  .sql = sql,
                                   .spec_id = -1,
                                   .zstd_level = FIRN_WRITE_QUICK_ZSTD_LEVEL,
                                   .lasting = write->lasting,
-                                  .described = true,
-                                  .rows = write->sql == NULL ? write->rows : NULL,
-                                  .n_rows = write->n_rows};
+                                  .described = true};
+    bool done = false;
+    *out = (firn_rows_written){0};
+    begin(session);
     FIRN_TRY(only_partition(arena, write, &options.partition, err));
-    firn_rc rc = firn_write_query(session, arena, &options, &written, err);
-    FIRN_TRY(firn_batch_result(batch, NULL, rc, err));
+    if (write->sql == NULL) {
+        FIRN_TRY(firn_write_plain_rows(session, arena, &options, write->rows, write->n_rows, &done,
+                                       &written, err));
+    }
+    if (!done) {
+        FIRN_TRY(write_by_sql(session, arena, write, &options, &written, err));
+    }
     out->files.items = written.files.items;
     out->files.len = written.files.len;
     out->files.cap = written.files.cap;

@@ -28,6 +28,7 @@ typedef struct firn_batch firn_batch;
 /* `nanos`: timestamps of nanoseconds without zone stay what they are (TIMESTAMP_NS), else they become microseconds. */
 firn_rc firn_batch_open(firn_session *session, firn_arena *arena, const firn_rows *rows, size_t n,
                         bool nanos, firn_batch **out, firn_err *err) FIRN_MUST_USE;
+bool firn_rows_exist(const firn_rows *rows); /* in their array */
 /* A struct: the columns, without ids. FIRN_TYPE_UNKNOWN are columns that have only nulls. */
 const firn_type *firn_batch_type(const firn_batch *batch);
 int64_t firn_batch_rows(const firn_batch *batch);

@@ -283,7 +283,7 @@ static void add_pieces(firn_arena *arena, batch_scan *scan, const firn_rows *row
     scan->batch->rows += rows->count;
 }
 
-static bool rows_exist(const firn_rows *rows)
+bool firn_rows_exist(const firn_rows *rows)
 {
     if (rows->from < 0 || rows->count < 0) {
         return false;
@@ -303,7 +303,7 @@ static firn_rc add_rows(firn_arena *arena, struct firn_batch *batch, const firn_
     const firn_arrow_reader *reader = NULL;
     batch_scan *scan = NULL;
     for (size_t i = 0; i < n; i++) {
-        if (!rows_exist(&rows[i])) {
+        if (!firn_rows_exist(&rows[i])) {
             FIRN_FAIL(err, FIRN_E_INVALID,
                       "rows %" PRId64 " to %" PRId64 " of an array of %" PRId64 " do not exist",
                       rows[i].from, rows[i].from + rows[i].count, rows[i].array->length);

@@ -348,16 +348,17 @@ static bool direct_codec(const firn_metadata *metadata, firn_parquet_codec *out)
     return *out != FIRN_PARQUET_PLAIN || firn_strcaseeq(name, "uncompressed");
 }
 
-/* Into *done whether it was. Rows that need a sort, parting, Bloom filters or the encodings of version 2 are the COPY's. */
-static firn_rc write_direct(write_job *job, bool *done, firn_err *err)
+/* Rows that need a sort, parting, Bloom filters or the encodings of version 2 are the COPY's. */
+static firn_rc write_direct(write_job *job, const firn_rows *rows, size_t n_rows, bool *done,
+                            firn_err *err)
 {
     const firn_write_options *options = job->options;
     firn_direct_write write = {.metadata = options->metadata,
                                .spec = job->spec,
                                .partition = options->partition,
                                .plan = job->plan,
-                               .rows = options->rows,
-                               .n_rows = options->n_rows,
+                               .rows = rows,
+                               .n_rows = n_rows,
                                .folder = job->folder,
                                .prefix = job->prefix,
                                .level = job->level,
@@ -365,11 +366,12 @@ static firn_rc write_direct(write_job *job, bool *done, firn_err *err)
                                .target_bytes = job->target_bytes,
                                .threads = job->session->engine->threads};
     *done = false;
-    if (options->rows == NULL || options->whole_files || options->with_row_lineage || job->sorted ||
-        job->v2 || job->blooms || (job->partitioned && options->partition == NULL) ||
-        !is_local(job->folder) || !direct_codec(options->metadata, &write.codec)) {
+    if (options->whole_files || options->with_row_lineage || job->sorted || job->v2 ||
+        job->blooms || (job->partitioned && options->partition == NULL) || !is_local(job->folder) ||
+        !direct_codec(options->metadata, &write.codec)) {
         return FIRN_OK;
     }
+    FIRN_TRY(firn_storage_prepare_dir(job->storage, job->data, err));
     write.dictionary_max = options->lasting ? (size_t)job->group_rows / 5 : QUICK_DICTIONARY_MAX;
     firn_rc rc = firn_write_direct(job->arena, &write, job->out, err);
     *done = rc == FIRN_OK;
@@ -539,11 +541,7 @@ static firn_rc place_files(write_job *job, firn_err *err)
 static firn_rc write_files(write_job *job, firn_err *err)
 {
     FIRN_TRY(firn_storage_prepare_dir(job->storage, job->data, err));
-    bool done = false;
-    FIRN_TRY(write_direct(job, &done, err));
-    if (!done) {
-        FIRN_TRY(copy_rows(job, err));
-    }
+    FIRN_TRY(copy_rows(job, err));
     if (job->out->null_column != NULL) {
         FIRN_FAIL(err, FIRN_E_CHECK_FAILED,
                   "column %s of %s is NOT NULL, and %" PRId64
@@ -573,6 +571,15 @@ static void discard_unplaced(write_job *job)
     }
 }
 
+static void discard_all(write_job *job)
+{
+    discard_unplaced(job);
+    firn_written moved = *job->out;
+    moved.files.len = job->n_moved;
+    firn_write_discard(job->session, &moved);
+    *job->out = (firn_written){0};
+}
+
 firn_rc firn_write_query(firn_session *session, firn_arena *arena,
                          const firn_write_options *options, firn_written *out, firn_err *err)
 {
@@ -582,11 +589,24 @@ firn_rc firn_write_query(firn_session *session, firn_arena *arena,
     FIRN_TRY(plan_job(&job, err));
     firn_rc rc = write_files(&job, err);
     if (rc != FIRN_OK) {
-        discard_unplaced(&job);
-        firn_written moved = *out;
-        moved.files.len = job.n_moved;
-        firn_write_discard(session, &moved);
-        *out = (firn_written){0};
+        discard_all(&job);
+    }
+    return rc;
+}
+
+firn_rc firn_write_plain_rows(firn_session *session, firn_arena *arena,
+                              const firn_write_options *options, const firn_rows *rows,
+                              size_t n_rows, bool *done, firn_written *out, firn_err *err)
+{
+    write_job job = {.session = session, .arena = arena, .options = options, .out = out};
+    *out = (firn_written){0};
+    FIRN_TRY(plan_job(&job, err));
+    firn_rc rc = write_direct(&job, rows, n_rows, done, err);
+    if (rc == FIRN_OK && *done) {
+        rc = place_files(&job, err);
+    }
+    if (rc != FIRN_OK) {
+        discard_all(&job);
     }
     return rc;
 }

@@ -28,9 +28,6 @@ typedef struct firn_write_options {
     bool described;
     /* One per field of the spec: all rows are of this partition, which the caller knows. NULL: they are parted. */
     const firn_value *partition;
-    /* The rows that `sql` gives, when it gives them as they are: most are written without it. NULL: only sql knows. */
-    const firn_rows *rows;
-    size_t n_rows;
 } firn_write_options;
 
 /* Files that come often and are compacted later: half of level 3's time, a few percent larger at most. */
@@ -51,6 +48,13 @@ typedef struct firn_written {
 firn_rc firn_write_query(firn_session *session, firn_arena *arena,
                          const firn_write_options *options, firn_written *out,
                          firn_err *err) FIRN_MUST_USE;
+/* Rows as they are, without SQL and without DuckDB; `sql` of the options is not looked at, and a partitioned table's rows are all of
+ * options->partition. Columns that files leave out (firn.write.partition-columns) the rows need not have. Into *done whether it was:
+ * what has to be cast, sorted, parted or checked is for firn_write_query, and of it nothing is left here. */
+firn_rc firn_write_plain_rows(firn_session *session, firn_arena *arena,
+                              const firn_write_options *options, const firn_rows *rows,
+                              size_t n_rows, bool *done, firn_written *out,
+                              firn_err *err) FIRN_MUST_USE;
 void firn_write_discard(firn_session *session, const firn_written *written);
 
 /* SELECT list that casts the columns of `source_sql` to the table's schema: by position or by name (INSERT BY NAME), with a

@@ -67,8 +67,10 @@ static bool plan_columns(direct_job *job)
                                         .required = field->required,
                                         .precision = field->type->precision,
                                         .scale = field->type->scale};
-        if (!kind_of(field->type, &column->kind) ||
-            firn_write_leaves_out(metadata, job->write->spec, field)) {
+        if (firn_write_leaves_out(metadata, job->write->spec, field)) {
+            continue;
+        }
+        if (!kind_of(field->type, &column->kind)) {
             return false;
         }
         job->fields[job->n_columns++] = field;
@@ -114,12 +116,12 @@ static bool is_taken(const struct ArrowSchema *arrow, const firn_parquet_column 
     }
 }
 
-/* Every column of the array is one of the table's, by its exact name and once. */
+/* Every column of the array is one of the table's, by its exact name and once, or the caller's own. */
 static bool map_rows(const direct_job *job, const firn_rows *rows, firn_parquet_source *sources)
 {
     const struct ArrowSchema *schema = rows->schema;
     int64_t used = 0;
-    if (rows->pick != NULL || rows->array->offset != 0 ||
+    if (!firn_rows_exist(rows) || rows->array->offset != 0 ||
         (rows->array->null_count != 0 && rows->array->n_buffers > 0 &&
          rows->array->buffers[0] != NULL)) {
         return false;
@@ -142,13 +144,17 @@ static bool map_rows(const direct_job *job, const firn_rows *rows, firn_parquet_
             return false;
         }
     }
-    return used == schema->n_children;
+    int64_t own = 0;
+    for (int64_t c = 0; c < schema->n_children; c++) {
+        own += firn_starts_with(schema->children[c]->name, FIRN_ROWS_OWN_PREFIX);
+    }
+    return used > 0 && used + own == schema->n_children;
 }
 
 static bool is_possible(direct_job *job, const firn_parquet_source **sources)
 {
     const firn_direct_write *write = job->write;
-    if (!plan_columns(job)) {
+    if (write->n_rows == 0 || !plan_columns(job)) {
         return false;
     }
     for (size_t i = 0; i < write->n_rows; i++) {
@@ -265,6 +271,7 @@ static firn_rc put_rows(direct_job *job, const firn_rows *rows, const firn_parqu
     for (int64_t done = 0; done < rows->count;) {
         int64_t left = rows->count - done;
         const firn_parquet_rows step = {.sources = sources,
+                                        .pick = rows->pick,
                                         .from = rows->from + done,
                                         .count = left < ROWS_A_STEP ? left : ROWS_A_STEP};
         if (job->writer == NULL) {

@@ -155,6 +155,16 @@ struct ArrowArray *firn_export_columns_view(firn_arena *arena, const firn_export
     return out;
 }
 
+size_t firn_export_columns_child(const firn_export_columns *columns, const char *name)
+{
+    for (int64_t i = 0; i < columns->view.n_children; i++) {
+        if (firn_strcaseeq(columns->view.children[i]->name, name)) {
+            return (size_t)i;
+        }
+    }
+    return SIZE_MAX;
+}
+
 const struct ArrowSchema *firn_export_columns_find(const firn_export_columns *columns,
                                                    const char *name)
 {

@@ -59,7 +59,7 @@ typedef struct firn_export_filing {
     int hour;         /* likewise */
     int64_t version;  /* by version */
     const char *from; /* SQL; NULL: batch */
-    bool one_span;    /* by event, and all rows are of `day` and `hour` */
+    bool one_span;    /* by event: all rows are of `day` and `hour` */
 } firn_export_filing;
 firn_rc firn_export_filing_sql(firn_arena *arena, const firn_export_filing *filing,
                                const char **out, firn_err *err) FIRN_MUST_USE;
@@ -69,9 +69,23 @@ const firn_rows_constant *firn_export_filing_constants(firn_arena *arena,
 /* Years 1 to 9999: what a folder can be called, and a timestamp be computed with. */
 #define FIRN_EVENT_MS_MIN INT64_C(-62135596800000)
 #define FIRN_EVENT_MS_MAX INT64_C(253402300799999)
-/* Are all these rows, filed by event, of one day (hour)? False also when it cannot be told cheaply. */
-bool firn_export_one_span(const firn_export_columns *columns, const firn_export_feed *feed,
-                          const firn_rows *rows, size_t n, int32_t *day, int *hour);
+/* Rows of one day or hour. */
+typedef struct firn_export_span {
+    int32_t day; /* since 1970 */
+    int hour;
+    firn_rows *rows;
+    size_t n_rows;
+} firn_export_span;
+/* Rows filed by event, sorted into spans. False: they cannot be told apart cheaply, or are of very many. */
+bool firn_export_spans(firn_arena *arena, const firn_export_columns *columns,
+                       const firn_export_feed *feed, const firn_rows *rows, size_t n,
+                       firn_export_span **out, size_t *n_out);
+/* latest.c: of each key the last of these rows stays, unless that is a tombstone. False: a key column is of a type whose values are not
+ * equal by their bytes; the rows are as they were. Rows are changed in place, their picks are in the arena. */
+bool firn_export_latest(firn_arena *arena, const firn_export_columns *columns, firn_rows *rows,
+                        size_t n);
+/* The child of the view that is called so, in any case; SIZE_MAX: there is none. */
+size_t firn_export_columns_child(const firn_export_columns *columns, const char *name);
 /* Whether rows are filed by a time of their own, not by the day of the export. */
 bool firn_export_by_event(const firn_export_feed *feed);
 

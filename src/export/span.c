@@ -1,7 +1,7 @@
-/* Are all rows of one day, or hour? Then they need not be parted by DuckDB, which costs as much as encoding them. Most exports that run every
- * hour, and every batch of one that does not, answer yes.
+/* Rows filed by a time of their own, sorted by day or hour: each span's rows are then written as those of one known partition, without
+ * DuckDB, whose parting copies every row. Most exports that run every hour, and every batch of one that does not, are of one span.
  *
- * The same rule as in filing.c: the event's time, or the row's own where that is none. Texts are not looked at.
+ * The same rule as in filing.c: the event's time, or the row's own where that is none. Texts are not looked at: those are left to SQL.
  */
 #include "columns.h"
 
@@ -10,28 +10,20 @@
 #define DAY_MS  INT64_C(86400000)
 #define HOUR_MS INT64_C(3600000)
 
+enum { SPANS_MAX = 256 }; /* of a batch: each becomes a file */
+
 typedef struct times {
     size_t event, row; /* children of the view; SIZE_MAX: there is none */
 } times;
 
-static size_t child_of(const firn_export_columns *columns, const char *name)
-{
-    for (int64_t i = 0; i < columns->view.n_children; i++) {
-        if (firn_strcaseeq(columns->view.children[i]->name, name)) {
-            return (size_t)i;
-        }
-    }
-    return SIZE_MAX;
-}
-
 static bool find_times(const firn_export_columns *columns, const firn_export_feed *feed, times *out)
 {
-    out->row = child_of(columns, FIRN_EXPORT_TIME);
+    out->row = firn_export_columns_child(columns, FIRN_EXPORT_TIME);
     out->event = SIZE_MAX;
     if (out->row == SIZE_MAX || firn_strcaseeq(feed->time, "ROWTIME")) {
         return out->row != SIZE_MAX;
     }
-    out->event = child_of(columns, feed->time);
+    out->event = firn_export_columns_child(columns, feed->time);
     if (out->event == SIZE_MAX) {
         return false;
     }
@@ -60,35 +52,99 @@ static int64_t time_of(const struct ArrowArray *array, const times *at, int64_t 
     return ((const int64_t *)own->buffers[1])[row + own->offset];
 }
 
-static bool all_within(const firn_rows *rows, const times *at, int64_t from, int64_t unit)
+/* ---- rows to spans ------------------------------------------------------------------------------------------------ */
+
+typedef struct sorter {
+    firn_arena *arena;
+    int64_t unit;
+    FIRN_VEC(int64_t) from; /* of each span */
+    uint32_t **spans;       /* of each row of each of the given rows */
+} sorter;
+
+static bool span_at(sorter *s, int64_t ms, uint32_t *last)
 {
-    for (int64_t i = 0; i < rows->count; i++) {
-        int64_t row = rows->pick != NULL ? rows->pick[rows->from + i] : rows->from + i;
-        int64_t ms = time_of(rows->array, at, row);
-        if (ms < from || ms - from >= unit) {
-            return false;
+    if (s->from.len > 0 && ms >= s->from.items[*last] && ms - s->from.items[*last] < s->unit) {
+        return true;
+    }
+    int64_t from = floor_to(ms, s->unit);
+    for (size_t i = 0; i < s->from.len; i++) {
+        if (s->from.items[i] == from) {
+            *last = (uint32_t)i;
+            return true;
+        }
+    }
+    if (s->from.len == SPANS_MAX) {
+        return false;
+    }
+    *last = (uint32_t)s->from.len;
+    firn_vec_push(s->arena, &s->from, from);
+    return true;
+}
+
+static uint32_t row_at(const firn_rows *rows, int64_t i)
+{
+    return rows->pick != NULL ? rows->pick[rows->from + i] : (uint32_t)(rows->from + i);
+}
+
+static bool sort_rows(sorter *s, const times *at, const firn_rows *rows, size_t n)
+{
+    uint32_t last = 0;
+    for (size_t k = 0; k < n; k++) {
+        s->spans[k] = FIRN_NEW_N(s->arena, uint32_t, (size_t)rows[k].count);
+        for (int64_t i = 0; i < rows[k].count; i++) {
+            if (!span_at(s, time_of(rows[k].array, at, row_at(&rows[k], i)), &last)) {
+                return false;
+            }
+            s->spans[k][i] = last;
         }
     }
     return true;
 }
 
-bool firn_export_one_span(const firn_export_columns *columns, const firn_export_feed *feed,
-                          const firn_rows *rows, size_t n, int32_t *day, int *hour)
+/* The rows of span `number` among these; count 0: it has none. */
+static firn_rows rows_of_span(const sorter *s, const firn_rows *rows, const uint32_t *spans,
+                              uint32_t number)
 {
-    times at;
-    int64_t unit = feed->n_columns > 3 ? HOUR_MS : DAY_MS;
-    if (n == 0 || !find_times(columns, feed, &at)) {
-        return false;
-    }
-    int64_t first = rows[0].pick != NULL ? rows[0].pick[rows[0].from] : rows[0].from;
-    int64_t from = floor_to(time_of(rows[0].array, &at, first), unit);
-    for (size_t i = 0; i < n; i++) {
-        if (!all_within(&rows[i], &at, from, unit)) {
-            return false;
+    firn_rows out = *rows;
+    uint32_t *pick = FIRN_NEW_N(s->arena, uint32_t, (size_t)rows->count);
+    out.from = out.count = 0;
+    out.pick = pick;
+    for (int64_t i = 0; i < rows->count; i++) {
+        if (spans[i] == number) {
+            pick[out.count++] = row_at(rows, i);
         }
     }
-    int64_t midnight = floor_to(from, DAY_MS);
-    *day = (int32_t)(midnight / DAY_MS);
-    *hour = (int)((from - midnight) / HOUR_MS);
+    return out.count == rows->count ? *rows : out;
+}
+
+static void tell_span(const sorter *s, const firn_rows *rows, size_t n, uint32_t number,
+                      firn_export_span *out)
+{
+    int64_t midnight = floor_to(s->from.items[number], DAY_MS);
+    *out = (firn_export_span){.day = (int32_t)(midnight / DAY_MS),
+                              .hour = (int)((s->from.items[number] - midnight) / HOUR_MS),
+                              .rows = FIRN_NEW_N(s->arena, firn_rows, n)};
+    for (size_t k = 0; k < n; k++) {
+        out->rows[out->n_rows] = rows_of_span(s, &rows[k], s->spans[k], number);
+        out->n_rows += out->rows[out->n_rows].count > 0;
+    }
+}
+
+bool firn_export_spans(firn_arena *arena, const firn_export_columns *columns,
+                       const firn_export_feed *feed, const firn_rows *rows, size_t n,
+                       firn_export_span **out, size_t *n_out)
+{
+    times at;
+    sorter s = {.arena = arena,
+                .unit = feed->n_columns > 3 ? HOUR_MS : DAY_MS,
+                .spans = FIRN_NEW_N(arena, uint32_t *, n)};
+    if (n == 0 || !find_times(columns, feed, &at) || !sort_rows(&s, &at, rows, n)) {
+        return false;
+    }
+    *out = FIRN_NEW_N(arena, firn_export_span, s.from.len);
+    *n_out = s.from.len;
+    for (uint32_t i = 0; i < s.from.len; i++) {
+        tell_span(&s, rows, n, i, &(*out)[i]);
+    }
     return true;
 }

@@ -185,25 +185,49 @@ static firn_rc prepare(firn_export_writer *w, firn_err *err)
     return FIRN_OK;
 }
 
-static firn_rc write_pending(firn_export_writer *w, firn_err *err)
+/* `sql` NULL: the rows as they are, all of the partition that the filing says. */
+static firn_rc write_rows(firn_export_writer *w, const firn_export_filing *filing,
+                          const firn_rows *rows, size_t n_rows, const char *sql, firn_err *err)
 {
     firn_export_job *job = w->job;
     firn_rows_written written = {0};
-    firn_export_filing filing = filing_of(w);
-    firn_rows_write write = {.sql = job->filing,
+    firn_rows_write write = {.rows = rows,
+                             .n_rows = n_rows,
+                             .sql = sql,
                              .metadata = job->metadata,
                              .table_text = job->table_text,
                              .lasting = true};
-    write.rows = rows_of(w, &write.n_rows);
-    filing.one_span = firn_export_by_event(job->feed) &&
-                      firn_export_one_span(&job->columns, job->feed, write.rows, write.n_rows,
-                                           &filing.day, &filing.hour);
-    write.constants = firn_export_filing_constants(job->arena, &filing, &write.n_constants);
+    write.constants = firn_export_filing_constants(job->arena, filing, &write.n_constants);
     FIRN_TRY(firn_rows_to_files(job->session, job->arena, &write, &written, err));
     for (size_t i = 0; i < written.files.len; i++) {
         firn_vec_push(job->arena, &w->files, written.files.items[i]);
     }
     w->rows += written.rows;
+    return FIRN_OK;
+}
+
+/* SQL is for what firn has no quick way for: folded rows, keys that are equal by value only, times that are texts. */
+static firn_rc write_pending(firn_export_writer *w, firn_err *err)
+{
+    firn_export_job *job = w->job;
+    firn_export_filing filing = filing_of(w);
+    firn_export_span *spans = NULL;
+    size_t n_rows = 0, n_spans = 0;
+    firn_rows *rows = rows_of(w, &n_rows);
+    bool plain = !w->keyed ||
+                 (w->n_folded == 0 && firn_export_latest(w->arena, &job->columns, rows, n_rows));
+    if (!plain || !firn_export_by_event(job->feed)) {
+        return write_rows(w, &filing, rows, n_rows, plain ? NULL : job->filing, err);
+    }
+    if (!firn_export_spans(w->arena, &job->columns, job->feed, rows, n_rows, &spans, &n_spans)) {
+        return write_rows(w, &filing, rows, n_rows, job->filing, err);
+    }
+    filing.one_span = true;
+    for (size_t i = 0; i < n_spans; i++) {
+        filing.day = spans[i].day;
+        filing.hour = spans[i].hour;
+        FIRN_TRY(write_rows(w, &filing, spans[i].rows, spans[i].n_rows, NULL, err));
+    }
     return FIRN_OK;
 }
 

@@ -277,16 +277,38 @@ static firn_rc take_present(gather *g, const firn_parquet_source *source, int64_
     return FIRN_OK;
 }
 
-static firn_rc take_segment(gather *g, const firn_parquet_source *source, int64_t from,
-                            int64_t count, firn_err *err)
+static firn_rc take_picked(gather *g, const firn_parquet_source *source, const uint32_t *pick,
+                           int64_t count, firn_err *err)
 {
     const struct ArrowArray *array = source->array;
+    const uint8_t *bits = array->null_count != 0 ? array->buffers[0] : NULL;
+    for (int64_t i = 0; i < count; i++) {
+        int64_t at = array->offset + pick[i];
+        if (bits == NULL || bit_at(bits, at)) {
+            FIRN_TRY(take(g, source, at, g->out->n, err));
+            g->out->n++;
+        } else {
+            need_present(g);
+            g->out->present[g->row + i] = 0;
+        }
+    }
+    return FIRN_OK;
+}
+
+static firn_rc take_segment(gather *g, const firn_parquet_source *source,
+                            const firn_parquet_segment *segment, firn_err *err)
+{
+    const struct ArrowArray *array = source->array;
+    int64_t count = segment->count;
     if (array == NULL) {
         need_present(g);
         memset(g->out->present_room + g->row, 0, (size_t)count);
         return FIRN_OK;
     }
-    int64_t at = array->offset + from;
+    if (segment->pick != NULL) {
+        return take_picked(g, source, segment->pick + segment->from, count, err);
+    }
+    int64_t at = array->offset + segment->from;
     bool nulls = array->null_count != 0 && array->buffers[0] != NULL;
     return nulls ? take_present(g, source, at, count, err) : take_all(g, source, at, count, err);
 }
@@ -305,7 +327,7 @@ firn_rc firn_parquet_gather(const firn_parquet_column *column,
     }
     for (size_t i = 0; i < segments->len; i++) {
         const firn_parquet_segment *segment = &segments->items[i];
-        FIRN_TRY(take_segment(&g, &segment->sources[index], segment->from, segment->count, err));
+        FIRN_TRY(take_segment(&g, &segment->sources[index], segment, err));
         g.row += segment->count;
     }
     if (column->required && out->n < rows) {

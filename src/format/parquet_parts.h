@@ -74,6 +74,7 @@ size_t firn_parquet_width_of(const firn_parquet_column *column);
 
 typedef struct firn_parquet_segment {
     const firn_parquet_source *sources;
+    const uint32_t *pick;
     int64_t from, count;
 } firn_parquet_segment;
 

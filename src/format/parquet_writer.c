@@ -234,8 +234,10 @@ firn_rc firn_parquet_add(firn_parquet_writer *w, const firn_parquet_rows *rows, 
     for (int64_t done = 0; done < rows->count;) {
         int64_t room = w->options.row_group_rows - w->waiting_rows;
         int64_t left = rows->count - done;
-        firn_parquet_segment segment = {
-            .sources = sources, .from = rows->from + done, .count = left < room ? left : room};
+        firn_parquet_segment segment = {.sources = sources,
+                                        .pick = rows->pick,
+                                        .from = rows->from + done,
+                                        .count = left < room ? left : room};
         firn_vec_push(w->arena, &w->waiting, segment);
         w->waiting_rows += segment.count;
         done += segment.count;

@@ -67,9 +67,10 @@ typedef struct firn_parquet_source {
     int64_t factor; /* what a timestamp is multiplied by: 1, 1000 */
 } firn_parquet_source;
 
-/* Rows [from, from + count) of the arrays, whose own offsets come on top. */
+/* Rows [from, from + count) of the arrays, whose own offsets come on top; with `pick` the rows pick[from], pick[from + 1], ... */
 typedef struct firn_parquet_rows {
     const firn_parquet_source *sources; /* one for each column */
+    const uint32_t *pick;               /* NULL: consecutive */
     int64_t from, count;
 } firn_parquet_rows;
 
