@@ -109,7 +109,7 @@ static firn_rc tree_of(feeds_run *run, const firn_export_feed *feed, firn_err *e
 {
     firn_arena *arena = run->cli->arena;
     firn_tree_result tree;
-    FIRN_TRY(firn_tree_sync(run->session, arena, feed, run->now_us, &tree, err));
+    FIRN_TRY(firn_tree_sync(run->session, feed, run->now_us, NULL, &tree, err));
     const char *cells[] = {
         feed->name,
         firn_cli_in_lake(run->cli, run->lake, firn_export_folder(run->lake, arena, feed)),
@@ -222,7 +222,7 @@ static firn_rc compact_table(feeds_run *run, const firn_export_feed *feed,
     FIRN_TRY(firn_maintain_compact(run->session, arena, &options, compacted, err));
     /* Also when there was nothing to do: one that was killed may have left the folders behind. */
     return run->dry_run ? FIRN_OK
-                        : firn_tree_sync(run->session, arena, feed, run->now_us, &tree, err);
+                        : firn_tree_sync(run->session, feed, run->now_us, NULL, &tree, err);
 }
 
 static firn_rc compact_of(feeds_run *run, const firn_export_feed *feed, firn_err *err)

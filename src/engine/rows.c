@@ -189,6 +189,7 @@ static firn_rc plain_columns(firn_arena *arena, const firn_rows_write *write,
 {
     const firn_type *given = firn_batch_type(batch);
     firn_type *type = FIRN_NEW(arena, firn_type);
+    bool added = false;
     *type =
         (firn_type){.id = FIRN_TYPE_STRUCT,
                     .fields = FIRN_NEW_N(arena, firn_field, given->n_fields + write->n_constants)};
@@ -211,10 +212,10 @@ static firn_rc plain_columns(firn_arena *arena, const firn_rows_write *write,
         firn_buf_printf(&sql, ", CAST(%s AS %s) AS %s", firn_sql_quote(arena, constant->text),
                         sql_type, firn_sql_ident(arena, field->name));
         type->fields[type->n_fields++] = (firn_field){.name = field->name, .type = field->type};
+        added = true;
     }
     firn_buf_printf(&sql, " FROM (%s) AS batch", *select);
-    *select =
-        type->n_fields > given->n_fields ? firn_arena_strdup(arena, firn_buf_cstr(&sql)) : *select;
+    *select = added ? firn_arena_strdup(arena, firn_buf_cstr(&sql)) : *select;
     *out = type;
     return FIRN_OK;
 }

@@ -25,6 +25,13 @@ static void note_retention(firn_export_job *job, const firn_retain_result *gone)
     }
 }
 
+/* Are the files that were just written without the folders' columns? */
+static bool leaves_out(const firn_export_job *job)
+{
+    return firn_streq(firn_metadata_property(job->metadata, FIRN_TREE_COLUMNS_PROPERTY, "true"),
+                      "false");
+}
+
 firn_rc firn_export_settle(firn_export_job *job, firn_err *err)
 {
     firn_tree_result tree;
@@ -33,7 +40,8 @@ firn_rc firn_export_settle(firn_export_job *job, firn_err *err)
         return FIRN_OK; /* a topic without records yet */
     }
     firn_export_tell(job, "folders");
-    FIRN_TRY(firn_tree_sync(job->session, job->arena, job->feed, job->run->now_us, &tree, err));
+    const firn_tree_clean clean = {.files = job->added, .n = leaves_out(job) ? job->n_added : 0};
+    FIRN_TRY(firn_tree_sync(job->session, job->feed, job->run->now_us, &clean, &tree, err));
     firn_export_tell(job, "retention");
     FIRN_TRY(firn_export_retain(job->session, job->arena, job->feed, job->run->now_us, false, &gone,
                                 err));

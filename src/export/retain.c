@@ -275,7 +275,7 @@ static firn_rc erase(retention *r, firn_err *err)
     firn_tree_result synced;
     firn_map *paths = firn_map_new(r->arena);
     retain_deletion deletion = {.session = r->session, .ident = r->ident};
-    FIRN_TRY(firn_tree_sync(r->session, r->arena, r->feed, r->now_us, &synced, err));
+    FIRN_TRY(firn_tree_sync(r->session, r->feed, r->now_us, NULL, &synced, err));
     FIRN_TRY(firn_tree_purge(r->lake, r->feed, err));
     FIRN_TRY(read_note(r, paths, err));
     FIRN_TRY(note_files(r, paths, err));

@@ -200,17 +200,17 @@ static firn_rc run(void *ctx, firn_err *err)
     }
 }
 
-firn_rc firn_tree_sync(firn_session *session, firn_arena *arena, const firn_export_feed *feed,
-                       int64_t now_us, firn_tree_result *out, firn_err *err)
+firn_rc firn_tree_sync(firn_session *session, const firn_export_feed *feed, int64_t now_us,
+                       const firn_tree_clean *clean, firn_tree_result *out, firn_err *err)
 {
     FIRN_AUTO_ARENA firn_arena *own = firn_arena_new();
     firn_lake *lake = firn_session_lake(session);
-    (void)arena;
     *out = (firn_tree_result){0};
     tree t = {.session = session,
               .arena = own,
               .lake = lake,
               .feed = feed,
+              .clean = clean,
               .ident = firn_export_ident(own, feed->table),
               .root = firn_export_folder(lake, own, feed),
               .folder_mode = (mode_t)(feed->permissions != 0 ? feed->permissions : 0755) & 0777,

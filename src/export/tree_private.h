@@ -74,6 +74,7 @@ typedef struct tree {
     firn_arena *arena;
     firn_lake *lake;
     const firn_export_feed *feed;
+    const firn_tree_clean *clean; /* nullable */
     firn_ident ident;
     const firn_metadata *metadata;
     const char *root;  /* absolute */

@@ -228,9 +228,19 @@ static bool take_anew(tree_item *item, const firn_imap *by_second)
     return item->entry != NULL;
 }
 
+static firn_map *clean_files(const tree *t)
+{
+    firn_map *out = firn_map_new(t->arena);
+    for (size_t i = 0; t->clean != NULL && i < t->clean->n; i++) {
+        firn_map_put(out, t->clean->files[i].path, (void *)&t->clean->files[i]);
+    }
+    return out;
+}
+
 static firn_rc match_anew(tree *t, firn_err *err)
 {
     firn_imap *by_second = firn_imap_new(t->arena);
+    const firn_map *clean = clean_files(t);
     FIRN_VEC(tree_item *) unknown = {0};
     if (t->feed->n_columns == 0) {
         return FIRN_OK;
@@ -246,7 +256,7 @@ static firn_rc match_anew(tree *t, firn_err *err)
     for (size_t i = 0; i < t->items.len; i++) {
         tree_item *item = t->items.items[i];
         if (item->entry == NULL && item->path != NULL && !item->rewrite &&
-            !take_anew(item, by_second)) {
+            !firn_map_has(clean, item->location) && !take_anew(item, by_second)) {
             firn_vec_push(t->arena, &unknown, item);
         }
     }

@@ -337,7 +337,7 @@ firn_rc firn_version_rollback(firn_session *session, firn_arena *arena, firn_ide
     if (rc == FIRN_OK) {
         firn_tree_result synced;
         *made = r.made;
-        rc = firn_tree_sync(session, own, feed, 0, &synced, err);
+        rc = firn_tree_sync(session, feed, 0, NULL, &synced, err);
         if (rc != FIRN_OK) {
             rc = firn_err_wrap(err, rc,
                                "table %s has version v%" PRId64

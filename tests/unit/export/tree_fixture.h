@@ -81,7 +81,7 @@ static inline firn_tree_result tree_sync(lake_fixture *f, const firn_export_feed
 {
     firn_err err = {0};
     firn_tree_result result = {0};
-    lake_check(firn_tree_sync(f->session, f->arena, feed, 0, &result, &err), &err, "sync");
+    lake_check(firn_tree_sync(f->session, feed, 0, NULL, &result, &err), &err, "sync");
     return result;
 }
 

@@ -291,12 +291,11 @@ static void a_feed_without_such_a_column_is_told(void **state)
     firn_err err = {0};
     firn_tree_result result;
     lake_exec(f, "CREATE SCHEMA streams; CREATE TABLE streams.s (id BIGINT, year INT)");
-    assert_int_equal(firn_tree_sync(f->session, f->arena, &feed, 0, &result, &err), FIRN_E_CONFIG);
+    assert_int_equal(firn_tree_sync(f->session, &feed, 0, NULL, &result, &err), FIRN_E_CONFIG);
     lake_contains(err.message,
                   "feed s has folders by month, which is no column of table streams.s");
     feed.table = "streams.gone";
-    assert_int_equal(firn_tree_sync(f->session, f->arena, &feed, 0, &result, &err),
-                     FIRN_E_NO_TABLE);
+    assert_int_equal(firn_tree_sync(f->session, &feed, 0, NULL, &result, &err), FIRN_E_NO_TABLE);
 }
 
 /* ---- _metadata.json ------------------------------------------------------------------------------------------ */

@@ -54,7 +54,7 @@ typedef struct firn_rows_written {
 void firn_rows_discard(firn_session *session, const firn_rows_written *written);
 
 /* A column of the table that holds one value in all rows, said by whoever made the rows: where it says the partition of all of them,
- * nothing has to be parted, and rows go straight to files. */
+ * nothing has to be parted, and rows go straight to files. Rows without a statement need not have the column; a statement gives it. */
 typedef struct firn_rows_constant {
     const char *column, *text; /* the value as SQL casts it to text */
 } firn_rows_constant;

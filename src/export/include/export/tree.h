@@ -31,8 +31,15 @@ typedef struct firn_tree_result {
     int64_t rewritten;            /* of the added ones: without deleted rows */
     int64_t partitions, rows, bytes;
 } firn_tree_result;
-firn_rc firn_tree_sync(firn_session *session, firn_arena *arena, const firn_export_feed *feed,
-                       int64_t now_us, firn_tree_result *out, firn_err *err) FIRN_MUST_USE;
+/* Data files that are known not to have the folders' columns: nobody has to look into them. */
+typedef struct firn_tree_clean {
+    const firn_data_file *files;
+    size_t n;
+} firn_tree_clean;
+/* `clean` is nullable. */
+firn_rc firn_tree_sync(firn_session *session, const firn_export_feed *feed, int64_t now_us,
+                       const firn_tree_clean *clean, firn_tree_result *out,
+                       firn_err *err) FIRN_MUST_USE;
 
 /* _metadata.json, as seed 3 has it. */
 typedef struct firn_tree_partition {
