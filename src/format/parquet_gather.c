@@ -289,7 +289,7 @@ static firn_rc take_picked(gather *g, const firn_parquet_source *source, const u
             g->out->n++;
         } else {
             need_present(g);
-            g->out->present[g->row + i] = 0;
+            g->out->present_room[g->row + i] = 0;
         }
     }
     return FIRN_OK;
