@@ -124,6 +124,9 @@ static inline FIRN_MUST_USE bool firn_avro_store_bytes(firn_avro_batch *batch,
 /* Append a row of filler, null where the column has nulls. Room must be there. */
 void firn_avro_column_append_null(firn_avro_column *column);
 
+/* Take in rows up to `length` that are in the buffers already, all of them valid: only length and validity lag behind. */
+void firn_avro_column_settle(firn_avro_column *column, int64_t length);
+
 /* Take back rows until `length` are left. */
 void firn_avro_column_truncate(firn_avro_column *column, int64_t length);
 

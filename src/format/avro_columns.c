@@ -359,6 +359,28 @@ static void clear_bits(uint8_t *bits, int64_t from, int64_t to)
         memset(bits + (from >> 3), 0, (size_t)((to - from + 7) / 8));
 }
 
+static void set_bits(uint8_t *bits, int64_t from, int64_t to)
+{
+    for (; from < to && (from & 7) != 0; from++)
+        bits[from >> 3] |= (uint8_t)(1u << (from & 7));
+    if (to - from >= 8) {
+        memset(bits + (from >> 3), 0xFF, (size_t)(to - from) / 8);
+        from += (to - from) / 8 * 8;
+    }
+    if (from < to)
+        bits[from >> 3] |= (uint8_t)((1u << (to - from)) - 1);
+}
+
+void firn_avro_column_settle(firn_avro_column *column, int64_t length)
+{
+    if (column->length >= length)
+        return;
+    assert(length <= column->row_cap);
+    if (column->validity)
+        set_bits(column->validity, column->length, length);
+    column->length = length;
+}
+
 /* How many of the bits `from` up to `to` are 0. */
 static int64_t count_zero_bits(const uint8_t *bits, int64_t from, int64_t to)
 {

@@ -407,11 +407,15 @@ static inline const uint8_t *member(firn_json_decoding *d, const uint8_t *p,
         firn_avro_column_truncate(child, row); /* of repeated members the last counts */
     else
         --*missing;
-    p = firn_json_quick(d, p, end, &found->node, child, row);
-    if (!p)
+    const uint8_t *next = firn_json_quick(d, p, end, false, false, &found->node, child, row);
+    if (__builtin_expect(next != NULL, 1)) {
+        firn_avro_column_mark_valid(child, row);
+        child->length = row + 1;
+    } else if (!(next = firn_json_value(d, p, &found->node, child))) {
         return firn_json_at(d, found->name, 0);
+    }
     *behind = &node->behind[index + 1];
-    return p;
+    return next;
 }
 
 static bool fill_missing(firn_json_decoding *d, const uint8_t *p, const firn_json_node *node,

@@ -197,7 +197,7 @@ static void plan_quick(firn_json_node *out)
     case FIRN_JSON_INT64:
     case FIRN_JSON_DOUBLE:
     case FIRN_JSON_BOOL: break;
-    case FIRN_JSON_TIMESTAMP: quick = quick && out->per_second >= 1000; break;
+    case FIRN_JSON_TIMESTAMP: out->quick_per_ms = out->per_second / 1000; break;
     case FIRN_JSON_DECIMAL:
         quick = quick && out->schema->scale >= 0 && out->schema->scale <= SCALE_MAX;
         out->quick_scale = quick ? (uint32_t)out->schema->scale : 0;

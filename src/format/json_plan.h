@@ -35,6 +35,7 @@ typedef struct firn_json_node {
     int64_t per_second;   /* TIME, TIMESTAMP: the unit */
     uint32_t quick_scale; /* DECIMAL: its scale, and what the unscaled number must stay below */
     uint64_t quick_limit;
+    int64_t quick_per_ms; /* TIMESTAMP: units of a millisecond */
     const firn_avro_schema *schema;
 
     firn_json_member *members; /* RECORD: as many as the column has children, in their order */

@@ -34,7 +34,8 @@ static inline bool firn_json_is_digit(uint8_t c)
 }
 
 /* How many of the eight bytes at `p` are digits, from the first on, and the number that they are. */
-static inline unsigned firn_json_digits(const uint8_t *p, uint64_t *value)
+static inline __attribute__((always_inline)) unsigned firn_json_digits(const uint8_t *p,
+                                                                       uint64_t *value)
 {
     const uint64_t pairs = 0x000000FF000000FF;
     uint64_t word = firn_json_word(p) ^ 0x3030303030303030;
@@ -47,34 +48,48 @@ static inline unsigned firn_json_digits(const uint8_t *p, uint64_t *value)
     return count;
 }
 
-/* Whether these are no digits that a number begins with. One branch for both: zeros come as they like. */
-static inline bool firn_json_is_no_start(const uint8_t *p, unsigned count)
+/* Whether so many digits are no number's beginning: none, or several of which the first is a zero. */
+static inline bool firn_json_is_no_start(unsigned count, uint64_t value)
 {
-    return ((unsigned)(count == 0) | ((unsigned)(*p == '0') & (unsigned)(count > 1))) != 0;
+    static const uint32_t least[] = {1, 0, 10, 100, 1000, 10000, 100000, 1000000, 10000000};
+    return value < least[count];
 }
 
 /* Whether the number goes on in a way that the quick ways leave to others. */
 static inline bool firn_json_goes_on(uint8_t c)
 {
-    return ((unsigned)firn_json_is_digit(c) | (unsigned)(c == '.') |
-            (unsigned)((c | 0x20) == 'e')) != 0;
+    return c != ',' && (firn_json_is_digit(c) || c == '.' || (c | 0x20) == 'e');
+}
+
+static inline int64_t firn_json_signed(uint64_t value, bool negative)
+{
+    uint64_t mask = -(uint64_t)negative;
+    return (int64_t)((value ^ mask) - mask);
 }
 
 /* ---- numbers ---- */
 
+/* How many bytes the quick ways look at, each of them; they do not ask how many there are. */
+enum {
+    FIRN_JSON_BOOL_BYTES = 5,
+    FIRN_JSON_WHOLE_BYTES = 18, /* a sign, twice eight digits, and what follows */
+    FIRN_JSON_DECIMAL_BYTES = 19,
+    FIRN_JSON_INSTANT_BYTES = 27,
+    FIRN_JSON_DOUBLE_BYTES = 27,
+    FIRN_JSON_TEXT_BYTES = FIRN_JSON_STEP + 1,
+    FIRN_JSON_QUICK_BYTES = 33, /* the most of them */
+};
+_Static_assert(FIRN_JSON_TEXT_BYTES <= FIRN_JSON_QUICK_BYTES, "a text's first step is the longest");
+
 /* Up to 16 digits. */
-static inline const uint8_t *firn_json_quick_whole(const uint8_t *p, const uint8_t *end,
-                                                   int64_t *out)
+static inline __attribute__((always_inline)) const uint8_t *firn_json_quick_whole(const uint8_t *p,
+                                                                                  int64_t *out)
 {
-    enum { BYTES = 18 }; /* sign, digits, and what follows */
     uint64_t value, low;
-    unsigned count;
-    if (end - p < BYTES)
-        return NULL;
     bool negative = *p == '-';
     p += negative;
-    count = firn_json_digits(p, &value);
-    if (firn_json_is_no_start(p, count))
+    unsigned count = firn_json_digits(p, &value);
+    if (firn_json_is_no_start(count, value))
         return NULL;
     p += count;
     if (count == 8) {
@@ -84,54 +99,50 @@ static inline const uint8_t *firn_json_quick_whole(const uint8_t *p, const uint8
     }
     if (firn_json_goes_on(*p))
         return NULL;
-    *out = negative ? -(int64_t)value : (int64_t)value;
+    *out = firn_json_signed(value, negative);
     return p;
 }
 
 /* Up to 8 digits in front of the point and 8 behind it; of a column whose scale lets the number fit 63 bits. */
-static inline const uint8_t *firn_json_quick_decimal(const uint8_t *p, const uint8_t *end,
-                                                     const firn_json_node *node, int64_t *out)
+static inline __attribute__((always_inline)) const uint8_t *firn_json_quick_decimal(
+    const uint8_t *p, const firn_json_node *node, int64_t *out)
 {
-    enum { BYTES = 19 };
     uint64_t value, low;
-    unsigned count, fraction = 0;
-    if (end - p < BYTES)
-        return NULL;
+    unsigned scale = node->quick_scale;
     bool negative = *p == '-';
     p += negative;
-    count = firn_json_digits(p, &value);
-    if (firn_json_is_no_start(p, count))
+    unsigned count = firn_json_digits(p, &value);
+    if (firn_json_is_no_start(count, value))
         return NULL;
     p += count;
     if (*p == '.') {
-        fraction = firn_json_digits(p + 1, &low);
+        unsigned fraction = firn_json_digits(p + 1, &low);
+        if (fraction - 1 >= scale) /* none, or more than the column has */
+            return NULL;
         value = value * firn_json_tens[fraction] + low;
         p += 1 + fraction;
-        if (fraction == 0 || fraction > node->quick_scale)
-            return NULL;
+        scale -= fraction;
     }
-    value *= firn_json_tens[node->quick_scale - fraction];
+    value *= firn_json_tens[scale];
     if (firn_json_goes_on(*p) || value >= node->quick_limit)
         return NULL;
-    *out = negative ? -(int64_t)value : (int64_t)value;
+    *out = firn_json_signed(value, negative);
     return p;
 }
 
 /* Digits that are exact as a double, and so is the power of ten to divide them by: it is rounded once. */
-static inline const uint8_t *firn_json_quick_double(const uint8_t *p, const uint8_t *end,
-                                                    double *out)
+static inline __attribute__((always_inline)) const uint8_t *firn_json_quick_double(const uint8_t *p,
+                                                                                   double *out)
 {
-    enum { BYTES = 27, FRACTION_MAX = 10 };
+    enum { FRACTION_MAX = 10 };
     static const double tens[FRACTION_MAX + 1] = {1,   1e1, 1e2, 1e3, 1e4, 1e5,
                                                   1e6, 1e7, 1e8, 1e9, 1e10};
     uint64_t value, low;
-    unsigned count, fraction = 0;
-    if (end - p < BYTES)
-        return NULL;
+    unsigned fraction = 0;
     bool negative = *p == '-';
     p += negative;
-    count = firn_json_digits(p, &value);
-    if (firn_json_is_no_start(p, count))
+    unsigned count = firn_json_digits(p, &value);
+    if (firn_json_is_no_start(count, value))
         return NULL;
     p += count;
     if (*p == '.') {
@@ -158,40 +169,48 @@ static inline const uint8_t *firn_json_quick_double(const uint8_t *p, const uint
 
 /* ---- flags and instants ---- */
 
-static inline const uint8_t *firn_json_quick_bool(const uint8_t *p, const uint8_t *end, bool *out)
+static inline __attribute__((always_inline)) const uint8_t *firn_json_quick_bool(const uint8_t *p,
+                                                                                 bool *out)
 {
-    if (end - p < 5)
-        return NULL;
     *out = memcmp(p, "true", 4) == 0;
     if (!*out && memcmp(p, "false", 5) != 0)
         return NULL;
     return p + 5 - *out;
 }
 
+/* "12:34:56.789" of a day, in milliseconds; -1: something else. Digits stay in their places as bytes of a word, and go in pairs. */
+static inline int64_t firn_json_clock(const uint8_t *p)
+{
+    const uint64_t form = 0x30303A30303A3030; /* 00:00:00, its first byte the lowest */
+    uint64_t clock = firn_json_word(p) ^ form;
+    uint32_t rest;
+    memcpy(&rest, p + 8, sizeof rest);
+    rest ^= 0x3030302E; /* .000 */
+    uint64_t others = ((clock + 0x76767F76767F7676) | clock) & 0x8080808080808080;
+    uint32_t rest_others = ((rest + 0x7676767F) | rest) & 0x80808080;
+    clock = (clock * 10 + (clock >> 8)) & 0x00FF0000FF0000FF;    /* hour, minute, second */
+    others |= (clock + 0x0044000044000068) & 0x0080000080000080; /* over 23, 59, 59 */
+    if (others | rest_others)
+        return -1;
+    uint64_t minutes = (clock & 0xFF) * 60 + (clock >> 24 & 0xFF);
+    uint32_t pair = rest * 10 + (rest >> 8); /* its second byte: the first two digits */
+    return (int64_t)((minutes * 60 + (clock >> 48)) * 1000 + (pair >> 8 & 0xFF) * 10 +
+                     (rest >> 24));
+}
+
 /* "2026-11-28T12:34:56.789", perhaps with a Z behind it, and its quotes. Days are looked up once as long as they stay the same. */
-static inline const uint8_t *firn_json_quick_timestamp(firn_avro_batch *batch, const uint8_t *p,
-                                                       const uint8_t *end,
-                                                       const firn_json_node *node, int64_t *out)
+static inline __attribute__((always_inline)) const uint8_t *firn_json_quick_timestamp(
+    firn_avro_batch *batch, const uint8_t *p, const firn_json_node *node, int64_t *out)
 {
     enum { BYTES = 25, DATE_BYTES = 10 };
-    const uint64_t form = 0x30303A30303A3030; /* 00:00:00 */
-    if (end - p < BYTES || *p != '"')
-        return NULL;
     const uint8_t *behind = p + BYTES;
     if (p[24] != '"') {
-        if (p[24] != 'Z' || node->local || behind == end || *behind != '"')
+        if (p[24] != 'Z' || node->local || p[25] != '"')
             return NULL;
         behind++;
     }
-    uint64_t clock = firn_json_word(p + 12) ^ form;
-    if (((clock + 0x76767F76767F7676) | clock) & 0x8080808080808080)
-        return NULL;
-    clock = clock * 10 + (clock >> 8);
-    int64_t hour = clock & 0xFF, minute = clock >> 24 & 0xFF, second = clock >> 48 & 0xFF;
-    unsigned tenths = p[21] - (unsigned)'0', hundredths = p[22] - (unsigned)'0',
-             last = p[23] - (unsigned)'0';
-    if (hour > 23 || minute > 59 || second > 59 || tenths > 9 || hundredths > 9 || last > 9 ||
-        p[20] != '.' || p[11] != 'T')
+    int64_t clock_ms = firn_json_clock(p + 12);
+    if (*p != '"' || p[11] != 'T' || clock_ms < 0)
         return NULL;
     firn_avro_date date = firn_avro_date_of(p + 1, batch->date.ms);
     if (date.words[0] != batch->date.words[0] || date.words[1] != batch->date.words[1]) {
@@ -201,9 +220,7 @@ static inline const uint8_t *firn_json_quick_timestamp(firn_avro_batch *batch, c
         date.ms = day * INT64_C(86400000);
         batch->date = date;
     }
-    int64_t ms = date.ms + ((hour * 60 + minute) * 60 + second) * 1000;
-    ms += tenths * 100 + hundredths * 10 + last;
-    return __builtin_mul_overflow(ms, node->per_second / 1000, out) ? NULL : behind;
+    return __builtin_mul_overflow(date.ms + clock_ms, node->quick_per_ms, out) ? NULL : behind;
 }
 
 /* ---- texts ---- */
@@ -216,87 +233,89 @@ static __attribute__((noinline)) bool firn_json_is_utf8(const firn_json_decoding
 
 /* The text's bytes at the end of `column`, of which it is row `row`; gives what is behind the closing quote. Steps are copied as they come,
  * what stands behind that quote included: it is within the room, and is overwritten later. The room and the text's end are one bound. */
-static inline const uint8_t *firn_json_quick_text(const firn_json_decoding *d, const uint8_t *p,
-                                                  const uint8_t *end, firn_avro_column *column,
-                                                  int64_t row)
+static inline __attribute__((always_inline)) const uint8_t *firn_json_quick_text(
+    const firn_json_decoding *d, const uint8_t *p, const uint8_t *end, bool wide,
+    firn_avro_column *column, int64_t row)
 {
     int32_t at = column->offsets[row];
     uint8_t *out = column->data + at;
     int64_t room = column->data_cap - at;
-    if (p == end || *p != '"')
+    if (*p != '"' || room < FIRN_JSON_STEP)
         return NULL;
     p++;
-    room = end - p < room ? end - p : room;
-    firn_json_seen seen = {0};
-    for (int64_t len = 0; room - len >= FIRN_JSON_STEP; len += FIRN_JSON_STEP) {
-        int plain = firn_json_step(p + len, out + len, &seen);
-        if (plain == FIRN_JSON_STEP)
-            continue;
-        len += plain;
-        if (p[len] != '"' || (__builtin_expect(firn_json_saw_high(seen), 0) &&
-                              !firn_json_is_utf8(d, p, (size_t)len)))
-            return NULL;
-        column->offsets[row + 1] = at + (int32_t)len;
-        return p + len + 1;
+    uint64_t high = 0;
+    int64_t len = firn_json_step(p, out, &high, wide);
+    if (len == FIRN_JSON_STEP) {
+        room = end - p < room ? end - p : room;
+        for (;;) {
+            if (room - len < FIRN_JSON_STEP)
+                return NULL;
+            int plain = firn_json_step(p + len, out + len, &high, wide);
+            len += plain;
+            if (plain < FIRN_JSON_STEP)
+                break;
+        }
     }
-    return NULL;
+    if (p[len] != '"' || (__builtin_expect(high != 0, 0) && !firn_json_is_utf8(d, p, (size_t)len)))
+        return NULL;
+    column->offsets[row + 1] = at + (int32_t)len;
+    return p + len + 1;
 }
 
 /* ---- any ---- */
 
-/* Row `row` of the column, which is `row` long, from any value; the plain ones at once. Room for it must be there. */
+/* Row `row` of the column, from any value but one that is for firn_json_value: NULL. The row's room must be there; its validity and the
+ * column's length are left to the caller. `roomy`: FIRN_JSON_QUICK_BYTES are there; `wide`: as in firn_json_step. */
 static inline __attribute__((always_inline)) const uint8_t *firn_json_quick(
-    firn_json_decoding *d, const uint8_t *p, const uint8_t *end, const firn_json_node *node,
-    firn_avro_column *column, int64_t row)
+    const firn_json_decoding *d, const uint8_t *p, const uint8_t *end, bool roomy, bool wide,
+    const firn_json_node *node, firn_avro_column *column, int64_t row)
 {
-    const uint8_t *behind = NULL;
-    int64_t whole;
+    const uint8_t *behind;
+    int64_t left = roomy ? FIRN_JSON_QUICK_BYTES : end - p, whole;
     switch (node->quick) {
-    case FIRN_JSON_TEXT: behind = firn_json_quick_text(d, p, end, column, row); break;
+    case FIRN_JSON_TEXT:
+        if (left < FIRN_JSON_TEXT_BYTES)
+            return NULL;
+        return firn_json_quick_text(d, p, end, wide, column, row);
     case FIRN_JSON_INT64:
-        behind = firn_json_quick_whole(p, end, &whole);
-        if (behind)
-            ((int64_t *)(void *)column->data)[row] = whole;
-        break;
+        if (left < FIRN_JSON_WHOLE_BYTES || !(behind = firn_json_quick_whole(p, &whole)))
+            return NULL;
+        ((int64_t *)(void *)column->data)[row] = whole;
+        return behind;
     case FIRN_JSON_INT32:
-        behind = firn_json_quick_whole(p, end, &whole);
-        behind = behind && whole == (int32_t)whole ? behind : NULL;
-        if (behind)
-            ((int32_t *)(void *)column->data)[row] = (int32_t)whole;
-        break;
+        if (left < FIRN_JSON_WHOLE_BYTES || !(behind = firn_json_quick_whole(p, &whole)) ||
+            whole != (int32_t)whole)
+            return NULL;
+        ((int32_t *)(void *)column->data)[row] = (int32_t)whole;
+        return behind;
     case FIRN_JSON_DOUBLE: {
         double real;
-        behind = firn_json_quick_double(p, end, &real);
-        if (behind)
-            ((double *)(void *)column->data)[row] = real;
-        break;
+        if (left < FIRN_JSON_DOUBLE_BYTES || !(behind = firn_json_quick_double(p, &real)))
+            return NULL;
+        ((double *)(void *)column->data)[row] = real;
+        return behind;
     }
     case FIRN_JSON_DECIMAL:
-        behind = firn_json_quick_decimal(p, end, node, &whole);
-        if (behind) {
-            const int64_t words[2] = {whole, whole >> 63};
-            memcpy(column->data + row * 16, words, sizeof words);
-        }
-        break;
+        if (left < FIRN_JSON_DECIMAL_BYTES || !(behind = firn_json_quick_decimal(p, node, &whole)))
+            return NULL;
+        ((int64_t *)(void *)column->data)[2 * row] = whole;
+        ((int64_t *)(void *)column->data)[2 * row + 1] = whole >> 63;
+        return behind;
     case FIRN_JSON_TIMESTAMP:
-        behind = firn_json_quick_timestamp(d->batch, p, end, node, &whole);
-        if (behind)
-            ((int64_t *)(void *)column->data)[row] = whole;
-        break;
+        if (left < FIRN_JSON_INSTANT_BYTES ||
+            !(behind = firn_json_quick_timestamp(d->batch, p, node, &whole)))
+            return NULL;
+        ((int64_t *)(void *)column->data)[row] = whole;
+        return behind;
     case FIRN_JSON_BOOL: {
         bool flag;
-        behind = firn_json_quick_bool(p, end, &flag);
-        if (behind)
-            column->data[row >> 3] |= (uint8_t)((unsigned)flag << (row & 7));
-        break;
+        if (left < FIRN_JSON_BOOL_BYTES || !(behind = firn_json_quick_bool(p, &flag)))
+            return NULL;
+        column->data[row >> 3] |= (uint8_t)((unsigned)flag << (row & 7));
+        return behind;
     }
-    default: break;
+    default: return NULL;
     }
-    if (__builtin_expect(!behind, 0))
-        return firn_json_value(d, p, node, column);
-    firn_avro_column_mark_valid(column, row);
-    column->length = row + 1;
-    return behind;
 }
 
 #endif

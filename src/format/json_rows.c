@@ -5,58 +5,86 @@
  */
 #include "json_quick.h"
 
-/* Where a row's array begins; gives where it ends. Room for the row must be there. */
-static inline const uint8_t *take_row(firn_json_decoding *d, const uint8_t *p,
-                                      const firn_json_node *node, firn_avro_column *root)
+/* ---- one row ---- */
+
+/* While rows are appended the columns' lengths and validity lag behind: a value that went the quick way is only in its column's buffers. They
+ * are settled in front of a value that goes the other way, and behind the last row. */
+static void settle(firn_avro_column *root, int64_t rows)
 {
-    const uint8_t *end = d->scan.end;
-    uint32_t count = node->member_count - 1;
+    for (size_t i = 0; i < root->child_count; i++)
+        firn_avro_column_settle(&root->children[i], rows);
+}
+
+/* Takes back the row that stopped at column `at`. */
+static __attribute__((cold)) void take_back(firn_avro_column *root, size_t at)
+{
     int64_t row = root->length;
-    if (p == end || *p != '[')
-        return firn_json_unexpected(&d->scan, p, "a row's values in [] must stand here");
+    for (size_t i = 0; i < root->child_count; i++)
+        firn_avro_column_settle(&root->children[i], i < at ? row + 1 : row);
+    firn_avro_column_truncate(root, row);
+}
+
+static __attribute__((noinline)) const uint8_t *any_value(firn_json_decoding *d, const uint8_t *p,
+                                                          const firn_json_node *node,
+                                                          firn_avro_column *column, int64_t row)
+{
+    firn_avro_column_settle(column, row);
+    return firn_json_value(d, p, node, column);
+}
+
+/* Where a row's array begins; gives where it ends. Room for the row must be there. On failure the row is taken back. */
+static inline __attribute__((always_inline)) const uint8_t *take_row(firn_json_decoding *d,
+                                                                     const uint8_t *p,
+                                                                     const firn_json_node *node,
+                                                                     firn_avro_column *root,
+                                                                     bool wide)
+{
+    const uint8_t *end = d->scan.end, *roomy = d->scan.start;
+    uint32_t count = node->member_count - 1, i = 0;
+    int64_t row = root->length;
+    const char *why = "the row has fewer values than columns";
+    if (end - roomy > FIRN_JSON_QUICK_BYTES)
+        roomy = end - FIRN_JSON_QUICK_BYTES;
     p = firn_json_space(p + 1, end);
-    for (uint32_t i = 0; i < count; i++) {
-        if (i > 0 && end - p > 1 && p[0] == ',' && p[1] > ' ') {
+    for (; i < count; i++) {
+        const firn_json_member *member = &node->members[i];
+        firn_avro_column *column = &root->children[i];
+        if (i > 0 && p < roomy && p[0] == ',' && p[1] > ' ') {
             p++;
         } else if (i > 0) {
             p = firn_json_space(p, end);
             if (p == end || *p != ',')
-                return firn_json_unexpected(&d->scan, p, "the row has fewer values than columns");
+                goto unexpected;
             p = firn_json_space(p + 1, end);
         }
-        p = firn_json_quick(d, p, end, &node->members[i].node, &root->children[i], row);
-        if (!p)
-            return firn_json_at(d, node->members[i].name, 0);
+        const uint8_t *behind = NULL;
+        if (p <= roomy)
+            behind = firn_json_quick(d, p, end, true, wide, &member->node, column, row);
+        if (__builtin_expect(!behind, 0) &&
+            !(behind = any_value(d, p, &member->node, column, row))) {
+            take_back(root, i);
+            return firn_json_at(d, member->name, 0);
+        }
+        p = behind;
     }
     p = firn_json_space(p, end);
+    why = "the row has more values than columns";
     if (p == end || *p != ']')
-        return firn_json_unexpected(&d->scan, p, "the row has more values than columns");
-    firn_avro_store_bool(&root->children[count], false);
+        goto unexpected;
     firn_avro_column_mark_valid(root, row);
     root->length = row + 1;
     return p + 1;
+unexpected:
+    take_back(root, i);
+    return firn_json_unexpected(&d->scan, p, why);
 }
 
-firn_rc firn_json_decoder_row(const firn_json_decoder *decoder, firn_bytes text,
-                              firn_avro_batch *batch, size_t *used, firn_err *err)
-{
-    firn_json_decoding d;
-    firn_avro_column *root = &batch->root;
-    int64_t before = root->length;
-    firn_json_begin(&d, decoder, text, batch);
-    const uint8_t *p = firn_avro_column_reserve(batch, root, 1) ? text.data : NULL;
-    p = p ? take_row(&d, p, &decoder->root, root) : firn_json_no_room(&d, text.data);
-    firn_json_finish(&d);
-    if (p) {
-        *used = (size_t)(p - text.data);
-        return FIRN_OK;
-    }
-    firn_avro_column_truncate(root, before);
-    return firn_json_report(&d, err);
-}
+/* ---- many rows ---- */
 
 /* Word by word, the last one over the one before: no call, and most frames are three words. */
-static inline const uint8_t *behind_words(const uint8_t *p, const uint8_t *end, firn_bytes words)
+static inline __attribute__((always_inline)) const uint8_t *behind_words(const uint8_t *p,
+                                                                         const uint8_t *end,
+                                                                         firn_bytes words)
 {
     size_t len = words.len, at = 0;
     uint64_t other = 0;
@@ -73,23 +101,35 @@ static inline const uint8_t *behind_words(const uint8_t *p, const uint8_t *end, 
     return other == 0 ? p + len : NULL;
 }
 
-size_t firn_json_decoder_rows(const firn_json_decoder *decoder, const firn_json_frame *frame,
-                              firn_bytes text, int64_t rows_max, firn_avro_batch *batch)
+/* firn_json_decoder_rows; what stopped it is noted when it was in a row. */
+static inline __attribute__((always_inline)) const uint8_t *take_rows(firn_json_decoding *d,
+                                                                      const firn_json_frame *frame,
+                                                                      int64_t rows_max,
+                                                                      const firn_json_node *node,
+                                                                      bool wide)
 {
-    firn_json_decoding d;
-    firn_avro_column *root = &batch->root;
-    firn_json_begin(&d, decoder, text, batch);
-    const uint8_t *p = text.data, *end = d.scan.end, *done = p;
+    firn_avro_column *root = &d->batch->root;
+    const uint8_t *p = d->scan.start, *end = d->scan.end, *done = p;
     for (int64_t i = 0; i < rows_max; i++) {
-        int64_t before = root->length;
         const uint8_t *start = p;
         p = behind_words(p, end, frame->before);
-        if (!p || p == end || *p != '[' || !firn_avro_column_reserve(batch, root, 1))
+        if (!p)
             break;
-        p = take_row(&d, p, &decoder->root, root);
-        p = p ? behind_words(p, end, frame->after) : NULL;
+        if (p == end || *p != '[') {
+            firn_json_unexpected(&d->scan, p, "a row's values in [] must stand here");
+            break;
+        }
+        if (!firn_avro_column_reserve(d->batch, root, 1)) {
+            firn_json_no_room(d, p);
+            break;
+        }
+        p = take_row(d, p, node, root, wide);
+        if (!p)
+            break;
+        p = behind_words(p, end, frame->after);
         if (!p || (size_t)(p - start) > frame->row_bytes_max) {
-            firn_avro_column_truncate(root, before);
+            settle(root, root->length);
+            firn_avro_column_truncate(root, root->length - 1);
             break;
         }
         done = p;
@@ -100,8 +140,57 @@ size_t firn_json_decoder_rows(const firn_json_decoder *decoder, const firn_json_
             p = firn_json_space(p + 1, end);
         }
     }
+    settle(root, root->length);
+    return done;
+}
+
+static const uint8_t *take_rows_anywhere(firn_json_decoding *d, const firn_json_frame *frame,
+                                         int64_t rows_max, const firn_json_node *node)
+{
+    return take_rows(d, frame, rows_max, node, false);
+}
+
+#ifdef FIRN_JSON_HAS_WIDE
+FIRN_JSON_WIDE static const uint8_t *take_rows_wide(firn_json_decoding *d,
+                                                    const firn_json_frame *frame, int64_t rows_max,
+                                                    const firn_json_node *node)
+{
+    return take_rows(d, frame, rows_max, node, true);
+}
+#endif
+
+static const uint8_t *take_rows_here(firn_json_decoding *d, const firn_json_frame *frame,
+                                     int64_t rows_max, const firn_json_node *node)
+{
+#ifdef FIRN_JSON_HAS_WIDE
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2"))
+        return take_rows_wide(d, frame, rows_max, node);
+#endif
+    return take_rows_anywhere(d, frame, rows_max, node);
+}
+
+size_t firn_json_decoder_rows(const firn_json_decoder *decoder, const firn_json_frame *frame,
+                              firn_bytes text, int64_t rows_max, firn_avro_batch *batch)
+{
+    firn_json_decoding d;
+    firn_json_begin(&d, decoder, text, batch);
+    const uint8_t *done = take_rows_here(&d, frame, rows_max, &decoder->root);
     firn_json_finish(&d);
     return (size_t)(done - text.data);
+}
+
+firn_rc firn_json_decoder_row(const firn_json_decoder *decoder, firn_bytes text,
+                              firn_avro_batch *batch, size_t *used, firn_err *err)
+{
+    static const firn_json_frame bare = {.row_bytes_max = SIZE_MAX};
+    firn_json_decoding d;
+    firn_json_begin(&d, decoder, text, batch);
+    const uint8_t *done = take_rows_here(&d, &bare, 1, &decoder->root);
+    firn_json_finish(&d);
+    if (done == text.data)
+        return firn_json_report(&d, err);
+    *used = (size_t)(done - text.data);
+    return FIRN_OK;
 }
 
 void firn_json_mark_row(firn_avro_batch *batch)

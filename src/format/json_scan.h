@@ -10,7 +10,7 @@
 #include "base/str.h"
 
 #ifdef __SSE2__
-#include <emmintrin.h>
+#include <immintrin.h>
 #endif
 
 typedef struct firn_json_scan {
@@ -80,48 +80,49 @@ static inline uint64_t firn_json_block(const uint8_t *p, uint8_t *copy, uint64_t
 #endif
 
 /* The same in larger steps: most texts are one, so that the processor need not guess how many. Gives how many of the FIRN_JSON_STEP bytes
- * stand before the first that ends plain text. `seen` gathers whether any byte was not ASCII, those behind that one included. */
+ * stand before the first that ends plain text. *high becomes other than 0 when a byte was not ASCII, those behind that one included. `wide`: the
+ * caller was compiled for AVX2 (FIRN_JSON_WIDE) and runs where there is such a thing. */
 #ifdef __SSE2__
 enum { FIRN_JSON_STEP = 32 };
-typedef __m128i firn_json_seen;
+#define FIRN_JSON_HAS_WIDE 1
+#define FIRN_JSON_WIDE     __attribute__((target("avx2,bmi,bmi2")))
 
-static inline int firn_json_step(const uint8_t *p, uint8_t *copy, firn_json_seen *seen)
+FIRN_JSON_WIDE static inline uint32_t firn_json_wide_step(const uint8_t *p, uint8_t *copy,
+                                                          uint64_t *high)
 {
-    const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\');
-    const __m128i control = _mm_set1_epi8(0x1F);
-    __m128i a = _mm_loadu_si128((const __m128i *)(const void *)p);
-    __m128i b = _mm_loadu_si128((const __m128i *)(const void *)(p + 16));
-    _mm_storeu_si128((__m128i *)(void *)copy, a);
-    _mm_storeu_si128((__m128i *)(void *)(copy + 16), b);
-    *seen = _mm_or_si128(*seen, _mm_or_si128(a, b));
-    __m128i stop_a = _mm_or_si128(_mm_cmpeq_epi8(a, quote), _mm_cmpeq_epi8(a, backslash));
-    __m128i stop_b = _mm_or_si128(_mm_cmpeq_epi8(b, quote), _mm_cmpeq_epi8(b, backslash));
-    stop_a = _mm_or_si128(stop_a, _mm_cmpeq_epi8(_mm_min_epu8(a, control), a));
-    stop_b = _mm_or_si128(stop_b, _mm_cmpeq_epi8(_mm_min_epu8(b, control), b));
-    uint64_t stop = (uint32_t)_mm_movemask_epi8(stop_b);
-    stop = stop << 16 | (uint32_t)_mm_movemask_epi8(stop_a);
-    return __builtin_ctzll(stop | (uint64_t)1 << FIRN_JSON_STEP);
+    __m256i bytes = _mm256_loadu_si256((const __m256i *)(const void *)p);
+    _mm256_storeu_si256((__m256i *)(void *)copy, bytes);
+    __m256i quote = _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8('"'));
+    __m256i backslash = _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8('\\'));
+    __m256i control = _mm256_cmpeq_epi8(_mm256_min_epu8(bytes, _mm256_set1_epi8(0x1F)), bytes);
+    *high |= (uint32_t)_mm256_movemask_epi8(bytes);
+    return (uint32_t)_mm256_movemask_epi8(
+        _mm256_or_si256(_mm256_or_si256(quote, backslash), control));
 }
 
-static inline bool firn_json_saw_high(firn_json_seen seen)
+static inline int firn_json_step(const uint8_t *p, uint8_t *copy, uint64_t *high, bool wide)
 {
-    return _mm_movemask_epi8(seen) != 0;
+    uint64_t stop, high_a, high_b;
+    if (wide) {
+        stop = firn_json_wide_step(p, copy, high);
+    } else {
+        stop = firn_json_block(p, copy, &high_a);
+        stop |= firn_json_block(p + FIRN_JSON_BLOCK, copy + FIRN_JSON_BLOCK, &high_b)
+                << FIRN_JSON_BLOCK;
+        *high |= high_a | high_b;
+    }
+    return __builtin_ctzll(stop | (uint64_t)1 << FIRN_JSON_STEP);
 }
 #else
 enum { FIRN_JSON_STEP = FIRN_JSON_BLOCK };
-typedef uint64_t firn_json_seen;
 
-static inline int firn_json_step(const uint8_t *p, uint8_t *copy, firn_json_seen *seen)
+static inline int firn_json_step(const uint8_t *p, uint8_t *copy, uint64_t *high, bool wide)
 {
-    uint64_t high;
-    uint64_t stop = firn_json_block(p, copy, &high);
-    *seen |= high;
+    uint64_t block_high;
+    uint64_t stop = firn_json_block(p, copy, &block_high);
+    (void)wide;
+    *high |= block_high;
     return stop ? __builtin_ctzll(stop) / FIRN_JSON_BLOCK_BITS : FIRN_JSON_STEP;
-}
-
-static inline bool firn_json_saw_high(firn_json_seen seen)
-{
-    return seen != 0;
 }
 #endif
 
