@@ -180,19 +180,40 @@ size_t firn_utf8_decode(firn_bytes text, uint32_t *code_point)
     return len;
 }
 
+/* How many bytes from `p` on are ASCII for certain: up to the first that is not, eight at most. */
+static size_t ascii_bytes(const uint8_t *p, const uint8_t *end)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    if (end - p >= 8) {
+        uint64_t word;
+        memcpy(&word, p, sizeof word);
+        word &= 0x8080808080808080;
+        return word ? (size_t)__builtin_ctzll(word) / 8 : 8;
+    }
+#endif
+    return p < end && *p < 0x80;
+}
+
 bool firn_utf8_valid(firn_bytes text)
 {
     uint32_t code_point;
-    for (size_t at = 0; at < text.len;) {
-        if (text.data[at] < 0x80) { /* the common case, without a call */
-            at++;
+    const uint8_t *p = text.data, *end = p + text.len;
+    while (p < end) {
+        size_t len = ascii_bytes(p, end);
+        p += len;
+        if (len == 8 || p == end || *p < 0x80) {
             continue;
         }
-        size_t len = firn_utf8_decode(firn_bytes_of(text.data + at, text.len - at), &code_point);
+        /* Letters of two bytes are the common case, without a call. */
+        if (*p >= 0xC2 && *p <= 0xDF && end - p >= 2 && (p[1] & 0xC0) == 0x80) {
+            p += 2;
+            continue;
+        }
+        len = firn_utf8_decode(firn_bytes_of(p, (size_t)(end - p)), &code_point);
         if (len == 0) {
             return false;
         }
-        at += len;
+        p += len;
     }
     return true;
 }

@@ -169,6 +169,7 @@ enum { BUFFERS_MAX = 3 };
 
 typedef struct array_private {
     const void *buffers[BUFFERS_MAX];
+    firn_avro_shelf *shelf; /* where they go back to; NULL: nowhere */
 } array_private;
 
 static void release_array(struct ArrowArray *array)
@@ -181,7 +182,8 @@ static void release_array(struct ArrowArray *array)
     }
     free(array->children);
     for (int i = 0; i < BUFFERS_MAX; i++)
-        free((void *)private->buffers[i]);
+        firn_avro_shelf_put(private->shelf, (void *)private->buffers[i]);
+    firn_avro_shelf_unref(private->shelf);
     free(private);
     array->release = NULL;
 }
@@ -195,12 +197,13 @@ static void ensure_offsets(firn_avro_column *column)
         column->offsets = firn_calloc(1, sizeof *column->offsets);
 }
 
-static void export_array(firn_avro_column *column, bool even, struct ArrowArray *out)
+static void export_array(firn_avro_column *column, firn_avro_shelf *shelf, struct ArrowArray *out)
 {
     array_private *private = firn_calloc(1, sizeof *private);
+    private->shelf = firn_avro_shelf_ref(shelf);
     int64_t buffer_count = 0;
     ensure_offsets(column);
-    if (even) {
+    if (shelf) {
         column->row_hint = column->length;
         column->data_hint = column->offsets ? column->offsets[column->length] : 0;
     }
@@ -226,7 +229,7 @@ static void export_array(firn_avro_column *column, bool even, struct ArrowArray 
         out->children = firn_calloc(column->child_count, sizeof *out->children);
     for (size_t i = 0; i < column->child_count; i++) {
         out->children[i] = firn_calloc(1, sizeof **out->children);
-        export_array(&column->children[i], even, out->children[i]);
+        export_array(&column->children[i], shelf, out->children[i]);
     }
 
     column->length = column->null_count = column->row_cap = column->data_cap = 0;
@@ -236,6 +239,7 @@ static void export_array(firn_avro_column *column, bool even, struct ArrowArray 
 
 void firn_avro_batch_arrow_array(firn_avro_batch *batch, struct ArrowArray *out)
 {
-    export_array(&batch->root, batch->decoder->even_batches, out);
+    firn_avro_shelf_allow(batch->shelf, batch->bytes);
+    export_array(&batch->root, batch->shelf, out);
     batch->bytes = 0;
 }

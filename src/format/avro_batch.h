@@ -11,6 +11,7 @@
 #define FIRN_FORMAT_AVRO_BATCH_H
 
 #include "avro_plan.h"
+#include "avro_shelf.h"
 #include "format/avro_columns.h"
 
 struct firn_avro_decoder {
@@ -38,9 +39,10 @@ static inline firn_avro_date firn_avro_date_of(const void *text, int64_t ms)
 struct firn_avro_batch {
     const firn_avro_decoder *decoder;
     firn_avro_column root;
-    size_t bytes;        /* in all buffers */
-    void *scratch;       /* heap; of a decoder of another format, for its own use between rows */
-    firn_avro_date date; /* the one that a decoder of texts met last */
+    size_t bytes;           /* in all buffers */
+    void *scratch;          /* heap; of a decoder of another format, for its own use between rows */
+    firn_avro_date date;    /* the one that a decoder of texts met last */
+    firn_avro_shelf *shelf; /* of even batches: where buffers come from, and go back to */
 };
 
 /* Build the columns of a reader's record in the arena. */

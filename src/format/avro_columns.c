@@ -257,11 +257,17 @@ static bool account(firn_avro_batch *batch, int64_t more)
     return true;
 }
 
-static uint8_t *grow_bitmap(uint8_t *bits, int64_t old_rows, int64_t rows)
+static void *grow_buffer(firn_avro_batch *batch, void *data, int64_t bytes)
+{
+    return data ? firn_realloc(data, (size_t)bytes)
+                : firn_avro_shelf_take(batch->shelf, (size_t)bytes);
+}
+
+static uint8_t *grow_bitmap(firn_avro_batch *batch, uint8_t *bits, int64_t old_rows, int64_t rows)
 {
     int64_t old_bytes = bitmap_bytes(old_rows);
     int64_t bytes = bitmap_bytes(rows);
-    bits = firn_realloc(bits, (size_t)bytes);
+    bits = grow_buffer(batch, bits, bytes);
     memset(bits + old_bytes, 0, (size_t)(bytes - old_bytes));
     return bits;
 }
@@ -279,13 +285,13 @@ static bool set_row_cap(firn_avro_batch *batch, firn_avro_column *column, int64_
     if (!account(batch, row_bytes(column, cap) - row_bytes(column, column->row_cap)))
         return false;
     if (has_validity(column))
-        column->validity = grow_bitmap(column->validity, column->row_cap, cap);
+        column->validity = grow_bitmap(batch, column->validity, column->row_cap, cap);
     if (has_bitmap_data(column))
-        column->data = grow_bitmap(column->data, column->row_cap, cap);
+        column->data = grow_bitmap(batch, column->data, column->row_cap, cap);
     if (column->item_size > 0)
-        column->data = firn_realloc(column->data, (size_t)(column->item_size * cap));
+        column->data = grow_buffer(batch, column->data, column->item_size * cap);
     if (has_offsets(column)) {
-        column->offsets = firn_realloc(column->offsets, (size_t)(cap + 1) * sizeof(int32_t));
+        column->offsets = grow_buffer(batch, column->offsets, (cap + 1) * (int64_t)sizeof(int32_t));
         if (column->length == 0)
             column->offsets[0] = 0;
     }
@@ -330,7 +336,7 @@ bool firn_avro_column_grow_data(firn_avro_batch *batch, firn_avro_column *column
         if (!account(batch, cap - column->data_cap))
             return false;
     }
-    column->data = firn_realloc(column->data, (size_t)cap);
+    column->data = grow_buffer(batch, column->data, cap);
     column->data_cap = cap;
     return true;
 }
@@ -457,6 +463,7 @@ firn_avro_batch *firn_avro_batch_new(const firn_avro_decoder *decoder)
 {
     firn_avro_batch *batch = firn_calloc(1, sizeof *batch);
     batch->decoder = decoder;
+    batch->shelf = decoder->even_batches ? firn_avro_shelf_new() : NULL;
     batch->date = firn_avro_date_of("1970-01-01", 0);
     copy_shape(&decoder->shape, &batch->root);
     return batch;
@@ -467,6 +474,7 @@ void firn_avro_batch_free(firn_avro_batch *batch)
     if (!batch)
         return;
     free_column(&batch->root);
+    firn_avro_shelf_unref(batch->shelf);
     free(batch->scratch);
     free(batch);
 }

@@ -127,8 +127,9 @@ static unsigned kind_of_number(const firn_json_number *number)
 {
     int64_t small;
     __int128 huge;
+    double real;
     if (!number->whole)
-        return SEEN_REAL;
+        return firn_json_number_double(number, &real) ? SEEN_REAL : SEEN_TEXT;
     if (firn_json_number_i64(number, &small))
         return SEEN_WHOLE;
     return firn_json_decimal(number->text, 38, 0, &huge) ? SEEN_HUGE : SEEN_TEXT;

@@ -16,7 +16,7 @@ static void settle(firn_avro_column *root, int64_t rows)
 }
 
 /* Takes back the row that stopped at column `at`. */
-static __attribute__((cold)) void take_back(firn_avro_column *root, size_t at)
+static __attribute__((cold, noinline)) void take_back(firn_avro_column *root, size_t at)
 {
     int64_t row = root->length;
     for (size_t i = 0; i < root->child_count; i++)
@@ -151,9 +151,10 @@ static const uint8_t *take_rows_anywhere(firn_json_decoding *d, const firn_json_
 }
 
 #ifdef FIRN_JSON_HAS_WIDE
-FIRN_JSON_WIDE static const uint8_t *take_rows_wide(firn_json_decoding *d,
-                                                    const firn_json_frame *frame, int64_t rows_max,
-                                                    const firn_json_node *node)
+/* flatten: else gcc calls firn_json_wide_step, which it may not inline into less than this. */
+FIRN_JSON_WIDE __attribute__((flatten)) static const uint8_t *take_rows_wide(
+    firn_json_decoding *d, const firn_json_frame *frame, int64_t rows_max,
+    const firn_json_node *node)
 {
     return take_rows(d, frame, rows_max, node, true);
 }

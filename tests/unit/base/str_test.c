@@ -185,6 +185,18 @@ static void utf8_validity(void **state)
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
         assert_false(firn_utf8_valid(firn_bytes_str(bad[i])));
     }
+    /* At every place of a longer text, which is read a word at a time. */
+    for (size_t i = 0; i < sizeof(good) / sizeof(*good) + sizeof(bad) / sizeof(*bad); i++) {
+        size_t n_good = sizeof(good) / sizeof(*good);
+        const char *piece = i < n_good ? good[i] : bad[i - n_good];
+        for (size_t at = 0; at < 20; at++) {
+            char text[32];
+            memset(text, 'x', sizeof text);
+            memcpy(text + at, piece, strlen(piece));
+            assert_int_equal(firn_utf8_valid(firn_bytes_of(text, 28)), i < n_good);
+            assert_int_equal(firn_utf8_valid(firn_bytes_of(text, at + strlen(piece))), i < n_good);
+        }
+    }
     assert_true(firn_utf8_valid(firn_bytes_of("a\0b", 3)));
     assert_true(firn_utf8_valid((firn_bytes){0}));
 }

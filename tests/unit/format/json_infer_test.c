@@ -77,6 +77,7 @@ static void every_kind_has_a_type(void **state)
                     "{a [long], b {c [string]}, d [[{e long}]]}!");
     assert_inferred("{'a': 1e2, 'b': 1234567890123456789012345678901234567890}",
                     "{a double, b string}!");
+    assert_inferred("{'a': 1e308, 'b': 1e309}", "{a double, b string}!");
 }
 
 static void kinds_widen(void **state)

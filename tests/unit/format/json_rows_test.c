@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
@@ -216,6 +217,57 @@ static void even_batches_begin_with_the_room_of_the_last(void **state)
     finish(&s);
 }
 
+/* Where lengths and validity lag behind: nulls, values that are not plain, and a row that is taken back, at every place. */
+static void rows_that_are_not_plain_leave_the_others_right(void **state)
+{
+    (void)state;
+    enum { ROWS = 40 };
+    for (int odd = 0; odd < ROWS; odd++) {
+        setup s;
+        FIRN_AUTO_BUF firn_buf text = {0};
+        begin(&s, TWO ",{'name':'c','type':['null','boolean']}", false);
+        for (int i = 0; i < ROWS; i++) {
+            if (i == odd)
+                firn_buf_puts(&text, "[1e1,null,true]");
+            else if (i % (odd + 1) == 3)
+                firn_buf_puts(&text, "[null,\"an \\\"escape\\\"\",null]");
+            else
+                firn_buf_printf(&text, "[%d,\"text %d\",%s]", i, i, i % 3 ? "true" : "false");
+        }
+        firn_buf_puts(&text,
+                      "[7,\"taken back\",true ? and some more, so that all before it is plain");
+        const firn_json_frame frame = {.row_bytes_max = 1000};
+        size_t used =
+            firn_json_decoder_rows(s.decoder, &frame, firn_buf_bytes(&text), 1000, s.batch);
+        assert_memory_equal(text.data + used, "[7,", 3);
+        assert_int_equal(s.root->length, ROWS);
+        const firn_avro_column *a = &s.root->children[0], *b = a + 1, *c = a + 2;
+        int64_t nulls = 0;
+        for (int i = 0; i < ROWS; i++) {
+            bool other = i != odd && i % (odd + 1) == 3;
+            char expected[32];
+            snprintf(expected, sizeof expected, other ? "an \"escape\"" : "text %d", i);
+            nulls += other;
+            assert_int_equal(firn_avro_column_valid(a, i), !other);
+            assert_int_equal(firn_avro_column_valid(b, i), i != odd);
+            assert_int_equal(firn_avro_column_valid(c, i), !other);
+            assert_int_equal(((const int64_t *)(const void *)a->data)[i], other      ? 0
+                                                                          : i == odd ? 10
+                                                                                     : i);
+            firn_bytes bytes = firn_avro_column_bytes(b, i);
+            assert_int_equal(bytes.len, i == odd ? 0 : strlen(expected));
+            assert_memory_equal(bytes.len ? (const char *)bytes.data : "", expected, bytes.len);
+            assert_int_equal(firn_avro_column_bool(c, i), !other && (i == odd || i % 3 != 0));
+        }
+        assert_int_equal(a->null_count, nulls);
+        assert_int_equal(b->null_count, 1);
+        assert_int_equal(c->null_count, nulls);
+        assert_int_equal(c->validity[ROWS / 8], 0);
+        assert_int_equal(c->data[ROWS / 8], 0);
+        finish(&s);
+    }
+}
+
 static void expect_member(const char *object, const char *name, const char *value)
 {
     firn_bytes out;
@@ -248,6 +300,7 @@ int main(void)
         cmocka_unit_test(rows_are_taken_up_to_what_is_not_one),
         cmocka_unit_test(timestamps_and_decimals_are_exact_the_quick_way_and_the_other),
         cmocka_unit_test(even_batches_begin_with_the_room_of_the_last),
+        cmocka_unit_test(rows_that_are_not_plain_leave_the_others_right),
         cmocka_unit_test(members_are_found_as_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
