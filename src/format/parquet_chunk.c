@@ -13,8 +13,10 @@ enum {
     PAGE_BYTES = 1 << 20,
     PAGE_ROWS = 1 << 15,
     JUDGED_BYTES = 1 << 14, /* a page that says how well a chunk packs */
-    GAIN_MIN = 32,          /* one part in so many, or it is not worth it */
-    SKIPPED_MAX = 31,       /* row groups, between trials of what has failed */
+    GAIN_MIN_ZSTD =
+        32, /* one part in so many, or it is not worth it: zstd is asked for small files, */
+    GAIN_MIN_SNAPPY = 12, /* snappy for quick ones */
+    SKIPPED_MAX = 31,     /* row groups, between trials of what has failed */
     PAGE_DATA = 0,
     PAGE_DICTIONARY = 2,
 };
@@ -194,7 +196,7 @@ static firn_rc compress_page(encoder *e, firn_bytes *out, firn_err *err)
     firn_bytes plain = firn_buf_bytes(&desk->page);
     firn_buf_clear(&desk->packed);
     switch (e->out->codec) {
-    case FIRN_PARQUET_SNAPPY: FIRN_TRY(firn_snappy_compress(plain, &desk->packed, err)); break;
+    case FIRN_PARQUET_SNAPPY: FIRN_TRY(firn_snappy_pack(plain, &desk->packed, err)); break;
     case FIRN_PARQUET_ZSTD:
         desk->zstd = desk->zstd != NULL ? desk->zstd : firn_zstd_new(e->options->level);
         FIRN_TRY(firn_zstd_pack(desk->zstd, plain, &desk->packed, err));
@@ -291,7 +293,8 @@ static firn_rc put_page(encoder *e, int64_t row, int64_t rows, int64_t value, in
 
 static bool packs(const firn_parquet_chunk *chunk)
 {
-    return (int64_t)chunk->out.len + chunk->plain_bytes / GAIN_MIN <= chunk->plain_bytes;
+    int64_t part = chunk->codec == FIRN_PARQUET_ZSTD ? GAIN_MIN_ZSTD : GAIN_MIN_SNAPPY;
+    return (int64_t)chunk->out.len + chunk->plain_bytes / part <= chunk->plain_bytes;
 }
 
 /* `*again`: nothing is gained by the codec. */
