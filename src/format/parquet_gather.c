@@ -277,11 +277,58 @@ static firn_rc take_present(gather *g, const firn_parquet_source *source, int64_
     return FIRN_OK;
 }
 
+static void pick_4(const int32_t *from, const uint32_t *pick, int64_t count, int32_t *to)
+{
+    for (int64_t i = 0; i < count; i++) {
+        to[i] = from[pick[i]];
+    }
+}
+
+static void pick_8(const int64_t *from, const uint32_t *pick, int64_t count, int64_t *to)
+{
+    for (int64_t i = 0; i < count; i++) {
+        to[i] = from[pick[i]];
+    }
+}
+
+/* As copy_all, for kinds of which every value fits. */
+static bool copy_picked(const gather *g, const firn_parquet_source *source, const uint32_t *pick,
+                        int64_t count)
+{
+    const struct ArrowArray *array = source->array;
+    size_t width = item_bytes(g->column);
+    void *to = (uint8_t *)g->out->data + (size_t)g->out->n * width;
+    if (is_copied(g, source) && width == sizeof(int32_t)) {
+        pick_4((const int32_t *)array->buffers[1] + array->offset, pick, count, to);
+    } else if (is_copied(g, source)) {
+        pick_8((const int64_t *)array->buffers[1] + array->offset, pick, count, to);
+    } else if (g->column->kind == FIRN_PARQUET_STRING || g->column->kind == FIRN_PARQUET_BINARY) {
+        for (int64_t i = 0; i < count; i++) {
+            ((firn_bytes *)to)[i] = take_text(array, array->offset + pick[i]);
+        }
+    } else {
+        return false;
+    }
+    return true;
+}
+
 static firn_rc take_picked(gather *g, const firn_parquet_source *source, const uint32_t *pick,
                            int64_t count, firn_err *err)
 {
     const struct ArrowArray *array = source->array;
     const uint8_t *bits = array->null_count != 0 ? array->buffers[0] : NULL;
+    if (copy_picked(g, source, pick, count)) {
+        if (bits == NULL) {
+            g->out->n += count;
+            return FIRN_OK;
+        }
+        need_present(g);
+        for (int64_t i = 0; i < count; i++) {
+            g->out->present_room[g->row + i] = bit_at(bits, array->offset + pick[i]);
+        }
+        move_present(g, g->out->present_room + g->row, count);
+        return FIRN_OK;
+    }
     for (int64_t i = 0; i < count; i++) {
         int64_t at = array->offset + pick[i];
         if (bits == NULL || bit_at(bits, at)) {

@@ -67,6 +67,8 @@ FILES = {
     "runs": (9001, lambda i: i // 97, 31, 100000),
     "given_up": (30000, lambda i: i % 3000, None, 7000),
     "groups": (30000, lambda i: i % 3000, 7, 7001),
+    "picked": (7000, lambda i: i % 900, None, 3000),
+    "picked_nulls": (7000, lambda i: i % 900, 4, 3000),
     "pages": (100000, lambda i: i % 50000, 13, 90000),
 }
 CODECS = {"none": {"UNCOMPRESSED"}, "snappy": {"SNAPPY", "UNCOMPRESSED"}, "zstd": {"ZSTD", "UNCOMPRESSED"}}

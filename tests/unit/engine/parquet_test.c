@@ -53,6 +53,7 @@ typedef struct rows_case {
     bool required;
     int64_t group_rows;
     size_t dictionary_max;
+    bool picked; /* they lie the other way round, and are handed over by their places */
 } rows_case;
 
 static const rows_case ROWS[] = {
@@ -97,6 +98,19 @@ static const rows_case ROWS[] = {
      .null_every = 13,
      .group_rows = 90000,
      .dictionary_max = 20000},
+    {.name = "picked",
+     .rows = 7000,
+     .modulo = 900,
+     .group_rows = 3000,
+     .dictionary_max = 1000,
+     .picked = true},
+    {.name = "picked_nulls",
+     .rows = 7000,
+     .modulo = 900,
+     .null_every = 4,
+     .group_rows = 3000,
+     .dictionary_max = 1000,
+     .picked = true},
 };
 
 typedef struct arrow_column {
@@ -172,16 +186,16 @@ static void make_column(const column_case *c, const rows_case *r, arrow_column *
     *out = (arrow_column){.valid = firn_calloc(n / 8 + 1, 1)};
     firn_buf_append(&out->offsets, &(int32_t){0}, 4);
     for (size_t i = 0; i < n; i++) {
-        int64_t row = (int64_t)i - OFFSET;
-        bool valid = row >= 0 && !is_null(r, row);
-        int64_t k = row >= 0 ? key_of(r, row) : 99;
+        int64_t place = (int64_t)i - OFFSET, row = r->picked ? r->rows - 1 - place : place;
+        bool valid = place >= 0 && !is_null(r, row);
+        int64_t k = place >= 0 ? key_of(r, row) : 99;
         out->valid[i / 8] |= (uint8_t)(valid << i % 8);
         if (c->column.kind == FIRN_PARQUET_BOOLEAN) {
             if (i % 8 == 0) {
                 firn_buf_putc(&out->values, 0);
             }
             out->values.data[i / 8] |= (uint8_t)((k % 3 == 0) << i % 8);
-        } else if (valid || row < 0) {
+        } else if (valid || place < 0) {
             put_value(&out->values, c, k);
         } else {
             static const uint8_t HIGH[16] = {[0 ... 14] = 0xff, [15] = 0x7f};
@@ -221,11 +235,12 @@ static firn_rc put_file(void *ctx, firn_bytes bytes, firn_err *err)
     return FIRN_OK;
 }
 
-static firn_rc write_rows(firn_parquet_writer *w, const firn_parquet_source *sources, int64_t rows,
-                          firn_err *err)
+static firn_rc write_rows(firn_parquet_writer *w, const firn_parquet_source *sources,
+                          const uint32_t *pick, int64_t rows, firn_err *err)
 {
     for (int64_t from = 0; from < rows; from += STEP_ROWS) {
         const firn_parquet_rows step = {.sources = sources,
+                                        .pick = pick,
                                         .from = from,
                                         .count = rows - from < STEP_ROWS ? rows - from : STEP_ROWS};
         FIRN_TRY(firn_parquet_add(w, &step, err));
@@ -262,8 +277,12 @@ static void write_file(const rows_case *r, firn_parquet_codec codec, const char 
                                           .threads = 3,
                                           .sink = put_file,
                                           .ctx = file};
+    uint32_t *pick = firn_calloc((size_t)r->rows, sizeof(*pick));
+    for (int64_t i = 0; i < r->rows; i++) {
+        pick[i] = (uint32_t)(r->rows - 1 - i);
+    }
     assert_int_equal(firn_parquet_begin(&options, &w, &err), FIRN_OK);
-    if (write_rows(w, sources, r->rows, &err) != FIRN_OK) {
+    if (write_rows(w, sources, r->picked ? pick : NULL, r->rows, &err) != FIRN_OK) {
         fail_msg("%s: %s", path, err.message);
     }
     assert_int_equal(firn_parquet_row_count(w), r->rows);
@@ -275,6 +294,7 @@ static void write_file(const rows_case *r, firn_parquet_codec codec, const char 
         free_column(&made[i]);
     }
     firn_parquet_free(w);
+    free(pick);
     fclose(file);
 }
 
@@ -357,7 +377,7 @@ static firn_rc write_one(lake_fixture *f, const one *o, firn_parquet_stats *stat
     const firn_parquet_source source = {.array = &o->array,
                                         .factor = o->factor > 0 ? o->factor : 1};
     assert_int_equal(firn_parquet_begin(&options, &w, err), FIRN_OK);
-    firn_rc rc = write_rows(w, &source, o->array.length, err);
+    firn_rc rc = write_rows(w, &source, NULL, o->array.length, err);
     *stats = *firn_parquet_column_stats(w, 0); /* texts lie in Arrow's memory */
     firn_parquet_free(w);
     fclose(file);
