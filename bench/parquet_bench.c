@@ -21,8 +21,7 @@ enum {
     GROUP_ROWS = 122880,
     STEP_ROWS = 65536,
     ROUNDS = 3,
-    QUICK_DICTIONARY = 4096, /* engine/write.c: of feeds that come by the minute */
-    LASTING_DICTIONARY = GROUP_ROWS / 5,
+    DICTIONARY_MAX = GROUP_ROWS / 5, /* as in engine/write.c */
 };
 
 typedef struct column {
@@ -304,9 +303,9 @@ static const shape shapes[] = {
 };
 
 static const trial trials[] = {
-    {.name = "none", .codec = FIRN_PARQUET_PLAIN, .dictionary_max = LASTING_DICTIONARY},
-    {.name = "snappy", .codec = FIRN_PARQUET_SNAPPY, .dictionary_max = LASTING_DICTIONARY},
-    {.name = "zstd", .codec = FIRN_PARQUET_ZSTD, .level = 1, .dictionary_max = QUICK_DICTIONARY},
+    {.name = "none", .codec = FIRN_PARQUET_PLAIN, .dictionary_max = DICTIONARY_MAX},
+    {.name = "snappy", .codec = FIRN_PARQUET_SNAPPY, .dictionary_max = DICTIONARY_MAX},
+    {.name = "zstd", .codec = FIRN_PARQUET_ZSTD, .level = 1, .dictionary_max = DICTIONARY_MAX},
 };
 
 /* ---- measured ---- */

@@ -32,7 +32,6 @@ enum {
     OPEN_FILES_MAX =
         2000, /* partitions written at once: beyond it files are closed early and a partition gets several */
     NAME_BYTES_MAX = 240, /* of a folder, which file systems limit to 255 */
-    QUICK_DICTIONARY_MAX = 4096,
     OPEN_FILES_KEPT = 64, /* for everything else that the process has open */
 };
 
@@ -372,7 +371,7 @@ static firn_rc write_direct(write_job *job, const firn_rows *rows, size_t n_rows
         return FIRN_OK;
     }
     FIRN_TRY(firn_storage_prepare_dir(job->storage, job->data, err));
-    write.dictionary_max = options->lasting ? (size_t)job->group_rows / 5 : QUICK_DICTIONARY_MAX;
+    write.dictionary_max = (size_t)job->group_rows / 5;
     firn_rc rc = firn_write_direct(job->arena, &write, job->out, err);
     *done = rc == FIRN_OK;
     return rc == FIRN_E_UNSUPPORTED ? FIRN_OK : rc;

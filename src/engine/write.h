@@ -23,7 +23,7 @@ typedef struct firn_write_options {
     int64_t target_bytes; /* of a file; 0: the table's */
     bool whole_files; /* one file a partition, as long as it comes out below 1.5 times the target */
     int zstd_level;   /* where the table's properties say none; 0: zstd's own, 3 */
-    bool lasting;     /* with the quick level: dictionaries of many values all the same */
+    bool lasting;     /* with the quick level: COPY's dictionaries have many values all the same */
     /* The query is known to be sound (it was described): what its run says is INVALID is a value's fault, and told as TYPE. */
     bool described;
     /* One per field of the spec: all rows are of this partition, which the caller knows. NULL: they are parted. */

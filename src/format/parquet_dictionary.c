@@ -3,8 +3,8 @@
  * Whole numbers that lie close together are looked up in a table of all that could be; others are hashed. A slot holds half of the hash and the number
  * (from 1; 0: free), so that a value is compared with those that are nearly sure to be equal, and the slots can move without being hashed again.
  *
- * It goes block by block. From how many new values two blocks brought it is foreseen how many there will be in the end: a column of ids is given up
- * after two blocks.
+ * It goes block by block. After two, four, eight, ... it is foreseen how many values there will be in the end, from how many new ones each half brought: a
+ * column of ids is given up after two blocks.
  */
 #include "parquet_parts.h"
 #include "parquet_text.h"
@@ -204,14 +204,14 @@ static void clear(const firn_parquet_numbering *how, int64_t n, firn_parquet_dic
     d->steps = 0;
 }
 
-/* Each block brought `ratio` of the new values of the one before it. Will they be too many, and by more than chance? */
-static bool is_hopeless(const firn_parquet_dictionary *d, size_t max, int64_t left,
-                        const size_t brought[2])
+/* The second half of the `done` values brought fewer new ones than the first, by a ratio that goes on. Will they be too many, and by more than chance? */
+static bool is_hopeless(const firn_parquet_dictionary *d, size_t max, size_t first, int64_t done,
+                        int64_t left)
 {
-    double all = (double)d->n, more = (double)brought[1];
-    double ratio = brought[1] < brought[0] ? more / (double)brought[0] : 1;
+    double all = (double)d->n, more = (double)(d->n - first);
+    double ratio = more < (double)first ? more / (double)first : 1;
     double limit = (double)max * 1.25;
-    for (; left > 0 && all <= limit && more >= 1; left -= BLOCK) {
+    for (; left > 0 && all <= limit && more >= 1; left -= done / 2) {
         more *= ratio;
         all += more;
     }
@@ -234,18 +234,21 @@ static bool is_smaller(const firn_parquet_numbering *how, const firn_parquet_dic
 bool firn_parquet_number(const firn_parquet_numbering *how, const firn_parquet_values *values,
                          firn_parquet_dictionary *out)
 {
-    size_t brought[2] = {0, 0};
-    int64_t n = values->n;
+    size_t first = 0; /* how many values there were when half as many had been looked at */
+    int64_t n = values->n, look = BLOCK;
     clear(how, n, out);
     for (int64_t from = 0, to; from < n; from = to) {
-        size_t before = out->n;
         to = n - from > BLOCK ? from + BLOCK : n;
         number_block(how, values, from, to, out);
-        brought[0] = brought[1];
-        brought[1] = out->n - before;
-        if (out->n > how->max || out->steps > STEPS_EACH * to + (1 << 16) ||
-            (from > 0 && to < n && is_hopeless(out, how->max, n - to, brought))) {
+        if (out->n > how->max || out->steps > STEPS_EACH * to + (1 << 16)) {
             return false;
+        }
+        if (to == look && to < n) {
+            if (to > BLOCK && is_hopeless(out, how->max, first, to, n - to)) {
+                return false;
+            }
+            first = out->n;
+            look *= 2;
         }
     }
     return n > 0 && is_smaller(how, out, n);
