@@ -367,21 +367,22 @@ static void clear_bits(uint8_t *bits, int64_t from, int64_t to)
 
 static void set_bits(uint8_t *bits, int64_t from, int64_t to)
 {
-    for (; from < to && (from & 7) != 0; from++)
-        bits[from >> 3] |= (uint8_t)(1u << (from & 7));
-    if (to - from >= 8) {
-        memset(bits + (from >> 3), 0xFF, (size_t)(to - from) / 8);
-        from += (to - from) / 8 * 8;
+    int64_t first = from >> 3, last = (to - 1) >> 3;
+    uint8_t head = (uint8_t)(0xFFu << (from & 7)), tail = (uint8_t)(0xFFu >> (7 - ((to - 1) & 7)));
+    if (first == last) {
+        bits[first] |= head & tail;
+        return;
     }
-    if (from < to)
-        bits[from >> 3] |= (uint8_t)((1u << (to - from)) - 1);
+    bits[first] |= head;
+    memset(bits + first + 1, 0xFF, (size_t)(last - first - 1));
+    bits[last] |= tail;
 }
 
 void firn_avro_column_settle(firn_avro_column *column, int64_t length)
 {
     if (column->length >= length)
         return;
-    assert(length <= column->row_cap);
+    assert(length <= column->row_cap || column->type == FIRN_AVRO_COL_NULL);
     if (column->validity)
         set_bits(column->validity, column->length, length);
     column->length = length;

@@ -217,8 +217,8 @@ static firn_rc take_item(firn_ksqldb_answer *a, firn_bytes item, firn_err *err)
     return take_message(a, item, err);
 }
 
-/* Rows that stand whole in the piece, straight from it; gives their bytes. */
-static size_t take_rows(firn_ksqldb_answer *a, firn_bytes text)
+/* Up to `rows_max` rows that stand whole in the text, straight from it; gives their bytes. */
+static size_t take_rows(firn_ksqldb_answer *a, firn_bytes text, int64_t rows_max)
 {
     static const char before[] = "{\"row\":{\"columns\":", after[] = "}}";
     const firn_json_frame frame = {
@@ -228,17 +228,36 @@ static size_t take_rows(firn_ksqldb_answer *a, firn_bytes text)
         .row_bytes_max = a->options.row_bytes_max,
     };
     int64_t room = a->options.batch_rows_max - row_count(a);
-    return firn_json_decoder_rows(a->decoder, &frame, text,
-                                  room < ROWS_AT_ONCE ? room : ROWS_AT_ONCE, a->batch);
+    return firn_json_decoder_rows(a->decoder, &frame, text, room < rows_max ? room : rows_max,
+                                  a->batch);
 }
 
 /* ---- items -------------------------------------------------------------------------------------- */
+
+/* Goes on in a string from `i`, a word at a time, for as long as there is no quote and no backslash. */
+static size_t pass_plain(firn_bytes text, size_t i)
+{
+    const uint64_t ones = 0x0101010101010101, highs = 0x8080808080808080;
+    for (; text.len - i >= 8; i += 8) {
+        uint64_t word;
+        memcpy(&word, text.data + i, sizeof word);
+        uint64_t quotes = word ^ ones * '"', backslashes = word ^ ones * '\\';
+        if ((((quotes - ones) & ~quotes) | ((backslashes - ones) & ~backslashes)) & highs)
+            break;
+    }
+    return i;
+}
 
 /* Bytes of `text` up to the end of the item, or all; *whole tells which. */
 static size_t scan_item(item_scan *s, firn_bytes text, bool *whole)
 {
     *whole = false;
     for (size_t i = 0; i < text.len; i++) {
+        if (s->in_string && !s->escaped) {
+            i = pass_plain(text, i);
+            if (i == text.len)
+                break;
+        }
         uint8_t c = text.data[i];
         if (s->escaped) {
             s->escaped = false;
@@ -264,12 +283,14 @@ static void check_full(firn_ksqldb_answer *a)
                firn_avro_batch_used_bytes(a->batch) >= (size_t)a->options.batch_bytes_max);
 }
 
-/* A whole item. *taken: false when the batch must be emptied first. */
-static firn_rc take_whole(firn_ksqldb_answer *a, firn_bytes item, bool *taken, firn_err *err)
+/* A whole item, of which take_rows was not asked yet (`try_row`) or knew nothing. *taken: false when the batch must be emptied first. */
+static firn_rc take_whole(firn_ksqldb_answer *a, firn_bytes item, bool try_row, bool *taken,
+                          firn_err *err)
 {
     int64_t rows = row_count(a);
     firn_err detail = {0};
-    firn_rc rc = take_item(a, item, &detail);
+    bool is_row = try_row && a->decoder && take_rows(a, item, 1) == item.len;
+    firn_rc rc = is_row ? FIRN_OK : take_item(a, item, &detail);
     *taken = !(rc == FIRN_E_LIMIT && rows > 0);
     if (!*taken) {
         a->full = true;
@@ -304,7 +325,7 @@ static firn_rc feed_carry(firn_ksqldb_answer *a, firn_bytes text, size_t *used, 
     if (!a->carry_whole)
         return FIRN_OK;
     bool taken;
-    FIRN_TRY(take_whole(a, firn_buf_bytes(&a->carry), &taken, err));
+    FIRN_TRY(take_whole(a, firn_buf_bytes(&a->carry), true, &taken, err));
     if (taken) {
         firn_buf_clear(&a->carry);
         a->carry_whole = false;
@@ -316,7 +337,7 @@ static firn_rc feed_carry(firn_ksqldb_answer *a, firn_bytes text, size_t *used, 
 static firn_rc feed_item(firn_ksqldb_answer *a, firn_bytes text, size_t *used, firn_err *err)
 {
     if (a->decoder) {
-        *used = take_rows(a, text);
+        *used = take_rows(a, text, ROWS_AT_ONCE);
         if (*used > 0) {
             a->place = AFTER_ITEM;
             check_full(a);
@@ -334,7 +355,7 @@ static firn_rc feed_item(firn_ksqldb_answer *a, firn_bytes text, size_t *used, f
         *used = len;
         return FIRN_OK;
     }
-    FIRN_TRY(take_whole(a, firn_bytes_of(text.data, len), &taken, err));
+    FIRN_TRY(take_whole(a, firn_bytes_of(text.data, len), false, &taken, err));
     *used = taken ? len : 0;
     return FIRN_OK;
 }
