@@ -1,8 +1,10 @@
 /* How fast Kafka messages become columns, by the time that one core spends on it: Avro in the registry's frame (4 columns,
- * 40 bytes; 30 columns), with _key and _kafka; raw Avro; bytes.
+ * 40 bytes; 30 columns), with _key and _kafka; raw Avro; JSON (the small event of events.h); bytes.
  *
  * Usage: decode_bench [MESSAGES]
  */
+#include "events.h"
+
 #include "format/avro_codec.h"
 #include "net/http_server.h"
 #include "source/decode.h"
@@ -94,6 +96,12 @@ static void put_wide(firn_buf *buf, int64_t i)
         default: firn_avro_put_long(buf, 0); break;
         }
     }
+}
+
+static void put_json(firn_buf *buf, int64_t i)
+{
+    event e = event_of(42, (uint64_t)i, 1790000000000000 + i * 1000);
+    event_json(buf, EVENT_SMALL, &e);
 }
 
 static void make_messages(messages *m, void (*put)(firn_buf *buf, int64_t i), bool framed)
@@ -190,6 +198,13 @@ int main(int argc, char **argv)
     make_messages(m, put_event, false);
     run("raw Avro, 4 columns", m,
         (firn_decoder_options){.value = {.payload = FIRN_PAYLOAD_AVRO_RAW, .schema = event_schema}},
+        n);
+    make_messages(m, put_json, false);
+    const firn_payload_options json = {.payload = FIRN_PAYLOAD_JSON,
+                                       .schema = "id varchar, category varchar, value double, ts "
+                                                 "timestamptz"};
+    run("JSON, 4 columns", m, (firn_decoder_options){.value = json}, n);
+    run("JSON, 4 columns, _kafka", m, (firn_decoder_options){.value = json, .with_metadata = true},
         n);
     run("bytes", m, (firn_decoder_options){.value = bytes}, n);
     schema_text = wide_schema(arena);
