@@ -197,13 +197,14 @@ static void ensure_offsets(firn_avro_column *column)
         column->offsets = firn_calloc(1, sizeof *column->offsets);
 }
 
-static void export_array(firn_avro_column *column, firn_avro_shelf *shelf, struct ArrowArray *out)
+static void export_array(const firn_avro_batch *batch, firn_avro_column *column,
+                         struct ArrowArray *out)
 {
     array_private *private = firn_calloc(1, sizeof *private);
-    private->shelf = firn_avro_shelf_ref(shelf);
+    private->shelf = firn_avro_shelf_ref(batch->shelf);
     int64_t buffer_count = 0;
     ensure_offsets(column);
-    if (shelf) {
+    if (batch->decoder->even_batches) {
         column->row_hint = column->length;
         column->data_hint = column->offsets ? column->offsets[column->length] : 0;
     }
@@ -229,7 +230,7 @@ static void export_array(firn_avro_column *column, firn_avro_shelf *shelf, struc
         out->children = firn_calloc(column->child_count, sizeof *out->children);
     for (size_t i = 0; i < column->child_count; i++) {
         out->children[i] = firn_calloc(1, sizeof **out->children);
-        export_array(&column->children[i], shelf, out->children[i]);
+        export_array(batch, &column->children[i], out->children[i]);
     }
 
     column->length = column->null_count = column->row_cap = column->data_cap = 0;
@@ -240,6 +241,6 @@ static void export_array(firn_avro_column *column, firn_avro_shelf *shelf, struc
 void firn_avro_batch_arrow_array(firn_avro_batch *batch, struct ArrowArray *out)
 {
     firn_avro_shelf_allow(batch->shelf, batch->bytes);
-    export_array(&batch->root, batch->shelf, out);
+    export_array(batch, &batch->root, out);
     batch->bytes = 0;
 }

@@ -18,7 +18,7 @@ struct firn_avro_decoder {
     const firn_plan *plan;
     firn_avro_column shape; /* the columns, without buffers */
     bool unchecked_utf8;
-    bool even_batches;
+    bool even_batches, keeps_buffers;
     size_t batch_bytes_max;
 };
 

@@ -306,7 +306,8 @@ bool firn_avro_column_grow(firn_avro_batch *batch, firn_avro_column *column, int
     if (more > INT32_MAX - column->length)
         return false;
     int64_t need = column->length + more;
-    int64_t cap = column->row_cap > 0 ? column->row_cap * 2 : column->row_hint;
+    int64_t hint = column->row_hint + column->row_hint / 16;
+    int64_t cap = column->row_cap > 0 ? column->row_cap * 2 : hint;
     if (cap < need)
         cap = need;
     if (cap < ROW_CAP_MIN && column->item_size <= SMALL_ITEM_BYTES)
@@ -464,7 +465,7 @@ firn_avro_batch *firn_avro_batch_new(const firn_avro_decoder *decoder)
 {
     firn_avro_batch *batch = firn_calloc(1, sizeof *batch);
     batch->decoder = decoder;
-    batch->shelf = decoder->even_batches ? firn_avro_shelf_new() : NULL;
+    batch->shelf = decoder->keeps_buffers ? firn_avro_shelf_new() : NULL;
     batch->date = firn_avro_date_of("1970-01-01", 0);
     copy_shape(&decoder->shape, &batch->root);
     return batch;

@@ -407,6 +407,7 @@ firn_rc firn_avro_decoder_new(firn_arena *arena, const firn_avro_schema *writer,
     firn_avro_decoder *decoder = FIRN_NEW(arena, firn_avro_decoder);
     decoder->unchecked_utf8 = given.unchecked_utf8;
     decoder->even_batches = given.even_batches;
+    decoder->keeps_buffers = given.keeps_buffers;
     decoder->batch_bytes_max = given.batch_bytes_max ? given.batch_bytes_max : BATCH_BYTES_DEFAULT;
     FIRN_TRY(firn_avro_shape_make(arena, reader, &decoder->shape, err));
     FIRN_TRY(firn_plan_make(arena, writer, reader, given.by_field_id, &decoder->plan, err));
@@ -424,6 +425,7 @@ firn_rc firn_avro_decoder_new_shape(firn_arena *arena, const firn_avro_schema *s
     firn_avro_decoder *decoder = FIRN_NEW(arena, firn_avro_decoder);
     decoder->unchecked_utf8 = given.unchecked_utf8;
     decoder->even_batches = given.even_batches;
+    decoder->keeps_buffers = given.keeps_buffers;
     decoder->batch_bytes_max = given.batch_bytes_max ? given.batch_bytes_max : BATCH_BYTES_DEFAULT;
     FIRN_TRY(firn_avro_shape_make(arena, schema, &decoder->shape, err));
     *out = decoder;

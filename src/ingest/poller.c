@@ -294,7 +294,7 @@ static firn_rc take_span(firn_feed_run *run, firn_feed_target *target,
         FIRN_TRY(rc);
         was_full = false;
     }
-    if (firn_decoder_bytes(decoder) >= BLOCK_BYTES ||
+    if (firn_decoder_used_bytes(decoder) >= BLOCK_BYTES ||
         (target->open != NULL && target->open->letter_bytes >= BLOCK_BYTES)) {
         firn_hand_over(run, target, false);
     }
@@ -354,7 +354,7 @@ static void pause_if_full(firn_feed_run *run, firn_err *err)
     buffered = run->buffered;
     pthread_mutex_unlock(&run->lock);
     for (const firn_feed_target *at = run->targets; at != NULL; at = at->next) {
-        buffered += at->decoder != NULL ? (int64_t)firn_decoder_bytes(at->decoder) : 0;
+        buffered += at->decoder != NULL ? (int64_t)firn_decoder_used_bytes(at->decoder) : 0;
     }
     bool waits = run->waits_until_us > firn_monotonic_us();
     bool full = buffered >= (run->paused ? run->feed.memory_bytes / 2 : run->feed.memory_bytes);
@@ -371,7 +371,8 @@ static void set_marks(firn_feed_run *run)
     int64_t now_us = firn_monotonic_us();
     for (firn_feed_target *at = run->targets; at != NULL; at = at->next) {
         const firn_decoder *decoder = at->careful ? at->careful_decoder : at->decoder;
-        size_t bytes = at->bytes_since_mark + (decoder != NULL ? firn_decoder_bytes(decoder) : 0);
+        size_t bytes =
+            at->bytes_since_mark + (decoder != NULL ? firn_decoder_used_bytes(decoder) : 0);
         /* Full: what waits for its time or for company (in modes that write nothing early) has to go now. */
         bool due = (at->due_us != 0 && (now_us >= at->due_us || run->full)) ||
                    (feed->commit_rows > 0 && at->records_since_mark >= feed->commit_rows) ||

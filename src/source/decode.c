@@ -75,6 +75,14 @@ size_t firn_decoder_bytes(const firn_decoder *decoder)
     return decoder->bytes;
 }
 
+size_t firn_decoder_used_bytes(const firn_decoder *decoder)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < decoder->chunks.len; i++)
+        bytes += firn_chunk_used_bytes(decoder->chunks.items[i]);
+    return bytes;
+}
+
 int64_t firn_decoder_rows(const firn_decoder *decoder)
 {
     return decoder->rows;

@@ -29,6 +29,16 @@ static size_t chunk_bytes(const chunk *c)
     return batch_bytes(c->value_rows) + batch_bytes(c->key_rows) + batch_bytes(c->kafka_rows);
 }
 
+static size_t used_bytes(const firn_avro_batch *batch)
+{
+    return batch ? firn_avro_batch_used_bytes(batch) : 0;
+}
+
+size_t firn_chunk_used_bytes(const chunk *c)
+{
+    return used_bytes(c->value_rows) + used_bytes(c->key_rows) + used_bytes(c->kafka_rows);
+}
+
 static void new_batches(const firn_decoder *decoder, chunk *c)
 {
     c->value_rows = c->value ? firn_avro_batch_new(c->value->shape) : NULL;
@@ -300,9 +310,10 @@ static void add_key(firn_chunk *out, chunk *c)
 
 void firn_chunk_export(firn_decoder *decoder, chunk *c, firn_chunk *out)
 {
+    size_t room = chunk_bytes(c);
     *out = (firn_chunk){
         .rows = c->rows,
-        .bytes = chunk_bytes(c),
+        .bytes = firn_chunk_used_bytes(c),
         .subject = c->value && c->value->subject ? firn_strdup(c->value->subject) : NULL,
         .schema_is_new = !c->was_taken,
     };
@@ -317,7 +328,7 @@ void firn_chunk_export(firn_decoder *decoder, chunk *c, firn_chunk *out)
     if (c->kafka_rows)
         add_batch(out, decoder->kafka, c->kafka_rows, "_kafka", false, true);
 
-    decoder->bytes -= out->bytes;
+    decoder->bytes -= room;
     decoder->rows -= c->rows;
     c->rows = 0;
     c->tombstones.n = c->null_keys.n = 0;

@@ -6,7 +6,8 @@
 
 static firn_avro_decoder_opts batch_opts(const firn_decoder *decoder)
 {
-    return (firn_avro_decoder_opts){.batch_bytes_max = decoder->options.chunk_bytes_max};
+    return (firn_avro_decoder_opts){.batch_bytes_max = decoder->options.chunk_bytes_max,
+                                    .even_batches = true};
 }
 
 static codec *new_codec(firn_decoder *decoder, codec_kind kind, const char *label)

@@ -19,8 +19,9 @@ firn_rc firn_kafka_column_new(firn_arena *arena, const firn_avro_decoder **out, 
 {
     const firn_avro_schema *schema;
     FIRN_TRY(firn_avro_schema_parse(arena, firn_bytes_str(SCHEMA), "_kafka", &schema, err));
+    const firn_avro_decoder_opts opts = {.even_batches = true};
     firn_avro_decoder *decoder;
-    FIRN_TRY(firn_avro_decoder_new(arena, schema, NULL, NULL, &decoder, err));
+    FIRN_TRY(firn_avro_decoder_new(arena, schema, NULL, &opts, &decoder, err));
     *out = decoder;
     return FIRN_OK;
 }

@@ -160,6 +160,8 @@ typedef struct chunk_row {
 /* All of the row or nothing. Sets decoder->full; decoder->grow, unless the row is to be taken as it is. */
 firn_rc firn_chunk_add(firn_decoder *decoder, const chunk_row *row, bool as_it_is,
                        firn_err *err) FIRN_MUST_USE;
+/* What its rows take, of the room that its batches have. */
+size_t firn_chunk_used_bytes(const chunk *c);
 void firn_chunk_export(firn_decoder *decoder, chunk *c, firn_chunk *out);
 /* Without rows: give back the memory that bad messages have left in it. */
 void firn_chunk_shrink(firn_decoder *decoder, chunk *c);

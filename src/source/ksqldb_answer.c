@@ -85,7 +85,8 @@ static firn_rc set_columns(firn_ksqldb_answer *a, const char *schema_text, firn_
     /* One row may be many times as large in columns as it is in JSON. */
     const firn_avro_decoder_opts opts = {
         .batch_bytes_max = 4 * ((size_t)a->options.batch_bytes_max + a->options.row_bytes_max),
-        .even_batches = true};
+        .even_batches = true,
+        .keeps_buffers = true};
     FIRN_TRY(firn_json_decoder_new(a->arena, schema, &opts, &a->decoder, err));
     a->batch = firn_avro_batch_new(firn_json_decoder_shape(a->decoder));
     return FIRN_OK;

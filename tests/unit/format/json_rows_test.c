@@ -28,7 +28,8 @@ static void begin(setup *s, const char *fields, bool even_batches)
         fields);
     text = firn_str_replace(s->arena, text, "'", "\"");
     const firn_avro_schema *schema;
-    const firn_avro_decoder_opts opts = {.even_batches = even_batches};
+    const firn_avro_decoder_opts opts = {.even_batches = even_batches,
+                                         .keeps_buffers = even_batches};
     assert_int_equal(
         firn_avro_schema_parse(s->arena, firn_bytes_str(text), "test", &schema, &s->err), FIRN_OK);
     assert_int_equal(firn_json_decoder_new(s->arena, schema, &opts, &s->decoder, &s->err), FIRN_OK);

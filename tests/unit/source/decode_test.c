@@ -761,6 +761,36 @@ static void full_chunks_are_to_be_taken(void **state)
     end(&f);
 }
 
+/* ... and is counted by its rows, not by its room. */
+static void a_chunk_begins_with_the_room_of_the_last(void **state)
+{
+    (void)state;
+    enum { ROWS = 5000, VALUE_BYTES = 100 };
+    fixture f;
+    begin(&f, OPTIONS(.value.payload = FIRN_PAYLOAD_BYTES), NULL);
+    static char value[VALUE_BYTES];
+    static firn_kafka_message m[ROWS + ROWS / 20];
+    size_t n = sizeof m / sizeof m[0];
+    for (size_t i = 0; i < n; i++)
+        m[i] = (firn_kafka_message){.topic = "t", .value = firn_bytes_of(value, sizeof value)};
+    assert_int_equal(firn_decoder_add(f.decoder, m, ROWS, note_bad, &f, &f.taken, &f.err), FIRN_OK);
+    size_t used = firn_decoder_used_bytes(f.decoder);
+    assert_true(used >= ROWS * VALUE_BYTES && used < ROWS * (VALUE_BYTES + 8));
+    take(&f);
+    assert_int_equal(f.chunks[0].bytes, used);
+    assert_int_equal(firn_decoder_used_bytes(f.decoder), 0);
+
+    assert_int_equal(firn_decoder_add(f.decoder, m, 1, note_bad, &f, &f.taken, &f.err), FIRN_OK);
+    size_t room = firn_decoder_bytes(f.decoder);
+    assert_true(room > used && room < used + used / 8);
+    assert_true(firn_decoder_used_bytes(f.decoder) < 1000);
+    /* A few more than before fit, too: blocks end at a number of bytes, give or take a batch. */
+    assert_int_equal(firn_decoder_add(f.decoder, m + 1, n - 1, note_bad, &f, &f.taken, &f.err),
+                     FIRN_OK);
+    assert_int_equal(firn_decoder_bytes(f.decoder), room);
+    end(&f);
+}
+
 static void chunks_outlive_their_decoder(void **state)
 {
     (void)state;
@@ -805,6 +835,7 @@ int main(void)
         cmocka_unit_test(protobuf_messages_are_found_by_their_path),
         cmocka_unit_test(raw_protobuf_has_a_declared_schema),
         cmocka_unit_test(full_chunks_are_to_be_taken),
+        cmocka_unit_test(a_chunk_begins_with_the_room_of_the_last),
         cmocka_unit_test(chunks_outlive_their_decoder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -90,7 +90,9 @@ typedef struct firn_avro_decoder_opts {
     bool unchecked_utf8; /* take strings as they come; by default invalid UTF-8 is CORRUPT */
     size_t batch_bytes_max; /* memory that one batch may take; 0: 2 GiB. Past it: LIMIT */
     bool
-        even_batches; /* once moved out, a batch begins anew with the room that it held, in buffers that were released: for batches of about one size */
+        even_batches; /* once moved out, a batch begins anew with the room that it held: for batches of about one size */
+    bool
+        keeps_buffers; /* ... in buffers that were released, which are kept for that: for few decoders, since they count to nobody's bound */
 } firn_avro_decoder_opts;
 
 /* Compile. `reader` NULL means as written; `opts` may be NULL; both schemas must be records and outlive the

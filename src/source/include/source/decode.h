@@ -78,7 +78,10 @@ typedef void (*firn_bad_message_fn)(void *ctx, const firn_kafka_message *message
 firn_rc firn_decoder_add(firn_decoder *decoder, const firn_kafka_message *messages, size_t n,
                          firn_bad_message_fn bad, void *ctx, size_t *taken,
                          firn_err *err) FIRN_MUST_USE;
-size_t firn_decoder_bytes(const firn_decoder *decoder); /* in chunks that were not taken */
+/* Of chunks that were not taken: the room that they have, and what rows are in. A chunk begins with the room of the last one, which the
+ * system only gives when it is used: what to do with rows goes by the latter. */
+size_t firn_decoder_bytes(const firn_decoder *decoder);
+size_t firn_decoder_used_bytes(const firn_decoder *decoder);
 int64_t firn_decoder_rows(const firn_decoder *decoder);
 
 /* Rows of one schema. Both structures are the taker's to release, on any thread, also after the decoder is gone. */
@@ -86,7 +89,7 @@ typedef struct firn_chunk {
     struct ArrowSchema schema; /* "+s" */
     struct ArrowArray array;
     int64_t rows;
-    size_t bytes;
+    size_t bytes;        /* that rows are in */
     const char *subject; /* heap; of the schema, for messages: "id 7"; nullable */
     bool schema_is_new;  /* no earlier chunk of this decoder had it */
 } firn_chunk;
