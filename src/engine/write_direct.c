@@ -95,21 +95,41 @@ static bool is_timestamp(const char *format, bool zoned, int64_t *factor)
     return (micros || firn_starts_with(format, "tsm:")) && (format[4] != '\0') == zoned;
 }
 
+/* Numbers that the column holds as they are, or most of them: what does not fit is told by the COPY. */
+static bool is_cast(const char *format, firn_parquet_kind kind, firn_parquet_source *out)
+{
+    out->factor = 1;
+    out->cast = FIRN_PARQUET_INT_TO_LONG;
+    if (kind == FIRN_PARQUET_TIME && firn_streq(format, "ttm")) {
+        out->factor = 1000;
+        return true;
+    }
+    if (kind == FIRN_PARQUET_LONG && firn_streq(format, "i")) {
+        return true;
+    }
+    bool narrowed = kind == FIRN_PARQUET_INT && firn_streq(format, "l");
+    out->cast = narrowed ? FIRN_PARQUET_LONG_TO_INT : FIRN_PARQUET_FLOAT_TO_DOUBLE;
+    return narrowed || (kind == FIRN_PARQUET_DOUBLE && firn_streq(format, "f"));
+}
+
 static bool is_taken(const struct ArrowSchema *arrow, const firn_parquet_column *column,
-                     int64_t *factor)
+                     firn_parquet_source *out)
 {
     static const char *const FORMATS[] = {
         [FIRN_PARQUET_BOOLEAN] = "b", [FIRN_PARQUET_INT] = "i",    [FIRN_PARQUET_LONG] = "l",
         [FIRN_PARQUET_FLOAT] = "f",   [FIRN_PARQUET_DOUBLE] = "g", [FIRN_PARQUET_DATE] = "tdD",
         [FIRN_PARQUET_TIME] = "ttu",  [FIRN_PARQUET_STRING] = "u", [FIRN_PARQUET_BINARY] = "z"};
     const char *format = arrow->format;
-    *factor = 1;
     if (arrow->dictionary != NULL) {
         return false;
     }
+    if (is_cast(format, column->kind, out)) {
+        return true;
+    }
+    *out = (firn_parquet_source){.factor = 1};
     switch (column->kind) {
-    case FIRN_PARQUET_TIMESTAMP: return is_timestamp(format, false, factor);
-    case FIRN_PARQUET_TIMESTAMPTZ: return is_timestamp(format, true, factor);
+    case FIRN_PARQUET_TIMESTAMP: return is_timestamp(format, false, &out->factor);
+    case FIRN_PARQUET_TIMESTAMPTZ: return is_timestamp(format, true, &out->factor);
     case FIRN_PARQUET_DECIMAL: return is_decimal(format, column);
     case FIRN_PARQUET_UUID: return firn_streq(format, "w:16") && firn_arrow_is_uuid(arrow);
     default: return firn_streq(format, FORMATS[column->kind]) && !firn_arrow_is_uuid(arrow);
@@ -133,7 +153,7 @@ static bool map_rows(const direct_job *job, const firn_rows *rows, firn_parquet_
                 continue;
             }
             if (sources[i].array != NULL ||
-                !is_taken(schema->children[c], &job->columns[i], &sources[i].factor)) {
+                !is_taken(schema->children[c], &job->columns[i], &sources[i])) {
                 return false;
             }
             sources[i].array = rows->array->children[c];

@@ -66,6 +66,26 @@ static firn_rc take_decimal(const gather *g, const firn_parquet_source *source, 
     }
 }
 
+static firn_rc take_cast(const gather *g, const firn_parquet_source *source, int64_t at, int64_t to,
+                         firn_err *err)
+{
+    const void *data = source->array->buffers[1];
+    void *out = g->out->data;
+    if (source->cast == FIRN_PARQUET_INT_TO_LONG) {
+        ((int64_t *)out)[to] = ((const int32_t *)data)[at] * source->factor;
+    } else if (source->cast == FIRN_PARQUET_FLOAT_TO_DOUBLE) {
+        ((double *)out)[to] = (double)((const float *)data)[at];
+    } else {
+        int64_t value = ((const int64_t *)data)[at];
+        if (value != (int32_t)value) {
+            FIRN_FAIL(err, FIRN_E_TYPE, "column %s: %" PRId64 " is beyond an int", g->column->name,
+                      value);
+        }
+        ((int32_t *)out)[to] = (int32_t)value;
+    }
+    return FIRN_OK;
+}
+
 static firn_bytes take_text(const struct ArrowArray *array, int64_t at)
 {
     const int32_t *offsets = array->buffers[1];
@@ -80,6 +100,9 @@ static firn_rc take(const gather *g, const firn_parquet_source *source, int64_t 
 {
     const void *data = source->array->buffers[1];
     void *out = g->out->data;
+    if (source->cast != FIRN_PARQUET_AS_IS) {
+        return take_cast(g, source, at, to, err);
+    }
     switch (g->column->kind) {
     case FIRN_PARQUET_BOOLEAN: ((bool *)out)[to] = bit_at(data, at); return FIRN_OK;
     case FIRN_PARQUET_INT:
@@ -106,6 +129,9 @@ static firn_rc take(const gather *g, const firn_parquet_source *source, int64_t 
 /* Values that lie in the array as they will in the file. */
 static bool is_copied(const gather *g, const firn_parquet_source *source)
 {
+    if (source->cast != FIRN_PARQUET_AS_IS) {
+        return false;
+    }
     switch (g->column->kind) {
     case FIRN_PARQUET_INT:
     case FIRN_PARQUET_DATE:
@@ -134,6 +160,33 @@ static bool all_times(const firn_parquet_source *source, int64_t at, int64_t cou
     const int64_t *values = (const int64_t *)source->array->buffers[1] + at;
     for (int64_t i = 0; i < count; i++) {
         beyond |= __builtin_mul_overflow(values[i], source->factor, &to[i]);
+    }
+    return !beyond;
+}
+
+static void all_longs(const firn_parquet_source *source, int64_t at, int64_t count, int64_t *to)
+{
+    const int32_t *values = (const int32_t *)source->array->buffers[1] + at;
+    for (int64_t i = 0; i < count; i++) {
+        to[i] = values[i] * source->factor;
+    }
+}
+
+static void all_doubles(const struct ArrowArray *array, int64_t at, int64_t count, double *to)
+{
+    const float *values = (const float *)array->buffers[1] + at;
+    for (int64_t i = 0; i < count; i++) {
+        to[i] = (double)values[i];
+    }
+}
+
+static bool all_ints(const struct ArrowArray *array, int64_t at, int64_t count, int32_t *to)
+{
+    bool beyond = false;
+    const int64_t *values = (const int64_t *)array->buffers[1] + at;
+    for (int64_t i = 0; i < count; i++) {
+        to[i] = (int32_t)values[i];
+        beyond |= values[i] != to[i];
     }
     return !beyond;
 }
@@ -193,6 +246,12 @@ static bool copy_all(const gather *g, const firn_parquet_source *source, int64_t
     if (is_copied(g, source)) {
         memcpy(to, (const uint8_t *)array->buffers[1] + (size_t)at * width, (size_t)count * width);
         return true;
+    }
+    switch (source->cast) {
+    case FIRN_PARQUET_INT_TO_LONG: all_longs(source, at, count, to); return true;
+    case FIRN_PARQUET_FLOAT_TO_DOUBLE: all_doubles(array, at, count, to); return true;
+    case FIRN_PARQUET_LONG_TO_INT: return all_ints(array, at, count, to);
+    default: break;
     }
     switch (g->column->kind) {
     case FIRN_PARQUET_BOOLEAN: all_bools(array, at, count, to); return true;

@@ -61,10 +61,19 @@ typedef struct firn_parquet_options {
     void *ctx;
 } firn_parquet_options;
 
+/* Arrow's type where it is not the one that the kind says. */
+typedef enum firn_parquet_cast {
+    FIRN_PARQUET_AS_IS,
+    FIRN_PARQUET_INT_TO_LONG,     /* i, and ttm for a TIME, whose factor is 1000 */
+    FIRN_PARQUET_LONG_TO_INT,     /* l; TYPE for what does not fit */
+    FIRN_PARQUET_FLOAT_TO_DOUBLE, /* f */
+} firn_parquet_cast;
+
 /* Where a column's values are. `array` NULL: nulls. */
 typedef struct firn_parquet_source {
     const struct ArrowArray *array;
-    int64_t factor; /* what a timestamp is multiplied by: 1, 1000 */
+    int64_t factor; /* what a time is multiplied by: 1, 1000 */
+    firn_parquet_cast cast;
 } firn_parquet_source;
 
 /* Rows [from, from + count) of the arrays, whose own offsets come on top; with `pick` the rows pick[from], pick[from + 1], ... */
