@@ -15,8 +15,6 @@ firn_rc firn_deflate_decompress(firn_bytes packed, size_t plain_bytes_max, firn_
 
 /* Raw snappy blocks. */
 firn_rc firn_snappy_compress(firn_bytes plain, firn_buf *out, firn_err *err) FIRN_MUST_USE;
-/* The same by an encoder for columns (snappy_pack.c): several times as fast where there is little to find. */
-firn_rc firn_snappy_pack(firn_bytes plain, firn_buf *out, firn_err *err) FIRN_MUST_USE;
 firn_rc firn_snappy_decompress(firn_bytes packed, size_t plain_bytes_max, firn_buf *out,
                                firn_err *err) FIRN_MUST_USE;
 

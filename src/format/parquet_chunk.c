@@ -196,7 +196,7 @@ static firn_rc compress_page(encoder *e, firn_bytes *out, firn_err *err)
     firn_bytes plain = firn_buf_bytes(&desk->page);
     firn_buf_clear(&desk->packed);
     switch (e->out->codec) {
-    case FIRN_PARQUET_SNAPPY: FIRN_TRY(firn_snappy_pack(plain, &desk->packed, err)); break;
+    case FIRN_PARQUET_SNAPPY: FIRN_TRY(firn_snappy_compress(plain, &desk->packed, err)); break;
     case FIRN_PARQUET_ZSTD:
         desk->zstd = desk->zstd != NULL ? desk->zstd : firn_zstd_new(e->options->level);
         FIRN_TRY(firn_zstd_pack(desk->zstd, plain, &desk->packed, err));

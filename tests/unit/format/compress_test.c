@@ -38,7 +38,6 @@ static firn_rc lz4_default(firn_bytes plain, firn_buf *out, firn_err *err)
 static const codec codecs[] = {
     {"deflate", deflate_default, firn_deflate_decompress},
     {"snappy", firn_snappy_compress, firn_snappy_decompress},
-    {"snappy of columns", firn_snappy_pack, firn_snappy_decompress},
     {"zstd", zstd_default, firn_zstd_decompress},
     {"lz4", lz4_default, firn_lz4_decompress},
 };
@@ -140,39 +139,6 @@ static void bytes_after_a_deflate_stream_are_ignored(void **state)
     assert_string_equal(firn_buf_cstr(&back), "text");
 }
 
-/* Every kind of literal and copy: lengths around the borders of tags, matches near and far, that overlap themselves, that end with the input. */
-static void columns_by_snappy(void **state)
-{
-    (void)state;
-    firn_err err = {0};
-    FIRN_AUTO_BUF firn_buf plain = {0}, packed = {0}, again = {0};
-    uint64_t noise = 7;
-    for (int round = 0; round < 400; round++) {
-        size_t len = round < 200 ? (size_t)round : (size_t)round * 977;
-        unsigned spread = 1u << round % 9, keep = 1u + (unsigned)round % 97;
-        firn_buf_clear(&plain);
-        firn_buf_clear(&packed);
-        firn_buf_clear(&again);
-        while (plain.len < len) {
-            noise = noise * UINT64_C(6364136223846793005) + 1442695040888963407;
-            bool copied = plain.len > keep && noise >> 60 < 9;
-            size_t back = copied ? (size_t)(noise >> 33) % plain.len : 0;
-            for (unsigned i = 0; i < keep && plain.len < len; i++) {
-                firn_buf_putc(&plain, copied ? plain.data[back + i]
-                                             : (uint8_t)((noise >> (i % 40)) % spread));
-            }
-        }
-        assert_int_equal(firn_snappy_pack(firn_buf_bytes(&plain), &packed, &err), FIRN_OK);
-        assert_true(packed.len <= 32 + plain.len + plain.len / 6);
-        assert_int_equal(firn_snappy_decompress(firn_buf_bytes(&packed), plain.len, &again, &err),
-                         FIRN_OK);
-        assert_int_equal(again.len, plain.len);
-        if (plain.len > 0) {
-            assert_memory_equal(again.data, plain.data, plain.len);
-        }
-    }
-}
-
 /* One context for many frames, of whatever sizes. */
 static void many_frames_by_one_zstd(void **state)
 {
@@ -195,7 +161,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(there_and_back),
-        cmocka_unit_test(columns_by_snappy),
         cmocka_unit_test(many_frames_by_one_zstd),
         cmocka_unit_test(output_is_bounded),
         cmocka_unit_test(cut_input_is_corrupt),
