@@ -197,6 +197,9 @@ static size_t ascii_bytes(const uint8_t *p, const uint8_t *end)
 bool firn_utf8_valid(firn_bytes text)
 {
     uint32_t code_point;
+    if (text.len == 0) { /* and may have no address */
+        return true;
+    }
     const uint8_t *p = text.data, *end = p + text.len;
     while (p < end) {
         size_t len = ascii_bytes(p, end);
