@@ -69,6 +69,12 @@ const firn_rows_constant *firn_export_filing_constants(firn_arena *arena,
 /* Years 1 to 9999: what a folder can be called, and a timestamp be computed with. */
 #define FIRN_EVENT_MS_MIN INT64_C(-62135596800000)
 #define FIRN_EVENT_MS_MAX INT64_C(253402300799999)
+/* Where the i-th of the rows is in their array. */
+static inline uint32_t firn_export_row(const firn_rows *rows, int64_t i)
+{
+    return rows->pick != NULL ? rows->pick[rows->from + i] : (uint32_t)(rows->from + i);
+}
+
 /* Rows of one day or hour. */
 typedef struct firn_export_span {
     int32_t day; /* since 1970 */

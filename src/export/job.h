@@ -5,6 +5,7 @@
  *   kafka.c      streams, from the topic behind them
  *   snapshot.c   tables: a complete new version
  *   source.c     the query; columns.c, filing.c what becomes of its columns
+ *   span.c       rows by the day or hour of their time; latest.c the last row of each key
  *   reader.c, marks.c   rows from the server
  *   writer.c     rows into data files
  *   target.c     the table: made, evolved, its properties

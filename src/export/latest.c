@@ -54,17 +54,6 @@ static bool plan_key(const struct ArrowSchema *column, key_column *out)
     }
 }
 
-static bool bit_at(const uint8_t *bits, int64_t i)
-{
-    return (bits[i / 8] >> (i % 8) & 1) != 0;
-}
-
-static bool has_value(const struct ArrowArray *array, int64_t at)
-{
-    const uint8_t *valid = array->buffers[0];
-    return valid == NULL || array->null_count == 0 || bit_at(valid, at);
-}
-
 static void put_text(firn_buf *out, const struct ArrowArray *array, int64_t at)
 {
     const int32_t *ends = array->buffers[1];
@@ -82,12 +71,12 @@ static void put_key(latest *l, const struct ArrowArray *array, int64_t row)
         const struct ArrowArray *column = array->children[l->key[i].child];
         int64_t at = row + column->offset;
         size_t width = l->key[i].width;
-        bool has = has_value(column, at);
+        bool has = firn_arrow_has_value(column, at);
         firn_buf_putc(&l->keys, has);
         if (has && width == 0) {
             put_text(&l->keys, column, at);
         } else if (has && width == SIZE_MAX) {
-            firn_buf_putc(&l->keys, bit_at(column->buffers[1], at));
+            firn_buf_putc(&l->keys, firn_arrow_bit(column->buffers[1], at));
         } else if (has) {
             firn_buf_append(&l->keys, (const char *)column->buffers[1] + (size_t)at * width, width);
         }
@@ -141,16 +130,11 @@ static void note_row(latest *l, size_t rows, int64_t row)
     l->slots[slot] = (uint32_t)l->entries.len;
 }
 
-static int64_t row_at(const firn_rows *rows, int64_t i)
-{
-    return rows->pick != NULL ? (int64_t)rows->pick[rows->from + i] : rows->from + i;
-}
-
 static bool note_rows(latest *l)
 {
     for (size_t k = 0; k < l->n_rows; k++) {
         for (int64_t i = 0; i < l->rows[k].count; i++) {
-            note_row(l, k, row_at(&l->rows[k], i));
+            note_row(l, k, firn_export_row(&l->rows[k], i));
             if (l->keys.overflow || l->entries.len == UINT32_MAX) {
                 return false;
             }
@@ -168,7 +152,7 @@ static bool is_tombstone(const latest *l, const struct ArrowArray *array, int64_
     }
     const struct ArrowArray *column = array->children[l->tombstone];
     int64_t at = row + column->offset;
-    return has_value(column, at) && bit_at(column->buffers[1], at);
+    return firn_arrow_has_value(column, at) && firn_arrow_bit(column->buffers[1], at);
 }
 
 /* In the order in which they came. */
@@ -187,7 +171,7 @@ static void keep(latest *l, firn_arena *arena)
         uint32_t *pick = FIRN_NEW_N(arena, uint32_t, (size_t)rows->count);
         int64_t n = 0;
         for (int64_t i = 0; i < rows->count; i++) {
-            int64_t row = row_at(rows, i);
+            int64_t row = firn_export_row(rows, i);
             if (stays[k][row]) {
                 pick[n++] = (uint32_t)row;
             }

@@ -40,11 +40,9 @@ static int64_t time_of(const struct ArrowArray *array, const times *at, int64_t 
 {
     if (at->event != SIZE_MAX) {
         const struct ArrowArray *event = array->children[at->event];
-        const uint8_t *valid = event->buffers[0];
         int64_t i = row + event->offset;
-        bool has = valid == NULL || event->null_count == 0 || (valid[i / 8] >> (i % 8) & 1);
         int64_t ms = ((const int64_t *)event->buffers[1])[i];
-        if (has && ms >= FIRN_EVENT_MS_MIN && ms <= FIRN_EVENT_MS_MAX) {
+        if (firn_arrow_has_value(event, i) && ms >= FIRN_EVENT_MS_MIN && ms <= FIRN_EVENT_MS_MAX) {
             return ms;
         }
     }
@@ -81,18 +79,13 @@ static bool span_at(sorter *s, int64_t ms, uint32_t *last)
     return true;
 }
 
-static uint32_t row_at(const firn_rows *rows, int64_t i)
-{
-    return rows->pick != NULL ? rows->pick[rows->from + i] : (uint32_t)(rows->from + i);
-}
-
 static bool sort_rows(sorter *s, const times *at, const firn_rows *rows, size_t n)
 {
     uint32_t last = 0;
     for (size_t k = 0; k < n; k++) {
         s->spans[k] = FIRN_NEW_N(s->arena, uint32_t, (size_t)rows[k].count);
         for (int64_t i = 0; i < rows[k].count; i++) {
-            if (!span_at(s, time_of(rows[k].array, at, row_at(&rows[k], i)), &last)) {
+            if (!span_at(s, time_of(rows[k].array, at, firn_export_row(&rows[k], i)), &last)) {
                 return false;
             }
             s->spans[k][i] = last;
@@ -101,32 +94,45 @@ static bool sort_rows(sorter *s, const times *at, const firn_rows *rows, size_t 
     return true;
 }
 
-/* The rows of span `number` among these; count 0: it has none. */
-static firn_rows rows_of_span(const sorter *s, const firn_rows *rows, const uint32_t *spans,
-                              uint32_t number)
+static void tell_spans(const sorter *s, firn_export_span *out, size_t n_rows)
 {
-    firn_rows out = *rows;
-    uint32_t *pick = FIRN_NEW_N(s->arena, uint32_t, (size_t)rows->count);
-    out.from = out.count = 0;
-    out.pick = pick;
-    for (int64_t i = 0; i < rows->count; i++) {
-        if (spans[i] == number) {
-            pick[out.count++] = row_at(rows, i);
-        }
+    for (size_t i = 0; i < s->from.len; i++) {
+        int64_t midnight = floor_to(s->from.items[i], DAY_MS);
+        out[i] = (firn_export_span){.day = (int32_t)(midnight / DAY_MS),
+                                    .hour = (int)((s->from.items[i] - midnight) / HOUR_MS),
+                                    .rows = FIRN_NEW_N(s->arena, firn_rows, n_rows)};
     }
-    return out.count == rows->count ? *rows : out;
 }
 
-static void tell_span(const sorter *s, const firn_rows *rows, size_t n, uint32_t number,
+/* Rows to the spans that they are of, in the order in which they came: one list of places, a piece of it for each span. */
+static void share_out(const sorter *s, const firn_rows *rows, const uint32_t *spans,
                       firn_export_span *out)
 {
-    int64_t midnight = floor_to(s->from.items[number], DAY_MS);
-    *out = (firn_export_span){.day = (int32_t)(midnight / DAY_MS),
-                              .hour = (int)((s->from.items[number] - midnight) / HOUR_MS),
-                              .rows = FIRN_NEW_N(s->arena, firn_rows, n)};
-    for (size_t k = 0; k < n; k++) {
-        out->rows[out->n_rows] = rows_of_span(s, &rows[k], s->spans[k], number);
-        out->n_rows += out->rows[out->n_rows].count > 0;
+    size_t n_spans = s->from.len;
+    int64_t *ends = FIRN_NEW_N(s->arena, int64_t, n_spans + 1);
+    for (int64_t i = 0; i < rows->count; i++) {
+        ends[spans[i] + 1]++;
+    }
+    for (size_t k = 0; k < n_spans; k++) {
+        int64_t count = ends[k + 1];
+        ends[k + 1] += ends[k];
+        if (count == rows->count && count > 0) {
+            out[k].rows[out[k].n_rows++] = *rows;
+            return;
+        }
+    }
+    uint32_t *pick = FIRN_NEW_N(s->arena, uint32_t, (size_t)rows->count);
+    for (size_t k = 0; k < n_spans; k++) {
+        if (ends[k + 1] > ends[k]) {
+            out[k].rows[out[k].n_rows++] = (firn_rows){.schema = rows->schema,
+                                                       .array = rows->array,
+                                                       .from = ends[k],
+                                                       .count = ends[k + 1] - ends[k],
+                                                       .pick = pick};
+        }
+    }
+    for (int64_t i = 0; i < rows->count; i++) {
+        pick[ends[spans[i]]++] = firn_export_row(rows, i);
     }
 }
 
@@ -143,8 +149,9 @@ bool firn_export_spans(firn_arena *arena, const firn_export_columns *columns,
     }
     *out = FIRN_NEW_N(arena, firn_export_span, s.from.len);
     *n_out = s.from.len;
-    for (uint32_t i = 0; i < s.from.len; i++) {
-        tell_span(&s, rows, n, i, &(*out)[i]);
+    tell_spans(&s, *out, n);
+    for (size_t k = 0; k < n; k++) {
+        share_out(&s, &rows[k], s.spans[k], *out);
     }
     return true;
 }

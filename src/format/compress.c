@@ -145,20 +145,6 @@ firn_rc firn_snappy_decompress(firn_bytes packed, size_t plain_bytes_max, firn_b
 
 /* ---- zstd ---- */
 
-firn_rc firn_zstd_compress(firn_bytes plain, int level, firn_buf *out, firn_err *err)
-{
-    size_t bound = ZSTD_compressBound(plain.len);
-    uint8_t *room = firn_buf_reserve(out, bound);
-    if (!room)
-        return output_full(out, "zstd", err);
-    size_t len =
-        ZSTD_compress(room, bound, plain.data, plain.len, level ? level : ZSTD_CLEVEL_DEFAULT);
-    if (ZSTD_isError(len))
-        FIRN_FAIL(err, FIRN_E_INTERNAL, "zstd compression failed: %s", ZSTD_getErrorName(len));
-    out->len += len;
-    return FIRN_OK;
-}
-
 firn_zstd *firn_zstd_new(int level)
 {
     ZSTD_CCtx *zstd = ZSTD_createCCtx();
@@ -187,6 +173,14 @@ firn_rc firn_zstd_pack(firn_zstd *zstd, firn_bytes plain, firn_buf *out, firn_er
         FIRN_FAIL(err, FIRN_E_INTERNAL, "zstd compression failed: %s", ZSTD_getErrorName(len));
     out->len += len;
     return FIRN_OK;
+}
+
+firn_rc firn_zstd_compress(firn_bytes plain, int level, firn_buf *out, firn_err *err)
+{
+    firn_zstd *zstd = firn_zstd_new(level);
+    firn_rc rc = firn_zstd_pack(zstd, plain, out, err);
+    firn_zstd_free(zstd);
+    return rc;
 }
 
 static firn_rc zstd_all(ZSTD_DStream *stream, firn_bytes packed, size_t plain_bytes_max,

@@ -81,17 +81,27 @@ enum {
 };
 _Static_assert(FIRN_JSON_TEXT_BYTES <= FIRN_JSON_QUICK_BYTES, "a text's first step is the longest");
 
+/* The sign, and the first up to eight digits; NULL: no number begins so. */
+static inline __attribute__((always_inline)) const uint8_t *firn_json_start(const uint8_t *p,
+                                                                            bool *negative,
+                                                                            unsigned *count,
+                                                                            uint64_t *value)
+{
+    *negative = *p == '-';
+    p += *negative;
+    *count = firn_json_digits(p, value);
+    return firn_json_is_no_start(*count, *value) ? NULL : p + *count;
+}
+
 /* Up to 16 digits. */
 static inline __attribute__((always_inline)) const uint8_t *firn_json_quick_whole(const uint8_t *p,
                                                                                   int64_t *out)
 {
     uint64_t value, low;
-    bool negative = *p == '-';
-    p += negative;
-    unsigned count = firn_json_digits(p, &value);
-    if (firn_json_is_no_start(count, value))
+    bool negative;
+    unsigned count;
+    if (!(p = firn_json_start(p, &negative, &count, &value)))
         return NULL;
-    p += count;
     if (count == 8) {
         count = firn_json_digits(p, &low);
         value = value * firn_json_tens[count] + low;
@@ -109,12 +119,10 @@ static inline __attribute__((always_inline)) const uint8_t *firn_json_quick_deci
 {
     uint64_t value, low;
     unsigned scale = node->quick_scale;
-    bool negative = *p == '-';
-    p += negative;
-    unsigned count = firn_json_digits(p, &value);
-    if (firn_json_is_no_start(count, value))
+    bool negative;
+    unsigned count;
+    if (!(p = firn_json_start(p, &negative, &count, &value)))
         return NULL;
-    p += count;
     if (*p == '.') {
         unsigned fraction = firn_json_digits(p + 1, &low);
         if (fraction - 1 >= scale) /* none, or more than the column has */
@@ -139,12 +147,10 @@ static inline __attribute__((always_inline)) const uint8_t *firn_json_quick_doub
                                                   1e6, 1e7, 1e8, 1e9, 1e10};
     uint64_t value, low;
     unsigned fraction = 0;
-    bool negative = *p == '-';
-    p += negative;
-    unsigned count = firn_json_digits(p, &value);
-    if (firn_json_is_no_start(count, value))
+    bool negative;
+    unsigned count;
+    if (!(p = firn_json_start(p, &negative, &count, &value)))
         return NULL;
-    p += count;
     if (*p == '.') {
         fraction = firn_json_digits(p + 1, &low);
         value = value * firn_json_tens[fraction] + low;

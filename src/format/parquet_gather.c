@@ -25,11 +25,6 @@ static size_t item_bytes(const firn_parquet_column *column)
     return BYTES[firn_parquet_item_of(column)];
 }
 
-static bool bit_at(const uint8_t *bits, int64_t i)
-{
-    return (bits[i >> 3] >> (i & 7) & 1) != 0;
-}
-
 /* ---- one value ---- */
 
 static firn_rc take_time(const gather *g, const firn_parquet_source *source, int64_t at,
@@ -104,7 +99,7 @@ static firn_rc take(const gather *g, const firn_parquet_source *source, int64_t 
         return take_cast(g, source, at, to, err);
     }
     switch (g->column->kind) {
-    case FIRN_PARQUET_BOOLEAN: ((bool *)out)[to] = bit_at(data, at); return FIRN_OK;
+    case FIRN_PARQUET_BOOLEAN: ((bool *)out)[to] = firn_arrow_bit(data, at); return FIRN_OK;
     case FIRN_PARQUET_INT:
     case FIRN_PARQUET_DATE:
     case FIRN_PARQUET_FLOAT: ((int32_t *)out)[to] = ((const int32_t *)data)[at]; return FIRN_OK;
@@ -150,7 +145,7 @@ static bool is_copied(const gather *g, const firn_parquet_source *source)
 static void all_bools(const struct ArrowArray *array, int64_t at, int64_t count, bool *to)
 {
     for (int64_t i = 0; i < count; i++) {
-        to[i] = bit_at(array->buffers[1], at + i);
+        to[i] = firn_arrow_bit(array->buffers[1], at + i);
     }
 }
 
@@ -323,7 +318,7 @@ static firn_rc take_present(gather *g, const firn_parquet_source *source, int64_
     need_present(g);
     uint8_t *present = g->out->present_room + g->row;
     for (int64_t i = 0; i < count; i++) {
-        present[i] = bit_at(source->array->buffers[0], at + i);
+        present[i] = firn_arrow_bit(source->array->buffers[0], at + i);
     }
     if (!copy_all(g, source, at, count)) { /* is it a null that does not fit? */
         for (int64_t i = 0; i < count; i++) {
@@ -383,14 +378,14 @@ static firn_rc take_picked(gather *g, const firn_parquet_source *source, const u
         }
         need_present(g);
         for (int64_t i = 0; i < count; i++) {
-            g->out->present_room[g->row + i] = bit_at(bits, array->offset + pick[i]);
+            g->out->present_room[g->row + i] = firn_arrow_bit(bits, array->offset + pick[i]);
         }
         move_present(g, g->out->present_room + g->row, count);
         return FIRN_OK;
     }
     for (int64_t i = 0; i < count; i++) {
         int64_t at = array->offset + pick[i];
-        if (bits == NULL || bit_at(bits, at)) {
+        if (bits == NULL || firn_arrow_bit(bits, at)) {
             FIRN_TRY(take(g, source, at, g->out->n, err));
             g->out->n++;
         } else {

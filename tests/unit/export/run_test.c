@@ -308,6 +308,28 @@ static void rowtime_and_days_by_hand(void **state)
     lake_contains(export_fails(f, "bad"), "partitioning.time names x, and pay has no such column");
 }
 
+/* Days in any order, in one batch and in several, more of them than are sorted without SQL. */
+static void days_in_any_order(void **state)
+{
+    export_fixture *f = *state;
+    static const int days[] = {3, 40, 256, 257};
+    ksql_source *s = pay(f, ", \"partitioning\": {\"type\": \"date\", \"time\": \"ROWTIME\"}");
+    int n = 0;
+    for (size_t round = 0; round < sizeof(days) / sizeof(days[0]); round++) {
+        f->options.batch_rows_max = round == 1 ? 7 : 0;
+        for (int i = 0; i < 600; i++, n++) {
+            ksql_add(f->server, s, 0, NOON_MS - (int64_t)(i * 7919 % days[round]) * DAY_MS,
+                     firn_arena_printf(f->lake->arena, "%d, \"%d\"", n, i * 7919 % days[round]));
+        }
+        export_one(f, "pay", FIRN_EXPORT_DONE);
+        expect_ids(f, n);
+        lake_expect(f->lake,
+                    "SELECT count(*) FROM streams.pay WHERE make_date(year, month, day) <> "
+                    "DATE '2026-01-15' - name::INTEGER",
+                    "0");
+    }
+}
+
 /* ---- tables -------------------------------------------------------------------------------------------------------------- */
 
 static ksql_source *totals(export_fixture *f, const char *more)
@@ -613,6 +635,7 @@ int main(void)
         T(types_of_all_kinds),
         T(rows_are_filed_by_their_event),
         T(rowtime_and_days_by_hand),
+        T(days_in_any_order),
         T(a_table_is_a_version_each_time),
         T(changes_are_folded_by_key),
         T(keys_may_be_of_any_type),

@@ -4,6 +4,8 @@
 #ifndef FORMAT_ARROW_H
 #define FORMAT_ARROW_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #ifndef ARROW_C_DATA_INTERFACE
@@ -39,4 +41,17 @@ struct ArrowArray {
 };
 
 #endif
+
+static inline bool firn_arrow_bit(const void *bits, int64_t i)
+{
+    return (((const uint8_t *)bits)[i >> 3] >> (i & 7) & 1) != 0;
+}
+
+/* Is there a value at `at`, to which the array's offset has been added? */
+static inline bool firn_arrow_has_value(const struct ArrowArray *array, int64_t at)
+{
+    const void *valid = array->buffers[0];
+    return valid == NULL || array->null_count == 0 || firn_arrow_bit(valid, at);
+}
+
 #endif
