@@ -1,7 +1,7 @@
 /* How fast JSON documents become columns, by the core's time, beside the same events in Avro: the small and the wide event of events.h, a schema that
  * takes five of thirty members, and members in another order than the schema's.
  *
- * Usage: json_bench [EVENTS]
+ * Usage: json_bench [EVENTS [CASE]]    CASE: only those in whose names this is
  */
 #include "events.h"
 
@@ -93,9 +93,13 @@ static void decode_avro(const firn_avro_decoder *decoder, const texts *input,
     }
 }
 
+static const char *wanted = "";
+
 static void bench(const char *what, event_kind kind, const char *schema_text, bool json,
                   int64_t events)
 {
+    if (!strstr(what, wanted))
+        return;
     FIRN_AUTO_ARENA firn_arena *arena = firn_arena_new();
     firn_err err;
     texts *input = FIRN_NEW(arena, texts);
@@ -123,15 +127,17 @@ static void bench(const char *what, event_kind kind, const char *schema_text, bo
         int64_t took_us = core_us() - start;
         best_us = took_us < best_us ? took_us : best_us;
     }
-    printf("%-40s %5.0f B %8.2f M events/s %8.0f MB/s\n", what,
+    printf("%-40s %5.0f B %8.2f M events/s %8.0f MB/s %8.0f ns each\n", what,
            (double)input->buf.len / BATCH_EVENTS, (double)done / (double)best_us,
-           (double)input->buf.len * (double)(done / BATCH_EVENTS) / (double)best_us);
+           (double)input->buf.len * (double)(done / BATCH_EVENTS) / (double)best_us,
+           (double)best_us * 1000 / (double)done);
     firn_buf_deinit(&input->buf);
 }
 
 int main(int argc, char **argv)
 {
     int64_t events = argc > 1 ? atoll(argv[1]) : 1000000;
+    wanted = argc > 2 ? argv[2] : wanted;
     bench("JSON, 4 columns", EVENT_SMALL, event_schemas[EVENT_SMALL], true, events);
     bench("JSON, 4 columns in another order", EVENT_SMALL, another_order, true, events);
     bench("JSON, 30 columns", EVENT_WIDE, event_schemas[EVENT_WIDE], true, events / 4);

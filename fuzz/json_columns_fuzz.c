@@ -3,8 +3,8 @@
  * a row's array.
  *
  * Besides not crashing: a document that fails leaves the batch as it was, one that succeeds does so again, and jansson agrees on what
- * is JSON. A schema inferred from the document takes the document. The quick ways of json_quick.h give what comes without them, to the
- * message's letter.
+ * is JSON. A schema inferred from the document takes the document. The quick ways of json_quick.c, those of this processor and those of any,
+ * give what comes without them, to the message's letter.
  */
 #include "base/arena.h"
 #include "format/avro.h"
@@ -137,27 +137,46 @@ static firn_rc decode(const firn_json_decoder *decoder, bool row, firn_bytes tex
     return rc;
 }
 
+typedef struct way {
+    firn_json_decoder *decoder;
+    firn_avro_batch *batch;
+} way;
+
+enum { QUICK, NARROW, SLOW, WAYS };
+
+static way make_way(firn_arena *arena, const firn_avro_schema *schema, int kind)
+{
+    firn_err err;
+    way made;
+    firn_avro_decoder_opts opts = {.batch_bytes_max = BATCH_BYTES_MAX};
+    require(firn_json_decoder_new(arena, schema, &opts, &made.decoder, &err) == FIRN_OK);
+    if (kind == SLOW)
+        firn_json_plan_slow(&made.decoder->root);
+    made.decoder->wide &= kind == QUICK;
+    made.batch = firn_avro_batch_new(firn_json_decoder_shape(made.decoder));
+    return made;
+}
+
 /* Three times, so that what the first taught the decoder is used, and the columns have room. */
 static void compare(firn_arena *arena, const firn_avro_schema *schema, bool row, firn_bytes text)
 {
-    firn_err err, slow_err;
-    firn_json_decoder *decoder, *slow;
-    firn_avro_decoder_opts opts = {.batch_bytes_max = BATCH_BYTES_MAX};
-    require(firn_json_decoder_new(arena, schema, &opts, &decoder, &err) == FIRN_OK);
-    require(firn_json_decoder_new(arena, schema, &opts, &slow, &err) == FIRN_OK);
-    firn_json_plan_slow(&slow->root);
-    FIRN_AUTO_AVRO_BATCH firn_avro_batch *batch =
-        firn_avro_batch_new(firn_json_decoder_shape(decoder));
-    FIRN_AUTO_AVRO_BATCH firn_avro_batch *slow_batch =
-        firn_avro_batch_new(firn_json_decoder_shape(slow));
+    way ways[WAYS];
+    for (int w = 0; w < WAYS; w++)
+        ways[w] = make_way(arena, schema, w);
     for (int i = 0; i < 3; i++) {
-        size_t used = 0, slow_used = 0;
-        firn_rc rc = decode(decoder, row, text, batch, &used, &err);
-        require(decode(slow, row, text, slow_batch, &slow_used, &slow_err) == rc);
-        require(used == slow_used);
-        require(rc == FIRN_OK || strcmp(err.message, slow_err.message) == 0);
+        size_t used[WAYS] = {0};
+        firn_rc rc[WAYS];
+        firn_err err[WAYS];
+        for (int w = 0; w < WAYS; w++) {
+            rc[w] = decode(ways[w].decoder, row, text, ways[w].batch, &used[w], &err[w]);
+            require(rc[w] == rc[0] && used[w] == used[0]);
+            require(rc[w] == FIRN_OK || strcmp(err[w].message, err[0].message) == 0);
+        }
     }
-    require_same(firn_avro_batch_root(batch), firn_avro_batch_root(slow_batch));
+    for (int w = 1; w < WAYS; w++)
+        require_same(firn_avro_batch_root(ways[0].batch), firn_avro_batch_root(ways[w].batch));
+    for (int w = 0; w < WAYS; w++)
+        firn_avro_batch_free(ways[w].batch);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

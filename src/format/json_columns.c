@@ -1,15 +1,12 @@
 /* JSON documents into columns: one pass over the text, each value straight into its column's buffers.
  *
- * This is a hot path. A member is found by comparing its name with the one that followed last time, and by hash only when that fails;
- * a text is copied while its end is looked for; no tree is built, and nothing is allocated but the columns' room and, rarely, scratch.
- * A failure is noted once where it happens and unwinds with NULL; the path to it is gathered on the way up.
- *
- * How a record knows its members: before it, all children of a struct are as long as the struct, so a child that is longer has been
- * given, and one that is not at the end was absent. A member that comes again takes its child back to the old length first.
+ * Here is what knows all of JSON, value by value, and what reports. Records are in json_record.c, with the short ways for values in front.
+ * No tree is built, and nothing is allocated but the columns' room and, rarely, scratch. A failure is noted once where it happens and
+ * unwinds with NULL; the path to it is gathered on the way up.
  */
 #include "format/json_columns.h"
 
-#include "json_quick.h"
+#include "json_decoding.h"
 
 #include <assert.h>
 #include <math.h>
@@ -79,7 +76,7 @@ __attribute__((cold)) firn_rc firn_json_report(const firn_json_decoding *d, firn
               at, d->scan.why);
 }
 
-static bool enter(firn_json_decoding *d, const uint8_t *p)
+bool firn_json_enter(firn_json_decoding *d, const uint8_t *p)
 {
     if (d->depth == FIRN_AVRO_DEPTH_MAX) {
         firn_json_fail(&d->scan, p, FIRN_E_LIMIT, "values nested too deeply");
@@ -324,153 +321,6 @@ static const uint8_t *boolean(firn_json_decoding *d, const uint8_t *p, const fir
     return behind;
 }
 
-/* ---- records ---- */
-
-static inline bool is_named(const firn_json_member *member, const uint8_t *p, const uint8_t *end)
-{
-    if (member->key_len == 0)
-        return false;
-    if (end - p < FIRN_JSON_KEY_MAX)
-        return end - p >= member->key_len && memcmp(p, member->word, member->key_len) == 0;
-    uint64_t word[2];
-    memcpy(word, p, sizeof word);
-    uint64_t other = ((word[0] ^ member->word[0]) & member->mask[0]) |
-                     ((word[1] ^ member->word[1]) & member->mask[1]);
-    if (member->key_len > 16) {
-        memcpy(word, p + 16, sizeof word);
-        other |= ((word[0] ^ member->word[2]) & member->mask[2]) |
-                 ((word[1] ^ member->word[3]) & member->mask[3]);
-    }
-    return other == 0;
-}
-
-/* `p` is behind the opening quote of a name that was not expected, or could not be compared quickly. *member: NULL when no column
- * takes it. */
-static __attribute__((noinline)) const uint8_t *find_member(firn_json_decoding *d, const uint8_t *p,
-                                                            const firn_json_node *node,
-                                                            const firn_avro_column *column,
-                                                            uint32_t *behind,
-                                                            const firn_json_member **member)
-{
-    firn_bytes name;
-    bool exact;
-    const uint8_t *next = firn_json_take_string(d, p - 1, &name);
-    if (!next)
-        return NULL;
-    *member = firn_json_find(node, name, &exact);
-    if (!*member)
-        return next;
-    uint32_t index = (uint32_t)(*member - node->members);
-    if (!exact && column->children[index].length > column->length)
-        *member = NULL; /* given before, and this one only resembles its name */
-    else if (__atomic_load_n(behind, __ATOMIC_RELAXED) != index)
-        __atomic_store_n(behind, index, __ATOMIC_RELAXED);
-    return next;
-}
-
-/* `p` is behind a name: the value's first byte. */
-static inline const uint8_t *colon(firn_json_decoding *d, const uint8_t *p)
-{
-    const uint8_t *end = d->scan.end;
-    p = firn_json_space(p, end);
-    if (p == end || *p != ':')
-        return firn_json_unexpected(&d->scan, p, "a colon must stand here");
-    return firn_json_space(p + 1, end);
-}
-
-/* One member, and what column's row it fills; `behind` is moved on to it. */
-static inline const uint8_t *member(firn_json_decoding *d, const uint8_t *p,
-                                    const firn_json_node *node, firn_avro_column *column,
-                                    uint32_t **behind, uint32_t *missing)
-{
-    const uint8_t *end = d->scan.end;
-    if (p == end || *p != '"')
-        return firn_json_unexpected(&d->scan, p, "a member's name in quotes must stand here");
-    p++;
-    uint32_t guess = __atomic_load_n(*behind, __ATOMIC_RELAXED);
-    const firn_json_member *found = &node->members[guess];
-    if (guess < node->member_count && is_named(found, p, end)) {
-        p = firn_json_space(p + found->key_len, end);
-    } else {
-        p = find_member(d, p, node, column, *behind, &found);
-        if (!p || !(p = colon(d, p)))
-            return NULL;
-    }
-    if (!found) {
-        d->unknown++;
-        return firn_json_skip(&d->scan, p, FIRN_AVRO_DEPTH_MAX - d->depth);
-    }
-    uint32_t index = (uint32_t)(found - node->members);
-    firn_avro_column *child = &column->children[index];
-    int64_t row = column->length;
-    if (__builtin_expect(child->length != row, 0))
-        firn_avro_column_truncate(child, row); /* of repeated members the last counts */
-    else
-        --*missing;
-    const uint8_t *next = firn_json_quick(d, p, end, false, false, &found->node, child, row);
-    if (__builtin_expect(next != NULL, 1)) {
-        firn_avro_column_mark_valid(child, row);
-        child->length = row + 1;
-    } else if (!(next = firn_json_value(d, p, &found->node, child))) {
-        return firn_json_at(d, found->name, 0);
-    }
-    *behind = &node->behind[index + 1];
-    return next;
-}
-
-static bool fill_missing(firn_json_decoding *d, const uint8_t *p, const firn_json_node *node,
-                         firn_avro_column *column)
-{
-    for (uint32_t i = 0; i < node->member_count; i++) {
-        firn_avro_column *child = &column->children[i];
-        if (child->length != column->length)
-            continue;
-        if (!child->nullable) {
-            firn_json_misfit(d, p, &node->members[i].node, "it is absent, and may not be null");
-            firn_json_at(d, node->members[i].name, 0);
-            return false;
-        }
-        firn_avro_column_append_null(child);
-    }
-    return true;
-}
-
-/* `p` is at the opening brace. */
-static const uint8_t *record(firn_json_decoding *d, const uint8_t *p, const firn_json_node *node,
-                             firn_avro_column *column)
-{
-    const uint8_t *end = d->scan.end, *start = p;
-    uint32_t *behind = node->behind;
-    uint32_t missing = node->member_count;
-    if (!enter(d, p))
-        return NULL;
-    p = firn_json_space(p + 1, end);
-    if (p < end && *p == '}') {
-        p++;
-    } else {
-        for (;;) {
-            p = member(d, p, node, column, &behind, &missing);
-            if (!p)
-                return NULL;
-            p = firn_json_space(p, end);
-            if (p < end && *p == ',') {
-                p = firn_json_space(p + 1, end);
-                continue;
-            }
-            if (p == end || *p != '}')
-                return firn_json_unexpected(&d->scan, p, "a comma or a } must stand here");
-            p++;
-            break;
-        }
-    }
-    if (missing > 0 && !fill_missing(d, start, node, column))
-        return NULL;
-    firn_avro_column_mark_valid(column, column->length);
-    column->length++;
-    d->depth--;
-    return p;
-}
-
 /* ---- arrays and maps ---- */
 
 static void finish_container(firn_avro_column *column)
@@ -486,7 +336,7 @@ static const uint8_t *list(firn_json_decoding *d, const uint8_t *p, const firn_j
 {
     const uint8_t *end = d->scan.end;
     firn_avro_column *items = &column->children[0];
-    if (!enter(d, p))
+    if (!firn_json_enter(d, p))
         return NULL;
     p = firn_json_space(p + 1, end);
     bool more = p == end || *p != ']';
@@ -595,7 +445,7 @@ static const uint8_t *map_entries(firn_json_decoding *d, const uint8_t *p,
         firn_json_raw raw;
         p = wanted ? text(d, p + 1, &entries->children[0])
                    : firn_json_string(&d->scan, p + 1, &raw);
-        if (!p || !(p = colon(d, p)))
+        if (!p || !(p = firn_json_colon(d, p)))
             return NULL;
         if (wanted) {
             p = firn_json_value(d, p, node->item, &entries->children[1]);
@@ -622,7 +472,7 @@ static const uint8_t *map(firn_json_decoding *d, const uint8_t *p, const firn_js
     enum { FEW_KEYS = 8 };
     firn_avro_column *entries = &column->children[0];
     int64_t from = entries->length;
-    if (!enter(d, p))
+    if (!firn_json_enter(d, p))
         return NULL;
     const uint8_t *behind = map_entries(d, p, node, entries, NULL);
     if (!behind)
@@ -656,7 +506,7 @@ static const uint8_t *container(firn_json_decoding *d, const uint8_t *p, const f
     switch (node->op) {
     case FIRN_JSON_LIST: return list(d, p, node, column);
     case FIRN_JSON_MAP: return map(d, p, node, column);
-    default: return record(d, p, node, column);
+    default: return firn_json_record(d, p, node, column);
     }
 }
 
@@ -724,6 +574,7 @@ firn_rc firn_json_decoder_new(firn_arena *arena, const firn_avro_schema *schema,
     firn_json_decoder *decoder = FIRN_NEW(arena, firn_json_decoder);
     FIRN_TRY(firn_avro_decoder_new_shape(arena, schema, opts, &decoder->shape, err));
     FIRN_TRY(firn_json_plan(arena, &decoder->shape->shape, &decoder->root, err));
+    decoder->wide = firn_json_is_wide();
     *out = decoder;
     return FIRN_OK;
 }
@@ -733,6 +584,17 @@ const firn_avro_decoder *firn_json_decoder_shape(const firn_json_decoder *decode
     return decoder->shape;
 }
 
+static void copy_tail(firn_json_tail *tail, firn_bytes text)
+{
+    uint8_t *end = tail->bytes + FIRN_JSON_TAIL_BYTES;
+    const uint8_t *text_end = text.data + text.len;
+    if (text.len >= FIRN_JSON_TAIL_BYTES)
+        memcpy(tail->bytes, text_end - FIRN_JSON_TAIL_BYTES, FIRN_JSON_TAIL_BYTES);
+    else if (text.len > 0)
+        memcpy(end - text.len, text.data, text.len);
+    memset(end, 0, FIRN_JSON_QUICK_BYTES);
+}
+
 void firn_json_begin(firn_json_decoding *d, const firn_json_decoder *decoder, firn_bytes text,
                      firn_avro_batch *batch)
 {
@@ -740,11 +602,13 @@ void firn_json_begin(firn_json_decoding *d, const firn_json_decoder *decoder, fi
     d->scan = (firn_json_scan){.start = text.data, .end = text.data + text.len};
     d->batch = batch;
     d->unchecked_utf8 = decoder->shape->unchecked_utf8;
+    d->wide = decoder->wide;
     d->depth = 0;
     d->unknown = 0;
     d->scratch = (firn_buf){0};
     d->misfit = NULL;
     d->trail_len = 0;
+    copy_tail(&d->tail, text);
 }
 
 void firn_json_finish(firn_json_decoding *d)
@@ -765,8 +629,11 @@ firn_rc firn_json_decoder_decode(const firn_json_decoder *decoder, firn_bytes te
         p = firn_json_unexpected(&d.scan, p, "");
     else if (!firn_avro_column_reserve(batch, root, 1))
         p = firn_json_no_room(&d, p);
-    if (p)
-        p = container(&d, firn_json_space(p, d.scan.end), &decoder->root, root);
+    if (p) {
+        p = firn_json_space(p, d.scan.end);
+        p = p < d.scan.end && *p == '{' ? firn_json_record(&d, p, &decoder->root, root)
+                                        : container(&d, p, &decoder->root, root);
+    }
     if (p) {
         p = firn_json_space(p, d.scan.end);
         if (p != d.scan.end)

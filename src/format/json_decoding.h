@@ -1,4 +1,5 @@
-/* What decodes JSON into columns, between its files: json_columns.c (documents, numbers, strings, nesting), json_values.c (what JSON can
+/* What decodes JSON into columns, between its files: json_columns.c (documents, numbers, strings, lists and maps), json_record.c
+ * (objects as records), json_values.c (what JSON can
  * only write as text) and json_rows.c (rows without names). Private to them.
  *
  * A function that takes where it stands gives back where it stopped, or NULL once the failure is noted. Room for the row must be there.
@@ -14,12 +15,22 @@
 struct firn_json_decoder {
     firn_avro_decoder *shape;
     firn_json_node root;
+    bool wide; /* as in firn_json_step */
 };
+
+/* A name and its value: a comma, FIRN_JSON_KEY_MAX bytes, FIRN_JSON_QUICK_BYTES. */
+enum { FIRN_JSON_TAIL_BYTES = 1 + FIRN_JSON_KEY_MAX + FIRN_JSON_QUICK_BYTES };
+
+/* A copy of the text's last bytes, FIRN_JSON_TAIL_BYTES or all that it has, and zeros behind: what is read in place of them, so that nobody need
+ * ask how many bytes are left. */
+typedef struct firn_json_tail {
+    uint8_t bytes[FIRN_JSON_TAIL_BYTES + FIRN_JSON_QUICK_BYTES];
+} firn_json_tail;
 
 typedef struct firn_json_decoding {
     firn_json_scan scan;
     firn_avro_batch *batch;
-    bool unchecked_utf8;
+    bool unchecked_utf8, wide;
     int depth;
     int64_t unknown;
     firn_buf scratch;             /* texts without their escapes; of one value at a time */
@@ -29,6 +40,7 @@ typedef struct firn_json_decoding {
         int64_t index;
     } trail[FIRN_AVRO_DEPTH_MAX + 1]; /* innermost first */
     int trail_len;
+    firn_json_tail tail; /* of documents */
 } firn_json_decoding;
 
 /* Failures, noted at `p`; all give NULL. */
@@ -47,9 +59,14 @@ void firn_json_begin(firn_json_decoding *d, const firn_json_decoder *decoder, fi
                      firn_avro_batch *batch);
 void firn_json_finish(firn_json_decoding *d);
 
-/* Any value. */
+/* Notes that another level begins at `p`; false when there are too many. */
+bool firn_json_enter(firn_json_decoding *d, const uint8_t *p);
+
+/* Any value; an object as a record, `p` at its brace. */
 const uint8_t *firn_json_value(firn_json_decoding *d, const uint8_t *p, const firn_json_node *node,
                                firn_avro_column *column);
+const uint8_t *firn_json_record(firn_json_decoding *d, const uint8_t *p, const firn_json_node *node,
+                                firn_avro_column *column);
 
 /* Numbers that other values may be written as. */
 const uint8_t *firn_json_whole(firn_json_decoding *d, const uint8_t *p, const firn_json_node *node,
@@ -72,6 +89,16 @@ const uint8_t *firn_json_base64(firn_json_decoding *d, const uint8_t *p, const f
                                 firn_avro_column *column);
 const uint8_t *firn_json_fixed(firn_json_decoding *d, const uint8_t *p, const firn_json_node *node,
                                firn_avro_column *column);
+
+/* `p` is behind a name: the value's first byte. */
+static inline const uint8_t *firn_json_colon(firn_json_decoding *d, const uint8_t *p)
+{
+    const uint8_t *end = d->scan.end;
+    p = firn_json_space(p, end);
+    if (p == end || *p != ':')
+        return firn_json_unexpected(&d->scan, p, "a colon must stand here");
+    return firn_json_space(p + 1, end);
+}
 
 static inline bool firn_json_is_number_start(uint8_t c)
 {

@@ -47,20 +47,23 @@ const firn_json_member *firn_json_find(const firn_json_node *node, firn_bytes na
 
 static void set_name(firn_json_member *member, const char *name)
 {
+    enum { AROUND = 3 }; /* quotes and the colon */
     uint8_t *text = (uint8_t *)member->word;
     member->name = name;
     member->len = (uint32_t)strlen(name);
-    if (member->len > FIRN_JSON_KEY_MAX - 2)
-        return;
+    member->key_len = UINT32_MAX;
     for (uint32_t i = 0; i < member->len; i++) {
-        text[i] = (uint8_t)name[i];
-        if (text[i] < 0x20 || text[i] == '"' || text[i] == '\\')
+        uint8_t c = (uint8_t)name[i];
+        if (c < 0x20 || c == '"' || c == '\\')
             return;
     }
-    text[member->len] = '"';
-    text[member->len + 1] = ':';
-    member->key_len = (int32_t)member->len + 2;
-    memset(member->mask, 0xFF, (size_t)member->key_len);
+    member->key_len = member->len + AROUND;
+    for (uint32_t i = 0; i < member->key_len && i < FIRN_JSON_KEY_MAX; i++) {
+        uint32_t left = member->key_len - 1 - i;
+        text[i] = left == 0 ? ':' : left == 1 || i == 0 ? '"' : (uint8_t)name[i - 1];
+    }
+    memset(member->mask, 0xFF,
+           member->key_len < FIRN_JSON_KEY_MAX ? member->key_len : FIRN_JSON_KEY_MAX);
 }
 
 static firn_rc plan_record(firn_arena *arena, const firn_avro_column *column, firn_json_node *out,
@@ -70,16 +73,21 @@ static firn_rc plan_record(firn_arena *arena, const firn_avro_column *column, fi
     uint32_t slot_count = 4;
     while (slot_count < 2 * count)
         slot_count *= 2;
-    firn_json_member *members = FIRN_NEW_N(arena, firn_json_member, count);
+    firn_json_member *members = FIRN_NEW_N(arena, firn_json_member, count + 1);
     out->op = FIRN_JSON_RECORD;
     out->members = members;
     out->member_count = (uint32_t)count;
     out->slots = FIRN_NEW_N(arena, uint32_t, slot_count);
     out->slot_mask = slot_count - 1;
-    out->behind = FIRN_NEW_N(arena, uint32_t, count + 1);
+    const firn_json_member **behind = FIRN_NEW_N(arena, const firn_json_member *, count + 1);
+    out->first = behind;
+    *behind++ = members;
+    members[count].key_len = UINT32_MAX;
     for (size_t i = 0; i < count; i++) {
         set_name(&members[i], column->children[i].name);
-        out->behind[i] = (uint32_t)i;
+        members[i].child = i * sizeof(firn_avro_column);
+        members[i].behind = &behind[i];
+        behind[i] = &members[i + 1];
         uint32_t at = hash_name(firn_bytes_str(members[i].name)) & out->slot_mask;
         while (out->slots[at] != 0)
             at = (at + 1) & out->slot_mask;
@@ -222,8 +230,10 @@ firn_rc firn_json_plan(firn_arena *arena, const firn_avro_column *column, firn_j
 void firn_json_plan_slow(firn_json_node *node)
 {
     node->quick = FIRN_JSON_NOTHING;
-    for (uint32_t i = 0; i < node->member_count; i++)
+    for (uint32_t i = 0; i < node->member_count; i++) {
+        node->members[i].key_len = UINT32_MAX;
         firn_json_plan_slow(&node->members[i].node);
+    }
     if (node->item)
         firn_json_plan_slow(node->item);
 }

@@ -25,8 +25,9 @@ typedef enum firn_json_op {
 } firn_json_op;
 
 typedef struct firn_json_member firn_json_member;
+typedef struct firn_json_node firn_json_node;
 
-typedef struct firn_json_node {
+struct firn_json_node {
     firn_json_op op;
     firn_json_op quick; /* op when json_quick.h has a way for it, else NOTHING */
     bool nullable;
@@ -38,26 +39,30 @@ typedef struct firn_json_node {
     int64_t quick_per_ms; /* TIMESTAMP: units of a millisecond */
     const firn_avro_schema *schema;
 
-    firn_json_member *members; /* RECORD: as many as the column has children, in their order */
+    firn_json_member *
+        members; /* RECORD: as many as the column has children, in their order, and one that has no name */
     uint32_t member_count;
     uint32_t *slots; /* hash of the folded name -> member + 1, 0: free */
     uint32_t slot_mask;
-    /* Which member came behind which one lately: [0] comes first, [i + 1] behind member i. Only ever a guess: read and written
-     * without order by whoever decodes. */
-    uint32_t *behind;
+    const firn_json_member **first; /* the one that came first lately: a guess, as `behind` is */
 
     struct firn_json_node *item; /* LIST: elements, MAP: values */
-} firn_json_node;
+};
 
-enum { FIRN_JSON_KEY_MAX = 32 };
+/* Bytes of a name that are compared at once, and those that a quick way looks at, at most: it does not ask how many there are. The most are a
+ * real's sign, 8 digits, its point, 24 digits, and what follows. */
+enum { FIRN_JSON_KEY_MAX = 32, FIRN_JSON_QUICK_BYTES = 36 };
 
 struct firn_json_member {
-    /* The name, its closing quote and the colon as words, and which of their bits count: what most names are compared by. */
+    /* The beginning of the name in its quotes with the colon, and which of its bits count: what most names are compared by. */
     uint64_t word[FIRN_JSON_KEY_MAX / 8], mask[FIRN_JSON_KEY_MAX / 8];
-    const char *name;
+    uint32_t
+        key_len; /* bytes of the name, its quotes and the colon; UINT32_MAX: JSON would escape it, or there is none */
     uint32_t len;
-    int32_t
-        key_len; /* bytes in the words; 0: the name is too long for them, or JSON would escape it */
+    const char *name;
+    size_t child; /* of the column's children: bytes in front of its own */
+    /* Which member came behind this one lately. Only ever a guess: read and written without order by whoever decodes. */
+    const firn_json_member **behind;
     firn_json_node node;
 };
 
@@ -66,7 +71,7 @@ struct firn_json_member {
 firn_rc firn_json_plan(firn_arena *arena, const firn_avro_column *column, firn_json_node *out,
                        firn_err *err) FIRN_MUST_USE;
 
-/* Takes the quick ways out, so that tests can compare what comes without them. */
+/* Takes the quick ways and guesses out, so that tests can compare what comes without them. */
 void firn_json_plan_slow(firn_json_node *node);
 
 /* The member of that name, or of that name but for the case of ASCII letters; *exact tells which. NULL: none. */

@@ -1,9 +1,8 @@
-/* The values that most rows are made of, read without a call: short ways for plain texts, numbers, flags and instants in the form that
- * most writers use. Private to json_*.c.
+/* The values that most rows are made of: short ways for plain texts, numbers, flags and instants in the form that most writers use. Private to
+ * json_*.c.
  *
- * firn_json_quick takes a value of a column whose node has a quick way. What is not as expected in any respect (a null, an escape, a
- * number of many digits, an error, too few bytes left in the text to be read a word at a time) is left to firn_json_value, which knows
- * all of JSON: so a quick way may give up at any point, but before it appends. That both give the same is checked by
+ * firn_json_quick takes a value of a column whose node has a quick way. What is not as expected in any respect (an escape, a number of many
+ * digits, an error) is left to firn_json_value, which knows all of JSON: so a quick way may give up at any point, but before it appends. That both give the same is checked by
  * fuzz/json_columns_fuzz.c.
  *
  * Digits are read eight at a time, without a branch on how many there are: a number's length is what a processor guesses worst.
@@ -17,8 +16,23 @@
 /* ---- digits ---- */
 
 static const uint64_t firn_json_tens[] = {
-    1u,       10u,       100u,       1000u,       10000u,       100000u,
-    1000000u, 10000000u, 100000000u, 1000000000u, 10000000000u,
+    1u,
+    10u,
+    100u,
+    1000u,
+    10000u,
+    100000u,
+    1000000u,
+    10000000u,
+    100000000u,
+    1000000000u,
+    10000000000u,
+    100000000000u,
+    1000000000000u,
+    10000000000000u,
+    100000000000000u,
+    1000000000000000u,
+    10000000000000000u,
 };
 
 static inline uint64_t firn_json_word(const uint8_t *p)
@@ -48,11 +62,29 @@ static inline __attribute__((always_inline)) unsigned firn_json_digits(const uin
     return count;
 }
 
-/* Whether so many digits are no number's beginning: none, or several of which the first is a zero. */
-static inline bool firn_json_is_no_start(unsigned count, uint64_t value)
+/* The same of sixteen bytes. */
+static inline __attribute__((always_inline)) unsigned firn_json_digits16(const uint8_t *p,
+                                                                         bool wide, uint64_t *value)
 {
-    static const uint32_t least[] = {1, 0, 10, 100, 1000, 10000, 100000, 1000000, 10000000};
-    return value < least[count];
+#ifdef FIRN_JSON_HAS_WIDE
+    if (wide)
+        return firn_json_wide_digits(p, value);
+#endif
+    (void)wide;
+    uint64_t low;
+    unsigned count = firn_json_digits(p, value);
+    if (count == 8) {
+        unsigned more = firn_json_digits(p + 8, &low);
+        *value = *value * firn_json_tens[more] + low;
+        count += more;
+    }
+    return count;
+}
+
+/* Whether so many digits are no number's beginning: none, or several of which the first is a zero. */
+static inline bool firn_json_is_no_start(const uint8_t *p, unsigned count)
+{
+    return count == 0 || (*p == '0' && count > 1);
 }
 
 /* Whether the number goes on in a way that the quick ways leave to others. */
@@ -69,117 +101,161 @@ static inline int64_t firn_json_signed(uint64_t value, bool negative)
 
 /* ---- numbers ---- */
 
-/* How many bytes the quick ways look at, each of them; they do not ask how many there are. */
-enum {
-    FIRN_JSON_BOOL_BYTES = 5,
-    FIRN_JSON_WHOLE_BYTES = 18, /* a sign, twice eight digits, and what follows */
-    FIRN_JSON_DECIMAL_BYTES = 19,
-    FIRN_JSON_INSTANT_BYTES = 27,
-    FIRN_JSON_DOUBLE_BYTES = 27,
-    FIRN_JSON_TEXT_BYTES = FIRN_JSON_STEP + 1,
-    FIRN_JSON_QUICK_BYTES = 33, /* the most of them */
-};
-_Static_assert(FIRN_JSON_TEXT_BYTES <= FIRN_JSON_QUICK_BYTES, "a text's first step is the longest");
-
-/* The sign, and the first up to eight digits; NULL: no number begins so. */
-static inline __attribute__((always_inline)) const uint8_t *firn_json_start(const uint8_t *p,
-                                                                            bool *negative,
-                                                                            unsigned *count,
-                                                                            uint64_t *value)
-{
-    *negative = *p == '-';
-    p += *negative;
-    *count = firn_json_digits(p, value);
-    return firn_json_is_no_start(*count, *value) ? NULL : p + *count;
-}
-
 /* Up to 16 digits. */
 static inline __attribute__((always_inline)) const uint8_t *firn_json_quick_whole(const uint8_t *p,
+                                                                                  bool wide,
                                                                                   int64_t *out)
 {
-    uint64_t value, low;
-    bool negative;
-    unsigned count;
-    if (!(p = firn_json_start(p, &negative, &count, &value)))
-        return NULL;
-    if (count == 8) {
-        count = firn_json_digits(p, &low);
-        value = value * firn_json_tens[count] + low;
-        p += count;
-    }
-    if (firn_json_goes_on(*p))
+    uint64_t value;
+    bool negative = *p == '-';
+    p += negative;
+    unsigned count = firn_json_digits16(p, wide, &value);
+    if (firn_json_is_no_start(p, count) || firn_json_goes_on(p[count]))
         return NULL;
     *out = firn_json_signed(value, negative);
-    return p;
+    return p + count;
 }
 
-/* Up to 8 digits in front of the point and 8 behind it; of a column whose scale lets the number fit 63 bits. */
-static inline __attribute__((always_inline)) const uint8_t *firn_json_quick_decimal(
-    const uint8_t *p, const firn_json_node *node, int64_t *out)
+/* Digits with a point, perhaps, and no more than 15 characters or, without AVX2, 8 in front of the point and 8 behind it: how many there are in
+ * front and behind, and the number that all are. */
+static inline __attribute__((always_inline)) const uint8_t *firn_json_number_parts(
+    const uint8_t *p, bool wide, uint64_t *value, unsigned *whole, unsigned *fraction)
 {
-    uint64_t value, low;
-    unsigned scale = node->quick_scale;
-    bool negative;
-    unsigned count;
-    if (!(p = firn_json_start(p, &negative, &count, &value)))
-        return NULL;
-    if (*p == '.') {
-        unsigned fraction = firn_json_digits(p + 1, &low);
-        if (fraction - 1 >= scale) /* none, or more than the column has */
+    unsigned len;
+#ifdef FIRN_JSON_HAS_WIDE
+    if (wide) {
+        len = firn_json_wide_number(p, value, whole, fraction);
+        if (len == 0 || (*p == '0' && *whole > 1) || firn_json_goes_on(p[len]))
             return NULL;
-        value = value * firn_json_tens[fraction] + low;
-        p += 1 + fraction;
-        scale -= fraction;
+        return p + len;
     }
-    value *= firn_json_tens[scale];
-    if (firn_json_goes_on(*p) || value >= node->quick_limit)
+#endif
+    (void)wide;
+    uint64_t low;
+    len = *whole = firn_json_digits(p, value);
+    *fraction = 0;
+    if (firn_json_is_no_start(p, len))
+        return NULL;
+    if (p[len] == '.') {
+        *fraction = firn_json_digits(p + len + 1, &low);
+        *value = *value * firn_json_tens[*fraction] + low;
+        if (*fraction == 0)
+            return NULL;
+        len += 1 + *fraction;
+    }
+    return firn_json_goes_on(p[len]) ? NULL : p + len;
+}
+
+/* Up to 8 digits in front of the point, of a column whose scale lets the number fit 63 bits. */
+static inline __attribute__((always_inline)) const uint8_t *firn_json_quick_decimal(
+    const uint8_t *p, bool wide, const firn_json_node *node, int64_t *out)
+{
+    enum { WHOLE_MAX = 8 };
+    uint64_t value;
+    unsigned whole, fraction;
+    bool negative = *p == '-';
+    p = firn_json_number_parts(p + negative, wide, &value, &whole, &fraction);
+    if (!p || whole > WHOLE_MAX || fraction > node->quick_scale)
+        return NULL;
+    value *= firn_json_tens[node->quick_scale - fraction];
+    if (value >= node->quick_limit)
         return NULL;
     *out = firn_json_signed(value, negative);
     return p;
 }
 
-/* Digits that are exact as a double, and so is the power of ten to divide them by: it is rounded once. */
+/* digits / 10^scale (0 < digits, 1 <= scale <= 19), rounded once; false where the 64 bits of
+ * 2^x / 10^scale that are multiplied here do not tell which way to round. */
+static inline __attribute__((always_inline)) bool firn_json_quick_scale(uint64_t digits,
+                                                                        unsigned scale, double *out)
+{
+    /* The first 64 bits of 2^(63 + shift) / 10^scale, what follows cut off. */
+    static const struct {
+        uint64_t factor;
+        int shift;
+    } parts[] = {
+        {0x8000000000000000, 0},  {0xCCCCCCCCCCCCCCCC, 4},  {0xA3D70A3D70A3D70A, 7},
+        {0x83126E978D4FDF3B, 10}, {0xD1B71758E219652B, 14}, {0xA7C5AC471B478423, 17},
+        {0x8637BD05AF6C69B5, 20}, {0xD6BF94D5E57A42BC, 24}, {0xABCC77118461CEFC, 27},
+        {0x89705F4136B4A597, 30}, {0xDBE6FECEBDEDD5BE, 34}, {0xAFEBFF0BCB24AAFE, 37},
+        {0x8CBCCC096F5088CB, 40}, {0xE12E13424BB40E13, 44}, {0xB424DC35095CD80F, 47},
+        {0x901D7CF73AB0ACD9, 50}, {0xE69594BEC44DE15B, 54}, {0xB877AA3236A4B449, 57},
+        {0x9392EE8E921D5D07, 60}, {0xEC1E4A7DB69561A5, 64},
+    };
+    enum { MANTISSA_BITS = 53, BIAS = 1023 };
+    int zeros = __builtin_clzll(digits);
+    unsigned __int128 product = (unsigned __int128)(digits << zeros) * parts[scale].factor;
+    uint64_t high = (uint64_t)(product >> 64); /* less than 2 below what it stands for */
+    int dropped = 64 - MANTISSA_BITS - !(high >> 63);
+    uint64_t half = (uint64_t)1 << (dropped - 1), rest = high & (2 * half - 1);
+    if (rest - (half - 1) <= 1)
+        return false;
+    double mantissa = (double)(int64_t)((high >> dropped) + (rest > half)), power;
+    uint64_t power_bits = (uint64_t)(BIAS + dropped + 1 - parts[scale].shift - zeros)
+                          << (MANTISSA_BITS - 1);
+    memcpy(&power, &power_bits, sizeof power);
+    *out = mantissa * power;
+    return true;
+}
+
+/* Up to 8 digits in front of the point and 19 in all. */
+static inline __attribute__((always_inline)) const uint8_t *firn_json_long_double(const uint8_t *p,
+                                                                                  bool wide,
+                                                                                  double *out)
+{
+    enum { DIGITS_MAX = 19 }; /* any that many fit 64 bits */
+    uint64_t value, low;
+    unsigned count = firn_json_digits(p, &value), fraction = 0;
+    if (firn_json_is_no_start(p, count) || p[count] != '.')
+        return NULL;
+    p += count + 1;
+    count = value > 0 ? count : 0;
+    fraction = firn_json_digits16(p, wide, &low);
+    value = value * firn_json_tens[fraction] + low;
+    p += fraction;
+    if (fraction == 16) {
+        unsigned more = firn_json_digits(p, &low);
+        value = value * firn_json_tens[more] + low;
+        fraction += more;
+        p += more;
+    }
+    if (fraction == 0 || count + fraction > DIGITS_MAX || value == 0 || firn_json_goes_on(*p))
+        return NULL;
+    return firn_json_quick_scale(value, fraction, out) ? p : NULL;
+}
+
+/* Digits that are exact as a double, and so is the power of ten to divide them by: it is rounded once. Longer ones by multiplying. */
 static inline __attribute__((always_inline)) const uint8_t *firn_json_quick_double(const uint8_t *p,
+                                                                                   bool wide,
                                                                                    double *out)
 {
-    enum { FRACTION_MAX = 10 };
-    static const double tens[FRACTION_MAX + 1] = {1,   1e1, 1e2, 1e3, 1e4, 1e5,
-                                                  1e6, 1e7, 1e8, 1e9, 1e10};
-    uint64_t value, low;
-    unsigned fraction = 0;
-    bool negative;
-    unsigned count;
-    if (!(p = firn_json_start(p, &negative, &count, &value)))
+    static const double tens[] = {1,   1e1, 1e2,  1e3,  1e4,  1e5,  1e6, 1e7,
+                                  1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14};
+    uint64_t value;
+    unsigned whole, fraction;
+    double number;
+    bool negative = *p == '-';
+    p += negative;
+    const uint8_t *behind = firn_json_number_parts(p, wide, &value, &whole, &fraction);
+    if (behind && value <= (uint64_t)1 << 53)
+        number = (double)(int64_t)value / tens[fraction];
+    else if (!(behind = firn_json_long_double(p, wide, &number)))
         return NULL;
-    if (*p == '.') {
-        fraction = firn_json_digits(p + 1, &low);
-        value = value * firn_json_tens[fraction] + low;
-        p += 1 + fraction;
-        if (fraction == 0)
-            return NULL;
-        if (fraction == 8) {
-            unsigned more = firn_json_digits(p, &low);
-            fraction += more;
-            p += more;
-            if (fraction > FRACTION_MAX)
-                return NULL;
-            value = value * firn_json_tens[more] + low;
-        }
-    }
-    if (firn_json_goes_on(*p) || value > (uint64_t)1 << 53)
-        return NULL;
-    double number = (double)(int64_t)value / tens[fraction];
     *out = negative ? -number : number;
-    return p;
+    return behind;
 }
 
 /* ---- flags and instants ---- */
 
+/* Without a branch on which it is. */
 static inline __attribute__((always_inline)) const uint8_t *firn_json_quick_bool(const uint8_t *p,
                                                                                  bool *out)
 {
-    *out = memcmp(p, "true", 4) == 0;
-    if (!*out && memcmp(p, "false", 5) != 0)
+    const uint32_t yes = 0x65757274, no = 0x736C6166; /* "true", "fals" */
+    uint32_t word;
+    memcpy(&word, p, sizeof word);
+    *out = word == yes;
+    if (!((word == yes) | ((word == no) & (p[4] == 'e'))))
         return NULL;
     return p + 5 - *out;
 }
@@ -206,7 +282,7 @@ static inline int64_t firn_json_clock(const uint8_t *p)
 
 /* "2026-11-28T12:34:56.789", perhaps with a Z behind it, and its quotes. Days are looked up once as long as they stay the same. */
 static inline __attribute__((always_inline)) const uint8_t *firn_json_quick_timestamp(
-    firn_avro_batch *batch, const uint8_t *p, const firn_json_node *node, int64_t *out)
+    firn_avro_batch *batch, const uint8_t *p, bool wide, const firn_json_node *node, int64_t *out)
 {
     enum { BYTES = 25, DATE_BYTES = 10 };
     const uint8_t *behind = p + BYTES;
@@ -215,7 +291,12 @@ static inline __attribute__((always_inline)) const uint8_t *firn_json_quick_time
             return NULL;
         behind++;
     }
+#ifdef FIRN_JSON_HAS_WIDE
+    int64_t clock_ms = wide ? firn_json_wide_clock(p + 12) : firn_json_clock(p + 12);
+#else
+    (void)wide;
     int64_t clock_ms = firn_json_clock(p + 12);
+#endif
     if (*p != '"' || p[11] != 'T' || clock_ms < 0)
         return NULL;
     firn_avro_date date = firn_avro_date_of(p + 1, batch->date.ms);
@@ -231,97 +312,95 @@ static inline __attribute__((always_inline)) const uint8_t *firn_json_quick_time
 
 /* ---- texts ---- */
 
-static __attribute__((noinline)) bool firn_json_is_utf8(const firn_json_decoding *d,
-                                                        const uint8_t *p, size_t len)
-{
-    return d->unchecked_utf8 || firn_utf8_valid(firn_bytes_of(p, len));
-}
+/* A text of any length that may not be ASCII, and one in ASCII of which the first step is copied. */
+const uint8_t *firn_json_any_text(const firn_json_decoding *d, const uint8_t *p, const uint8_t *end,
+                                  firn_avro_column *column, int64_t row);
+const uint8_t *firn_json_long_text(const firn_json_decoding *d, const uint8_t *p,
+                                   const uint8_t *end, firn_avro_column *column, int64_t row);
+#ifdef FIRN_JSON_HAS_WIDE
+const uint8_t *firn_json_any_text_wide(const firn_json_decoding *d, const uint8_t *p,
+                                       const uint8_t *end, firn_avro_column *column, int64_t row);
+const uint8_t *firn_json_long_text_wide(const firn_json_decoding *d, const uint8_t *p,
+                                        const uint8_t *end, firn_avro_column *column, int64_t row);
+#else
+#define firn_json_any_text_wide  firn_json_any_text
+#define firn_json_long_text_wide firn_json_long_text
+#endif
 
-/* The text's bytes at the end of `column`, of which it is row `row`; gives what is behind the closing quote. Steps are copied as they come,
- * what stands behind that quote included: it is within the room, and is overwritten later. The room and the text's end are one bound. */
+/* A text in ASCII of one step, as most are. */
 static inline __attribute__((always_inline)) const uint8_t *firn_json_quick_text(
     const firn_json_decoding *d, const uint8_t *p, const uint8_t *end, bool wide,
     firn_avro_column *column, int64_t row)
 {
     int32_t at = column->offsets[row];
-    uint8_t *out = column->data + at;
-    int64_t room = column->data_cap - at;
-    if (*p != '"' || room < FIRN_JSON_STEP)
+    if (*p != '"' || column->data_cap - at < FIRN_JSON_STEP)
         return NULL;
-    p++;
-    uint64_t high = 0;
-    int64_t len = firn_json_step(p, out, &high, wide);
-    if (len == FIRN_JSON_STEP) {
-        room = end - p < room ? end - p : room;
-        for (;;) {
-            if (room - len < FIRN_JSON_STEP)
-                return NULL;
-            int plain = firn_json_step(p + len, out + len, &high, wide);
-            len += plain;
-            if (plain < FIRN_JSON_STEP)
-                break;
-        }
-    }
-    if (p[len] != '"' || (__builtin_expect(high != 0, 0) && !firn_json_is_utf8(d, p, (size_t)len)))
-        return NULL;
-    column->offsets[row + 1] = at + (int32_t)len;
-    return p + len + 1;
+    uint64_t stop = firn_json_ascii(p + 1, column->data + at, wide);
+    if (stop == 0)
+        return wide ? firn_json_long_text_wide(d, p, end, column, row)
+                    : firn_json_long_text(d, p, end, column, row);
+    int len = __builtin_ctzll(stop) / FIRN_JSON_STEP_BITS;
+    if (__builtin_expect(p[1 + len] != '"', 0))
+        return wide ? firn_json_any_text_wide(d, p, end, column, row)
+                    : firn_json_any_text(d, p, end, column, row);
+    column->offsets[row + 1] = at + len;
+    return p + len + 2;
 }
 
 /* ---- any ---- */
 
-/* Row `row` of the column, from any value but one that is for firn_json_value: NULL. The row's room must be there; its validity and the
- * column's length are left to the caller. `roomy`: FIRN_JSON_QUICK_BYTES are there; `wide`: as in firn_json_step. */
+/* Row `row` of the column, from any value but one that is for firn_json_value: NULL. FIRN_JSON_QUICK_BYTES must be there to be read, whatever
+ * they are, and texts are read up to `end`. The row's room must be there; its validity and the column's length are left to the caller. `wide`:
+ * the caller was compiled for AVX2 (FIRN_JSON_WIDE). */
 static inline __attribute__((always_inline)) const uint8_t *firn_json_quick(
-    const firn_json_decoding *d, const uint8_t *p, const uint8_t *end, bool roomy, bool wide,
+    const firn_json_decoding *d, const uint8_t *p, const uint8_t *end, bool wide,
     const firn_json_node *node, firn_avro_column *column, int64_t row)
 {
-    const uint8_t *behind;
-    int64_t left = roomy ? FIRN_JSON_QUICK_BYTES : end - p, whole;
+    const uint8_t *behind = NULL;
+    int64_t whole = 0;
+    double real = 0;
+    bool flag = false;
     switch (node->quick) {
-    case FIRN_JSON_TEXT:
-        if (left < FIRN_JSON_TEXT_BYTES)
-            return NULL;
-        return firn_json_quick_text(d, p, end, wide, column, row);
+    case FIRN_JSON_TEXT: return firn_json_quick_text(d, p, end, wide, column, row);
     case FIRN_JSON_INT64:
-        if (left < FIRN_JSON_WHOLE_BYTES || !(behind = firn_json_quick_whole(p, &whole)))
-            return NULL;
-        ((int64_t *)(void *)column->data)[row] = whole;
+        behind = firn_json_quick_whole(p, wide, &whole);
+        if (behind)
+            ((int64_t *)(void *)column->data)[row] = whole;
         return behind;
     case FIRN_JSON_INT32:
-        if (left < FIRN_JSON_WHOLE_BYTES || !(behind = firn_json_quick_whole(p, &whole)) ||
-            whole != (int32_t)whole)
+        behind = firn_json_quick_whole(p, wide, &whole);
+        if (!behind || whole != (int32_t)whole)
             return NULL;
         ((int32_t *)(void *)column->data)[row] = (int32_t)whole;
         return behind;
-    case FIRN_JSON_DOUBLE: {
-        double real;
-        if (left < FIRN_JSON_DOUBLE_BYTES || !(behind = firn_json_quick_double(p, &real)))
-            return NULL;
-        ((double *)(void *)column->data)[row] = real;
+    case FIRN_JSON_DOUBLE:
+        behind = firn_json_quick_double(p, wide, &real);
+        if (behind)
+            ((double *)(void *)column->data)[row] = real;
         return behind;
-    }
     case FIRN_JSON_DECIMAL:
-        if (left < FIRN_JSON_DECIMAL_BYTES || !(behind = firn_json_quick_decimal(p, node, &whole)))
+        behind = firn_json_quick_decimal(p, wide, node, &whole);
+        if (!behind)
             return NULL;
         ((int64_t *)(void *)column->data)[2 * row] = whole;
         ((int64_t *)(void *)column->data)[2 * row + 1] = whole >> 63;
         return behind;
     case FIRN_JSON_TIMESTAMP:
-        if (left < FIRN_JSON_INSTANT_BYTES ||
-            !(behind = firn_json_quick_timestamp(d->batch, p, node, &whole)))
-            return NULL;
-        ((int64_t *)(void *)column->data)[row] = whole;
+        behind = firn_json_quick_timestamp(d->batch, p, wide, node, &whole);
+        if (behind)
+            ((int64_t *)(void *)column->data)[row] = whole;
         return behind;
-    case FIRN_JSON_BOOL: {
-        bool flag;
-        if (left < FIRN_JSON_BOOL_BYTES || !(behind = firn_json_quick_bool(p, &flag)))
-            return NULL;
-        column->data[row >> 3] |= (uint8_t)((unsigned)flag << (row & 7));
+    case FIRN_JSON_BOOL:
+        behind = firn_json_quick_bool(p, &flag);
+        if (behind)
+            column->data[row >> 3] |= (uint8_t)((unsigned)flag << (row & 7));
         return behind;
-    }
     default: return NULL;
     }
 }
+
+/* A null of a column that has a quick way, appended to it; else NULL. FIRN_JSON_QUICK_BYTES must be there, whatever they are. */
+const uint8_t *firn_json_quick_null(const uint8_t *p, const firn_json_node *node,
+                                    firn_avro_column *column);
 
 #endif

@@ -59,7 +59,7 @@ static inline __attribute__((always_inline)) const uint8_t *take_row(firn_json_d
         }
         const uint8_t *behind = NULL;
         if (p <= roomy)
-            behind = firn_json_quick(d, p, end, true, wide, &member->node, column, row);
+            behind = firn_json_quick(d, p, end, wide, &member->node, column, row);
         if (__builtin_expect(!behind, 0) &&
             !(behind = any_value(d, p, &member->node, column, row))) {
             take_back(root, i);
@@ -164,7 +164,7 @@ static const uint8_t *take_rows_here(firn_json_decoding *d, const firn_json_fram
                                      int64_t rows_max, const firn_json_node *node)
 {
 #ifdef FIRN_JSON_HAS_WIDE
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2"))
+    if (d->wide)
         return take_rows_wide(d, frame, rows_max, node);
 #endif
     return take_rows_anywhere(d, frame, rows_max, node);

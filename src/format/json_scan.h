@@ -9,9 +9,7 @@
 #include "base/err.h"
 #include "base/str.h"
 
-#ifdef __SSE2__
-#include <immintrin.h>
-#endif
+#include "json_wide.h"
 
 typedef struct firn_json_scan {
     const uint8_t *start, *end;
@@ -83,21 +81,24 @@ static inline uint64_t firn_json_block(const uint8_t *p, uint8_t *copy, uint64_t
  * stand before the first that ends plain text. *high becomes other than 0 when a byte was not ASCII, those behind that one included. `wide`: the
  * caller was compiled for AVX2 (FIRN_JSON_WIDE) and runs where there is such a thing. */
 #ifdef __SSE2__
-enum { FIRN_JSON_STEP = 32 };
-#define FIRN_JSON_HAS_WIDE 1
-#define FIRN_JSON_WIDE     __attribute__((target("avx2,bmi,bmi2")))
-
-FIRN_JSON_WIDE static inline uint32_t firn_json_wide_step(const uint8_t *p, uint8_t *copy,
-                                                          uint64_t *high)
+enum { FIRN_JSON_STEP = 32, FIRN_JSON_STEP_BITS = 1 };
+static inline uint32_t firn_json_block_ascii(const uint8_t *p, uint8_t *copy)
 {
-    __m256i bytes = _mm256_loadu_si256((const __m256i *)(const void *)p);
-    _mm256_storeu_si256((__m256i *)(void *)copy, bytes);
-    __m256i quote = _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8('"'));
-    __m256i backslash = _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8('\\'));
-    __m256i control = _mm256_cmpeq_epi8(_mm256_min_epu8(bytes, _mm256_set1_epi8(0x1F)), bytes);
-    *high |= (uint32_t)_mm256_movemask_epi8(bytes);
-    return (uint32_t)_mm256_movemask_epi8(
-        _mm256_or_si256(_mm256_or_si256(quote, backslash), control));
+    __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)p);
+    _mm_storeu_si128((__m128i *)(void *)copy, bytes);
+    __m128i quote = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"'));
+    __m128i backslash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'));
+    __m128i less = _mm_cmplt_epi8(bytes, _mm_set1_epi8(' '));
+    return (uint32_t)_mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quote, backslash), less));
+}
+
+/* A bit for each of FIRN_JSON_STEP bytes, which are copied: 0 for plain ASCII up to the first other one. */
+static inline uint64_t firn_json_ascii(const uint8_t *p, uint8_t *copy, bool wide)
+{
+    if (wide)
+        return firn_json_wide_ascii(p, copy);
+    return firn_json_block_ascii(p, copy) |
+           firn_json_block_ascii(p + FIRN_JSON_BLOCK, copy + FIRN_JSON_BLOCK) << FIRN_JSON_BLOCK;
 }
 
 static inline int firn_json_step(const uint8_t *p, uint8_t *copy, uint64_t *high, bool wide)
@@ -114,7 +115,15 @@ static inline int firn_json_step(const uint8_t *p, uint8_t *copy, uint64_t *high
     return __builtin_ctzll(stop | (uint64_t)1 << FIRN_JSON_STEP);
 }
 #else
-enum { FIRN_JSON_STEP = FIRN_JSON_BLOCK };
+enum { FIRN_JSON_STEP = FIRN_JSON_BLOCK, FIRN_JSON_STEP_BITS = FIRN_JSON_BLOCK_BITS };
+
+static inline uint64_t firn_json_ascii(const uint8_t *p, uint8_t *copy, bool wide)
+{
+    uint64_t high;
+    uint64_t stop = firn_json_block(p, copy, &high);
+    (void)wide;
+    return stop | high;
+}
 
 static inline int firn_json_step(const uint8_t *p, uint8_t *copy, uint64_t *high, bool wide)
 {

@@ -1,0 +1,292 @@
+/* Objects as records: members by name, each value into its column.
+ *
+ * This is a hot path. A member's name is compared with the one that followed last time, quotes, colon and all in one step, and only found by
+ * hash when that fails; its value goes the short way of json_quick.h if it can. The loop is compiled twice: for any processor, and for
+ * AVX2 and BMI2, chosen at run time (FIRN_JSON_WIDE).
+ *
+ * Nothing in the loop asks how many bytes are left but one comparison a member: where a name and a value could reach past the end of the text,
+ * a copy of what is left is read instead, which zeros follow. A zero is no part of any value or name, so what was cut off ends there, too.
+ * Whatever is not as foreseen is taken from the text itself, and errors come from nowhere else.
+ *
+ * How a record knows its members: before it, all children of a struct are as long as the struct, so a child that is longer has been
+ * given, and one that is not at the end was absent. A member that comes again takes its child back to the old length first.
+ */
+#include "json_quick.h"
+
+/* ---- what is read ---- */
+
+/* The text, or the copy of its end (firn_json_tail). */
+typedef struct window {
+    const uint8_t *end;         /* what is read ends here; in the copy with zeros */
+    const uint8_t *roomy;       /* up to here there are FIRN_JSON_TAIL_BYTES to be read */
+    const uint8_t *value_roomy; /* up to here there are FIRN_JSON_QUICK_BYTES */
+    const uint8_t *texts_end;   /* what may be read of texts */
+} window;
+
+static inline void look_at_text(window *w, const firn_json_scan *scan)
+{
+    const uint8_t *start = scan->start, *end = scan->end;
+    w->end = w->texts_end = end;
+    w->roomy = end - start > FIRN_JSON_TAIL_BYTES ? end - FIRN_JSON_TAIL_BYTES : start;
+    w->value_roomy = end - start > FIRN_JSON_QUICK_BYTES ? end - FIRN_JSON_QUICK_BYTES : start;
+}
+
+/* `p` in the text, less than FIRN_JSON_TAIL_BYTES in front of its end; gives where that is in the copy. */
+static inline const uint8_t *look_at_tail(window *w, const firn_json_decoding *d, const uint8_t *p)
+{
+    const uint8_t *end = d->tail.bytes + FIRN_JSON_TAIL_BYTES;
+    w->end = w->roomy = w->value_roomy = end;
+    w->texts_end = end + FIRN_JSON_STEP;
+    return end - (d->scan.end - p);
+}
+
+static __attribute__((noinline)) const uint8_t *space(const uint8_t *p, const uint8_t *end)
+{
+    return firn_json_space(p, end);
+}
+
+/* Back to the text: where `p` is there. */
+static inline const uint8_t *in_text(window *w, const firn_json_scan *scan, const uint8_t *p)
+{
+    p = scan->end - (w->end - p);
+    if (w->end != scan->end)
+        look_at_text(w, scan);
+    return p;
+}
+
+/* ---- names ---- */
+
+static __attribute__((noinline)) bool ends_so(const firn_json_member *member, const uint8_t *p,
+                                              const uint8_t *end)
+{
+    const size_t compared = FIRN_JSON_KEY_MAX - 1; /* of the name: a quote precedes it */
+    if ((size_t)(end - p) < member->key_len || member->key_len == UINT32_MAX)
+        return false;
+    size_t left = member->len > compared ? member->len - compared : 0;
+    const uint8_t *behind = p + member->key_len - 2;
+    return memcmp(p + FIRN_JSON_KEY_MAX, member->name + compared, left) == 0 && behind[0] == '"' &&
+           behind[1] == ':';
+}
+
+#ifdef FIRN_JSON_HAS_WIDE
+/* In halves: most names end in the first. */
+FIRN_JSON_WIDE static inline bool begins_so_wide(const firn_json_member *member, const uint8_t *p)
+{
+    const __m128i *text = (const void *)p, *word = (const void *)member->word,
+                  *mask = (const void *)member->mask;
+    __m128i other = _mm_xor_si128(_mm_loadu_si128(text), _mm_loadu_si128(word));
+    if (!_mm_testz_si128(other, _mm_loadu_si128(mask)))
+        return false;
+    if (member->key_len <= sizeof *text)
+        return true;
+    other = _mm_xor_si128(_mm_loadu_si128(text + 1), _mm_loadu_si128(word + 1));
+    return _mm_testz_si128(other, _mm_loadu_si128(mask + 1));
+}
+#endif
+
+static inline bool begins_so(const firn_json_member *member, const uint8_t *p)
+{
+    uint64_t other = ((firn_json_word(p) ^ member->word[0]) & member->mask[0]) |
+                     ((firn_json_word(p + 8) ^ member->word[1]) & member->mask[1]);
+    if (member->key_len > 16) {
+        other |= ((firn_json_word(p + 16) ^ member->word[2]) & member->mask[2]) |
+                 ((firn_json_word(p + 24) ^ member->word[3]) & member->mask[3]);
+    }
+    return other == 0;
+}
+
+/* Whether the member's name stands at `p`, and its colon. FIRN_JSON_KEY_MAX bytes must be there. */
+static inline __attribute__((always_inline)) bool is_named(const firn_json_member *member,
+                                                           const uint8_t *p, const uint8_t *end,
+                                                           bool wide)
+{
+    bool same;
+#ifdef FIRN_JSON_HAS_WIDE
+    same = wide ? begins_so_wide(member, p) : begins_so(member, p);
+#else
+    (void)wide;
+    same = begins_so(member, p);
+#endif
+    return same &&
+           (__builtin_expect(member->key_len <= FIRN_JSON_KEY_MAX, 1) || ends_so(member, p, end));
+}
+
+static inline firn_avro_column *child_of(const firn_avro_column *column,
+                                         const firn_json_member *member)
+{
+    return (void *)((uint8_t *)column->children + member->child);
+}
+
+/* Any name at `p`; gives where its value begins. *member: NULL when no column takes it. What was guessed is corrected. */
+static __attribute__((noinline)) const uint8_t *find_member(firn_json_decoding *d, const uint8_t *p,
+                                                            const firn_json_node *node,
+                                                            const firn_avro_column *column,
+                                                            const firn_json_member **behind,
+                                                            const firn_json_member **member)
+{
+    firn_bytes name;
+    bool exact;
+    if (p == d->scan.end || *p != '"')
+        return firn_json_unexpected(&d->scan, p, "a member's name in quotes must stand here");
+    p = firn_json_take_string(d, p, &name);
+    if (!p)
+        return NULL;
+    *member = firn_json_find(node, name, &exact);
+    if (*member) {
+        if (!exact && child_of(column, *member)->length > column->length)
+            *member = NULL; /* given before, and this one only resembles its name */
+        else if (__atomic_load_n(behind, __ATOMIC_RELAXED) != *member)
+            __atomic_store_n(behind, *member, __ATOMIC_RELAXED);
+    }
+    return firn_json_colon(d, p);
+}
+
+/* ---- records ---- */
+
+static bool fill_missing(firn_json_decoding *d, const uint8_t *p, const firn_json_node *node,
+                         firn_avro_column *column)
+{
+    for (uint32_t i = 0; i < node->member_count; i++) {
+        firn_avro_column *child = &column->children[i];
+        if (child->length != column->length)
+            continue;
+        if (!child->nullable) {
+            firn_json_misfit(d, p, &node->members[i].node, "it is absent, and may not be null");
+            firn_json_at(d, node->members[i].name, 0);
+            return false;
+        }
+        firn_avro_column_append_null(child);
+    }
+    return true;
+}
+
+/* A value that did not go the short way; gives where it ends, in the text. */
+static __attribute__((noinline)) const uint8_t *other_value(firn_json_decoding *d, window *w,
+                                                            const uint8_t *p,
+                                                            const firn_json_member *member,
+                                                            firn_avro_column *child)
+{
+    const uint8_t *behind = firn_json_value(d, in_text(w, &d->scan, p), &member->node, child);
+    return behind ? behind : firn_json_at(d, member->name, 0);
+}
+
+/* `p` is where the first name must stand; gives what is behind the closing brace. */
+static inline __attribute__((always_inline)) const uint8_t *take_members(
+    firn_json_decoding *d, const uint8_t *p, const firn_json_node *node, firn_avro_column *column,
+    uint32_t *absent, bool wide)
+{
+    uint32_t missing = node->member_count;
+    const firn_json_member **behind = node->first;
+    int64_t row = column->length;
+    size_t byte = (size_t)row >> 3;
+    uint8_t bit = (uint8_t)(1u << (row & 7));
+    window w;
+    look_at_text(&w, &d->scan);
+    if (p > w.roomy)
+        p = look_at_tail(&w, d, p);
+    for (;;) {
+        const firn_json_member *member = __atomic_load_n(behind, __ATOMIC_RELAXED), *found;
+        if (__builtin_expect(is_named(member, p, w.end, wide), 1)) {
+            p += member->key_len;
+            if (*p <= ' ')
+                p = space(p, w.end);
+        } else {
+            p = find_member(d, in_text(&w, &d->scan, p), node, column, behind, &found);
+            if (!p)
+                return NULL;
+            member = found;
+        }
+        if (member) {
+            firn_avro_column *child = child_of(column, member);
+            if (__builtin_expect(child->length != row, 0))
+                firn_avro_column_truncate(child, row); /* of repeated members the last counts */
+            else
+                missing--;
+            const uint8_t *next = NULL;
+            bool null = false;
+            if (__builtin_expect(p <= w.value_roomy, 1)) {
+                null = *p == 'n';
+                next = null ? firn_json_quick_null(p, &member->node, child)
+                            : firn_json_quick(d, p, w.texts_end, wide, &member->node, child, row);
+            }
+            if (__builtin_expect(next == NULL, 0)) {
+                next = other_value(d, &w, p, member, child);
+            } else if (!null) {
+                if (child->validity)
+                    child->validity[byte] |= bit;
+                child->length = row + 1;
+            }
+            p = next;
+            behind = member->behind;
+        } else {
+            d->unknown++;
+            p = firn_json_skip(&d->scan, p, FIRN_AVRO_DEPTH_MAX - d->depth);
+        }
+        if (!p)
+            return NULL;
+
+        if (p > w.roomy)
+            p = look_at_tail(&w, d, p);
+        if (__builtin_expect(*p == ',' && p[1] > ' ', 1)) {
+            p++;
+            continue;
+        }
+        p = space(p, w.end);
+        if (p == w.end || (*p != ',' && *p != '}')) {
+            return firn_json_unexpected(&d->scan, in_text(&w, &d->scan, p),
+                                        "a comma or a } must stand here");
+        }
+        if (*p == '}') {
+            *absent = missing;
+            return in_text(&w, &d->scan, p + 1);
+        }
+        p = space(p + 1, w.end);
+        if (p > w.roomy)
+            p = look_at_tail(&w, d, p);
+    }
+}
+
+static const uint8_t *take_members_anywhere(firn_json_decoding *d, const uint8_t *p,
+                                            const firn_json_node *node, firn_avro_column *column,
+                                            uint32_t *absent)
+{
+    return take_members(d, p, node, column, absent, false);
+}
+
+#ifdef FIRN_JSON_HAS_WIDE
+/* flatten: else gcc calls what it may not inline into less than this. */
+FIRN_JSON_WIDE __attribute__((flatten)) static const uint8_t *take_members_wide(
+    firn_json_decoding *d, const uint8_t *p, const firn_json_node *node, firn_avro_column *column,
+    uint32_t *absent)
+{
+    return take_members(d, p, node, column, absent, true);
+}
+#endif
+
+static const uint8_t *take_members_here(firn_json_decoding *d, const uint8_t *p,
+                                        const firn_json_node *node, firn_avro_column *column,
+                                        uint32_t *absent)
+{
+#ifdef FIRN_JSON_HAS_WIDE
+    if (d->wide)
+        return take_members_wide(d, p, node, column, absent);
+#endif
+    return take_members_anywhere(d, p, node, column, absent);
+}
+
+const uint8_t *firn_json_record(firn_json_decoding *d, const uint8_t *p, const firn_json_node *node,
+                                firn_avro_column *column)
+{
+    const uint8_t *end = d->scan.end, *start = p;
+    if (!firn_json_enter(d, p))
+        return NULL;
+    p = firn_json_space(p + 1, end);
+    uint32_t absent = node->member_count;
+    p = p < end && *p == '}' ? p + 1 : take_members_here(d, p, node, column, &absent);
+    if (!p || (absent > 0 && !fill_missing(d, start, node, column)))
+        return NULL;
+    firn_avro_column_mark_valid(column, column->length);
+    column->length++;
+    d->depth--;
+    return p;
+}
