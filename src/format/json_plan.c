@@ -6,13 +6,37 @@ static uint8_t fold(uint8_t c)
     return c >= 'A' && c <= 'Z' ? c | 0x20 : c;
 }
 
-/* FNV-1a of the name in lower case. */
+/* Up to eight bytes as a word; of three and less each is in it, of more the last ones perhaps twice. */
+static uint64_t word_of(const uint8_t *p, size_t len)
+{
+    uint64_t word = 0;
+    uint32_t half;
+    if (len >= sizeof word) {
+        memcpy(&word, p, sizeof word);
+    } else if (len >= sizeof half) {
+        memcpy(&half, p + len - sizeof half, sizeof half);
+        word = (uint64_t)half << 32;
+        memcpy(&half, p, sizeof half);
+        word |= half;
+    } else if (len > 0) {
+        word = (uint64_t)p[0] << 16 | (uint64_t)p[len / 2] << 8 | p[len - 1];
+    }
+    return word;
+}
+
+/* The same for names that differ in the case of letters: the bit by which letters do is set in all bytes. */
 static uint32_t hash_name(firn_bytes name)
 {
-    uint32_t hash = 2166136261u;
-    for (size_t i = 0; i < name.len; i++)
-        hash = (hash ^ fold(name.data[i])) * 16777619u;
-    return hash ^ hash >> 15;
+    const uint64_t cases = 0x2020202020202020, factor = 0x9E3779B97F4A7C15;
+    const uint8_t *p = name.data;
+    size_t left = name.len;
+    uint64_t hash = left;
+    for (; left > 8; left -= 8, p += 8) {
+        hash = (hash ^ (word_of(p, 8) | cases)) * factor;
+        hash ^= hash >> 32;
+    }
+    hash = (hash ^ (word_of(p, left) | cases)) * factor;
+    return (uint32_t)(hash >> 32);
 }
 
 static bool same_folded(firn_bytes a, const char *b)
@@ -230,6 +254,7 @@ firn_rc firn_json_plan(firn_arena *arena, const firn_avro_column *column, firn_j
 void firn_json_plan_slow(firn_json_node *node)
 {
     node->quick = FIRN_JSON_NOTHING;
+    node->slow = true;
     for (uint32_t i = 0; i < node->member_count; i++) {
         node->members[i].key_len = UINT32_MAX;
         firn_json_plan_slow(&node->members[i].node);

@@ -31,6 +31,7 @@ struct firn_json_node {
     firn_json_op op;
     firn_json_op quick; /* op when json_quick.h has a way for it, else NOTHING */
     bool nullable;
+    bool slow;            /* firn_json_plan_slow */
     bool local;           /* TIMESTAMP: without offset */
     bool base64;          /* DECIMAL: a text is the number's bytes, big-endian, in base64 */
     int64_t per_second;   /* TIME, TIMESTAMP: the unit */

@@ -3,10 +3,21 @@
 
 /* ---- texts ---- */
 
-static __attribute__((noinline)) bool is_utf8(const firn_json_decoding *d, const uint8_t *p,
-                                              size_t len)
+static __attribute__((noinline)) bool any_utf8(const firn_json_decoding *d, const uint8_t *p,
+                                               int64_t len)
 {
-    return d->unchecked_utf8 || firn_utf8_valid(firn_bytes_of(p, len));
+    return d->unchecked_utf8 || firn_utf8_valid(firn_bytes_of(p, (size_t)len));
+}
+
+static inline __attribute__((always_inline)) bool is_utf8(const firn_json_decoding *d,
+                                                          const uint8_t *p, int64_t len, bool wide)
+{
+#ifdef FIRN_JSON_HAS_WIDE
+    if (wide && firn_json_wide_is_utf8(p, len))
+        return true;
+#endif
+    (void)wide;
+    return any_utf8(d, p, len);
 }
 
 /* A text of any length that may not be ASCII. Steps are copied as they come, what stands behind the closing quote included: it is within the
@@ -30,7 +41,7 @@ static inline __attribute__((always_inline)) const uint8_t *any_text(const firn_
         plain = firn_json_step(p + len, out + len, &high, wide);
         len += plain;
     } while (plain == FIRN_JSON_STEP);
-    if (p[len] != '"' || (high != 0 && !is_utf8(d, p, (size_t)len)))
+    if (p[len] != '"' || (high != 0 && !is_utf8(d, p, len, wide)))
         return NULL;
     column->offsets[row + 1] = at + (int32_t)len;
     return p + len + 1;

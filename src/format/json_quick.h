@@ -116,8 +116,8 @@ static inline __attribute__((always_inline)) const uint8_t *firn_json_quick_whol
     return p + count;
 }
 
-/* Digits with a point, perhaps, and no more than 15 characters or, without AVX2, 8 in front of the point and 8 behind it: how many there are in
- * front and behind, and the number that all are. */
+/* Digits with a point, perhaps, and no more than 15 of them or, without AVX2, 8 in front of the point and 8 behind it: how many there are in
+ * front and behind, and the number that all are. Digits may follow. */
 static inline __attribute__((always_inline)) const uint8_t *firn_json_number_parts(
     const uint8_t *p, bool wide, uint64_t *value, unsigned *whole, unsigned *fraction)
 {
@@ -125,9 +125,7 @@ static inline __attribute__((always_inline)) const uint8_t *firn_json_number_par
 #ifdef FIRN_JSON_HAS_WIDE
     if (wide) {
         len = firn_json_wide_number(p, value, whole, fraction);
-        if (len == 0 || (*p == '0' && *whole > 1) || firn_json_goes_on(p[len]))
-            return NULL;
-        return p + len;
+        return len == 0 || (*p == '0' && *whole > 1) ? NULL : p + len;
     }
 #endif
     (void)wide;
@@ -139,11 +137,11 @@ static inline __attribute__((always_inline)) const uint8_t *firn_json_number_par
     if (p[len] == '.') {
         *fraction = firn_json_digits(p + len + 1, &low);
         *value = *value * firn_json_tens[*fraction] + low;
+        len += 1 + *fraction;
         if (*fraction == 0)
             return NULL;
-        len += 1 + *fraction;
     }
-    return firn_json_goes_on(p[len]) ? NULL : p + len;
+    return p + len;
 }
 
 /* Up to 8 digits in front of the point, of a column whose scale lets the number fit 63 bits. */
@@ -155,7 +153,7 @@ static inline __attribute__((always_inline)) const uint8_t *firn_json_quick_deci
     unsigned whole, fraction;
     bool negative = *p == '-';
     p = firn_json_number_parts(p + negative, wide, &value, &whole, &fraction);
-    if (!p || whole > WHOLE_MAX || fraction > node->quick_scale)
+    if (!p || whole > WHOLE_MAX || fraction > node->quick_scale || firn_json_goes_on(*p))
         return NULL;
     value *= firn_json_tens[node->quick_scale - fraction];
     if (value >= node->quick_limit)
@@ -198,51 +196,42 @@ static inline __attribute__((always_inline)) bool firn_json_quick_scale(uint64_t
     return true;
 }
 
-/* Up to 8 digits in front of the point and 19 in all. */
-static inline __attribute__((always_inline)) const uint8_t *firn_json_long_double(const uint8_t *p,
-                                                                                  bool wide,
-                                                                                  double *out)
-{
-    enum { DIGITS_MAX = 19 }; /* any that many fit 64 bits */
-    uint64_t value, low;
-    unsigned count = firn_json_digits(p, &value), fraction = 0;
-    if (firn_json_is_no_start(p, count) || p[count] != '.')
-        return NULL;
-    p += count + 1;
-    count = value > 0 ? count : 0;
-    fraction = firn_json_digits16(p, wide, &low);
-    value = value * firn_json_tens[fraction] + low;
-    p += fraction;
-    if (fraction == 16) {
-        unsigned more = firn_json_digits(p, &low);
-        value = value * firn_json_tens[more] + low;
-        fraction += more;
-        p += more;
-    }
-    if (fraction == 0 || count + fraction > DIGITS_MAX || value == 0 || firn_json_goes_on(*p))
-        return NULL;
-    return firn_json_quick_scale(value, fraction, out) ? p : NULL;
-}
-
-/* Digits that are exact as a double, and so is the power of ten to divide them by: it is rounded once. Longer ones by multiplying. */
+/* Up to 19 digits, of which up to 15 stand in front of the point. Digits that are exact as a double, and so is the power of ten to divide them by:
+ * it is rounded once. Longer ones by multiplying. */
 static inline __attribute__((always_inline)) const uint8_t *firn_json_quick_double(const uint8_t *p,
                                                                                    bool wide,
                                                                                    double *out)
 {
-    static const double tens[] = {1,   1e1, 1e2,  1e3,  1e4,  1e5,  1e6, 1e7,
-                                  1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14};
-    uint64_t value;
+    enum { DIGITS_MAX = 19 }; /* any that many fit 64 bits */
+    static const double tens[DIGITS_MAX + 1] = {1,    1e1,  1e2,  1e3,  1e4,  1e5,  1e6,
+                                                1e7,  1e8,  1e9,  1e10, 1e11, 1e12, 1e13,
+                                                1e14, 1e15, 1e16, 1e17, 1e18, 1e19};
+    uint64_t value, low;
     unsigned whole, fraction;
     double number;
-    bool negative = *p == '-';
-    p += negative;
-    const uint8_t *behind = firn_json_number_parts(p, wide, &value, &whole, &fraction);
-    if (behind && value <= (uint64_t)1 << 53)
+    bool negative = *p == '-', small = p[negative] == '0';
+    p = firn_json_number_parts(p + negative, wide, &value, &whole, &fraction);
+    if (!p)
+        return NULL;
+    if (firn_json_goes_on(*p)) {
+        unsigned more = firn_json_digits(p, &low), last = 0;
+        value = value * firn_json_tens[more] + low;
+        if (!wide && more == 8) {
+            last = firn_json_digits(p + 8, &low);
+            value = value * firn_json_tens[last] + low;
+        }
+        p += more + last;
+        fraction += more + last;
+        if (fraction == more + last || (small ? 0 : whole) + fraction > DIGITS_MAX ||
+            firn_json_goes_on(*p))
+            return NULL;
+    }
+    if (value <= (uint64_t)1 << 53)
         number = (double)(int64_t)value / tens[fraction];
-    else if (!(behind = firn_json_long_double(p, wide, &number)))
+    else if (!firn_json_quick_scale(value, fraction, &number))
         return NULL;
     *out = negative ? -number : number;
-    return behind;
+    return p;
 }
 
 /* ---- flags and instants ---- */
@@ -255,9 +244,9 @@ static inline __attribute__((always_inline)) const uint8_t *firn_json_quick_bool
     uint32_t word;
     memcpy(&word, p, sizeof word);
     *out = word == yes;
-    if (!((word == yes) | ((word == no) & (p[4] == 'e'))))
-        return NULL;
-    return p + 5 - *out;
+    uint32_t mask = (uint32_t)*out - 1; /* of what counts when it is not true */
+    uint32_t other = (word ^ yes ^ ((yes ^ no) & mask)) | ((p[4] ^ (uint32_t)'e') & mask);
+    return other ? NULL : p + 5 - *out;
 }
 
 /* "12:34:56.789" of a day, in milliseconds; -1: something else. Digits stay in their places as bytes of a word, and go in pairs. */
@@ -395,7 +384,37 @@ static inline __attribute__((always_inline)) const uint8_t *firn_json_quick(
         if (behind)
             column->data[row >> 3] |= (uint8_t)((unsigned)flag << (row & 7));
         return behind;
-    default: return NULL;
+    case FIRN_JSON_NOTHING: return NULL;
+    default: __builtin_unreachable(); /* json_plan.c says so */
+    }
+}
+
+/* Past a value that nobody wants, of the plain ones; else NULL. */
+static inline __attribute__((always_inline)) const uint8_t *firn_json_quick_skip(const uint8_t *p,
+                                                                                 const uint8_t *end,
+                                                                                 bool wide)
+{
+    const uint32_t null = 0x6C6C756E;
+    uint64_t value, stop = 0;
+    uint32_t word;
+    unsigned whole, fraction;
+    bool flag;
+    switch (*p) {
+    case '"':
+        for (p++; (stop = firn_json_ascii(p, NULL, wide)) == 0; p += FIRN_JSON_STEP) {
+            if (end - p < 2 * FIRN_JSON_STEP)
+                return NULL;
+        }
+        p += __builtin_ctzll(stop) / FIRN_JSON_STEP_BITS;
+        return *p == '"' ? p + 1 : NULL;
+    case 't':
+    case 'f': return firn_json_quick_bool(p, &flag);
+    case 'n': memcpy(&word, p, sizeof word); return word == null ? p + 4 : NULL;
+    default:
+        p = firn_json_number_parts(p + (*p == '-'), wide, &value, &whole, &fraction);
+        while (p && fraction > 0 && p < end && firn_json_is_digit(*p))
+            p++;
+        return p && p < end && !firn_json_goes_on(*p) ? p : NULL;
     }
 }
 

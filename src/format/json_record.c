@@ -117,6 +117,20 @@ static inline firn_avro_column *child_of(const firn_avro_column *column,
     return (void *)((uint8_t *)column->children + member->child);
 }
 
+/* The name whose opening quote is at `p`: a plain one in one step, borrowed from the text. */
+static const uint8_t *take_name(firn_json_decoding *d, const uint8_t *p, firn_bytes *out)
+{
+    if (d->scan.end - p > FIRN_JSON_STEP) {
+        uint64_t stop = firn_json_ascii(p + 1, NULL, false);
+        size_t len = stop ? (size_t)__builtin_ctzll(stop) / FIRN_JSON_STEP_BITS : FIRN_JSON_STEP;
+        if (stop && p[1 + len] == '"') {
+            *out = firn_bytes_of(p + 1, len);
+            return p + len + 2;
+        }
+    }
+    return firn_json_take_string(d, p, out);
+}
+
 /* Any name at `p`; gives where its value begins. *member: NULL when no column takes it. What was guessed is corrected. */
 static __attribute__((noinline)) const uint8_t *find_member(firn_json_decoding *d, const uint8_t *p,
                                                             const firn_json_node *node,
@@ -128,7 +142,7 @@ static __attribute__((noinline)) const uint8_t *find_member(firn_json_decoding *
     bool exact;
     if (p == d->scan.end || *p != '"')
         return firn_json_unexpected(&d->scan, p, "a member's name in quotes must stand here");
-    p = firn_json_take_string(d, p, &name);
+    p = take_name(d, p, &name);
     if (!p)
         return NULL;
     *member = firn_json_find(node, name, &exact);
@@ -143,8 +157,9 @@ static __attribute__((noinline)) const uint8_t *find_member(firn_json_decoding *
 
 /* ---- records ---- */
 
-static bool fill_missing(firn_json_decoding *d, const uint8_t *p, const firn_json_node *node,
-                         firn_avro_column *column)
+static __attribute__((noinline)) bool fill_missing(firn_json_decoding *d, const uint8_t *p,
+                                                   const firn_json_node *node,
+                                                   firn_avro_column *column)
 {
     for (uint32_t i = 0; i < node->member_count; i++) {
         firn_avro_column *child = &column->children[i];
@@ -160,6 +175,20 @@ static bool fill_missing(firn_json_decoding *d, const uint8_t *p, const firn_jso
     return true;
 }
 
+/* An object without members; `p` is at its first brace, `behind` behind the other. */
+static __attribute__((noinline)) const uint8_t *no_members(firn_json_decoding *d, const uint8_t *p,
+                                                           const uint8_t *behind,
+                                                           const firn_json_node *node,
+                                                           firn_avro_column *column)
+{
+    if (!fill_missing(d, p, node, column))
+        return NULL;
+    firn_avro_column_mark_valid(column, column->length);
+    column->length++;
+    d->depth--;
+    return behind;
+}
+
 /* A value that did not go the short way; gives where it ends, in the text. */
 static __attribute__((noinline)) const uint8_t *other_value(firn_json_decoding *d, window *w,
                                                             const uint8_t *p,
@@ -170,31 +199,43 @@ static __attribute__((noinline)) const uint8_t *other_value(firn_json_decoding *
     return behind ? behind : firn_json_at(d, member->name, 0);
 }
 
-/* `p` is where the first name must stand; gives what is behind the closing brace. */
-static inline __attribute__((always_inline)) const uint8_t *take_members(
-    firn_json_decoding *d, const uint8_t *p, const firn_json_node *node, firn_avro_column *column,
-    uint32_t *absent, bool wide)
+static inline __attribute__((always_inline)) const uint8_t *record(firn_json_decoding *d,
+                                                                   const uint8_t *p,
+                                                                   const firn_json_node *node,
+                                                                   firn_avro_column *column,
+                                                                   bool wide)
 {
+    const uint8_t *start = p;
     uint32_t missing = node->member_count;
     const firn_json_member **behind = node->first;
     int64_t row = column->length;
     size_t byte = (size_t)row >> 3;
     uint8_t bit = (uint8_t)(1u << (row & 7));
     window w;
+    if (!firn_json_enter(d, p))
+        return NULL;
+    p = firn_json_space(p + 1, d->scan.end);
+    if (p < d->scan.end && *p == '}')
+        return no_members(d, start, p + 1, node, column);
     look_at_text(&w, &d->scan);
     if (p > w.roomy)
         p = look_at_tail(&w, d, p);
     for (;;) {
         const firn_json_member *member = __atomic_load_n(behind, __ATOMIC_RELAXED), *found;
+        const uint8_t *next = NULL;
         if (__builtin_expect(is_named(member, p, w.end, wide), 1)) {
             p += member->key_len;
             if (*p <= ' ')
                 p = space(p, w.end);
+        } else if (*p <= ' ' && (next = space(p, w.end)) != p) {
+            p = next > w.roomy ? look_at_tail(&w, d, next) : next;
+            continue;
         } else {
             p = find_member(d, in_text(&w, &d->scan, p), node, column, behind, &found);
             if (!p)
                 return NULL;
             member = found;
+            next = NULL;
         }
         if (member) {
             firn_avro_column *child = child_of(column, member);
@@ -202,7 +243,6 @@ static inline __attribute__((always_inline)) const uint8_t *take_members(
                 firn_avro_column_truncate(child, row); /* of repeated members the last counts */
             else
                 missing--;
-            const uint8_t *next = NULL;
             bool null = false;
             if (__builtin_expect(p <= w.value_roomy, 1)) {
                 null = *p == 'n';
@@ -220,14 +260,16 @@ static inline __attribute__((always_inline)) const uint8_t *take_members(
             behind = member->behind;
         } else {
             d->unknown++;
-            p = firn_json_skip(&d->scan, p, FIRN_AVRO_DEPTH_MAX - d->depth);
+            if (p <= w.value_roomy && !node->slow)
+                next = firn_json_quick_skip(p, w.end, wide);
+            p = next ? next : firn_json_skip(&d->scan, p, FIRN_AVRO_DEPTH_MAX - d->depth);
         }
         if (!p)
             return NULL;
 
         if (p > w.roomy)
             p = look_at_tail(&w, d, p);
-        if (__builtin_expect(*p == ',' && p[1] > ' ', 1)) {
+        if (__builtin_expect(*p == ',', 1)) {
             p++;
             continue;
         }
@@ -236,57 +278,42 @@ static inline __attribute__((always_inline)) const uint8_t *take_members(
             return firn_json_unexpected(&d->scan, in_text(&w, &d->scan, p),
                                         "a comma or a } must stand here");
         }
-        if (*p == '}') {
-            *absent = missing;
-            return in_text(&w, &d->scan, p + 1);
-        }
+        if (*p == '}')
+            break;
         p = space(p + 1, w.end);
         if (p > w.roomy)
             p = look_at_tail(&w, d, p);
     }
+    if (missing > 0 && !fill_missing(d, start, node, column))
+        return NULL;
+    if (column->validity)
+        column->validity[byte] |= bit;
+    column->length = row + 1;
+    d->depth--;
+    return in_text(&w, &d->scan, p + 1);
 }
 
-static const uint8_t *take_members_anywhere(firn_json_decoding *d, const uint8_t *p,
-                                            const firn_json_node *node, firn_avro_column *column,
-                                            uint32_t *absent)
+static const uint8_t *record_anywhere(firn_json_decoding *d, const uint8_t *p,
+                                      const firn_json_node *node, firn_avro_column *column)
 {
-    return take_members(d, p, node, column, absent, false);
+    return record(d, p, node, column, false);
 }
 
 #ifdef FIRN_JSON_HAS_WIDE
 /* flatten: else gcc calls what it may not inline into less than this. */
-FIRN_JSON_WIDE __attribute__((flatten)) static const uint8_t *take_members_wide(
-    firn_json_decoding *d, const uint8_t *p, const firn_json_node *node, firn_avro_column *column,
-    uint32_t *absent)
+FIRN_JSON_WIDE __attribute__((flatten)) static const uint8_t *record_wide(
+    firn_json_decoding *d, const uint8_t *p, const firn_json_node *node, firn_avro_column *column)
 {
-    return take_members(d, p, node, column, absent, true);
+    return record(d, p, node, column, true);
 }
 #endif
-
-static const uint8_t *take_members_here(firn_json_decoding *d, const uint8_t *p,
-                                        const firn_json_node *node, firn_avro_column *column,
-                                        uint32_t *absent)
-{
-#ifdef FIRN_JSON_HAS_WIDE
-    if (d->wide)
-        return take_members_wide(d, p, node, column, absent);
-#endif
-    return take_members_anywhere(d, p, node, column, absent);
-}
 
 const uint8_t *firn_json_record(firn_json_decoding *d, const uint8_t *p, const firn_json_node *node,
                                 firn_avro_column *column)
 {
-    const uint8_t *end = d->scan.end, *start = p;
-    if (!firn_json_enter(d, p))
-        return NULL;
-    p = firn_json_space(p + 1, end);
-    uint32_t absent = node->member_count;
-    p = p < end && *p == '}' ? p + 1 : take_members_here(d, p, node, column, &absent);
-    if (!p || (absent > 0 && !fill_missing(d, start, node, column)))
-        return NULL;
-    firn_avro_column_mark_valid(column, column->length);
-    column->length++;
-    d->depth--;
-    return p;
+#ifdef FIRN_JSON_HAS_WIDE
+    if (d->wide)
+        return record_wide(d, p, node, column);
+#endif
+    return record_anywhere(d, p, node, column);
 }

@@ -85,20 +85,22 @@ enum { FIRN_JSON_STEP = 32, FIRN_JSON_STEP_BITS = 1 };
 static inline uint32_t firn_json_block_ascii(const uint8_t *p, uint8_t *copy)
 {
     __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)p);
-    _mm_storeu_si128((__m128i *)(void *)copy, bytes);
+    if (copy)
+        _mm_storeu_si128((__m128i *)(void *)copy, bytes);
     __m128i quote = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"'));
     __m128i backslash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'));
     __m128i less = _mm_cmplt_epi8(bytes, _mm_set1_epi8(' '));
     return (uint32_t)_mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quote, backslash), less));
 }
 
-/* A bit for each of FIRN_JSON_STEP bytes, which are copied: 0 for plain ASCII up to the first other one. */
+/* A bit for each of FIRN_JSON_STEP bytes, which are copied unless that is NULL: 0 for plain ASCII up to the first other one. */
 static inline uint64_t firn_json_ascii(const uint8_t *p, uint8_t *copy, bool wide)
 {
     if (wide)
         return firn_json_wide_ascii(p, copy);
     return firn_json_block_ascii(p, copy) |
-           firn_json_block_ascii(p + FIRN_JSON_BLOCK, copy + FIRN_JSON_BLOCK) << FIRN_JSON_BLOCK;
+           firn_json_block_ascii(p + FIRN_JSON_BLOCK, copy ? copy + FIRN_JSON_BLOCK : NULL)
+               << FIRN_JSON_BLOCK;
 }
 
 static inline int firn_json_step(const uint8_t *p, uint8_t *copy, uint64_t *high, bool wide)

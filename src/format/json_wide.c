@@ -4,6 +4,7 @@
 #ifdef FIRN_JSON_HAS_WIDE
 
 #define EIGHT(x) x, x, x, x, x, x, x, x
+#define ALL(x)   EIGHT(x), EIGHT(x), EIGHT(x), EIGHT(x)
 #define QUOTES   1, 0, '"', 0, 0, 0, 0, 0, 0, 0, 0, 0, '\\', 0, 0, 0
 #define NO_PLACE 0xF0
 #define TWICE(x) x, x
@@ -13,7 +14,13 @@
 
 const firn_json_vectors firn_json_wide_vectors __attribute__((aligned(32))) = {
     .quotes = {TWICE(QUOTES)},
-    .blanks = {EIGHT(' '), EIGHT(' '), EIGHT(' '), EIGHT(' ')},
+    .blanks = {ALL(' ')},
+    .utf8_c0 = {ALL(0xC0)},
+    .utf8_c1 = {ALL(0xC1)},
+    .utf8_df = {ALL(0xDF)},
+    .utf8_e0 = {ALL(0xE0)},
+    .utf8_ed = {ALL(0xED)},
+    .utf8_ef = {ALL(0xEF)},
     .zeros = {EIGHT('0'), EIGHT('0')},
     .above_nine = {EIGHT(DIGIT), EIGHT(DIGIT)},
     .ones = {PAIRS(10), PAIRS(10)},

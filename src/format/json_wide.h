@@ -18,7 +18,8 @@
 typedef struct firn_json_vectors {
     uint8_t quotes
         [32]; /* quote and backslash by their lower halves, and nothing else that is found so */
-    uint8_t blanks[32];     /* 32 blanks */
+    uint8_t blanks[32]; /* 32 blanks */
+    uint8_t utf8_c0[32], utf8_c1[32], utf8_df[32], utf8_e0[32], utf8_ed[32], utf8_ef[32];
     uint8_t zeros[16];      /* 16 characters 0 */
     uint8_t above_nine[16]; /* carries what is above 9 into the highest bit */
     uint8_t ones[16];       /* 10, 1, ... */
@@ -55,16 +56,46 @@ FIRN_JSON_WIDE static inline uint32_t firn_json_wide_step(const uint8_t *p, uint
         _mm256_or_si256(_mm256_or_si256(quote, backslash), control));
 }
 
-/* A bit for each of 32 bytes, which are copied: 0 for plain ASCII up to the first other one. Signed, control characters and what is not ASCII
+/* A bit for each of 32 bytes, which are copied unless that is NULL: 0 for plain ASCII up to the first other one. Signed, control characters and what is not ASCII
  * are less than a blank, and a quote or backslash is what its lower half finds in a table. */
 FIRN_JSON_WIDE static inline uint32_t firn_json_wide_ascii(const uint8_t *p, uint8_t *copy)
 {
     const firn_json_vectors *v = &firn_json_wide_vectors;
     __m256i bytes = _mm256_loadu_si256((const __m256i *)(const void *)p);
-    _mm256_storeu_si256((__m256i *)(void *)copy, bytes);
+    if (copy)
+        _mm256_storeu_si256((__m256i *)(void *)copy, bytes);
     __m256i found = _mm256_shuffle_epi8(_mm256_load_si256((const void *)v->quotes), bytes);
     __m256i less = _mm256_cmpgt_epi8(_mm256_load_si256((const void *)v->blanks), bytes);
     return (uint32_t)_mm256_movemask_epi8(_mm256_or_si256(_mm256_cmpeq_epi8(found, bytes), less));
+}
+
+/* Whether a text is UTF-8 for certain: sequences of two or three bytes, but those that E0 and ED begin, which say more of the byte behind them than
+ * is looked at here. 32 bytes are read where one is left. */
+FIRN_JSON_WIDE static inline bool firn_json_wide_is_utf8(const uint8_t *p, int64_t len)
+{
+    const firn_json_vectors *v = &firn_json_wide_vectors;
+    uint64_t wanted = 0, wrong = 0; /* a bit a byte: where a sequence goes on */
+    for (; len > 0; len -= 32, p += 32) {
+        __m256i bytes = _mm256_loadu_si256((const __m256i *)(const void *)p);
+        __m256i special =
+            _mm256_or_si256(_mm256_cmpeq_epi8(bytes, _mm256_load_si256((const void *)v->utf8_e0)),
+                            _mm256_cmpeq_epi8(bytes, _mm256_load_si256((const void *)v->utf8_ed)));
+        uint64_t mask = len < 32 ? ((uint64_t)1 << len) - 1 : UINT32_MAX;
+        uint64_t high = (uint32_t)_mm256_movemask_epi8(bytes) & mask;
+        uint64_t tails = high & (uint32_t)_mm256_movemask_epi8(_mm256_cmpgt_epi8(
+                                    _mm256_load_si256((const void *)v->utf8_c0), bytes));
+        uint64_t heads = high & (uint32_t)_mm256_movemask_epi8(_mm256_cmpgt_epi8(
+                                    bytes, _mm256_load_si256((const void *)v->utf8_c1)));
+        uint64_t threes = high & (uint32_t)_mm256_movemask_epi8(_mm256_cmpgt_epi8(
+                                     bytes, _mm256_load_si256((const void *)v->utf8_df)));
+        uint64_t fours = high & (uint32_t)_mm256_movemask_epi8(_mm256_cmpgt_epi8(
+                                    bytes, _mm256_load_si256((const void *)v->utf8_ef)));
+        wanted |= heads << 1 | threes << 2;
+        wrong |= ((wanted & UINT32_MAX) ^ tails) | (high ^ (tails | heads)) | fours |
+                 (mask & (uint32_t)_mm256_movemask_epi8(special));
+        wanted >>= 32;
+    }
+    return (wrong | wanted) == 0;
 }
 
 /* ---- digits ---- */
@@ -106,8 +137,9 @@ FIRN_JSON_WIDE static inline unsigned firn_json_wide_digits(const uint8_t *p, ui
     return count;
 }
 
-/* Up to 15 characters of digits, perhaps with a point among them: how many there are, those in front of the point and behind it, and the number
- * that all are. 0: it does not end within 15, or nothing stands in front of the point or behind it. */
+/* Up to 15 digits, or as many with a point among them: how many characters, how many stand in front of the point and behind it, and the number
+ * that all are. 0: nothing stands in front of the point or behind it, or they are more than 15 without one. With a point digits may follow
+ * the last of 16 characters. */
 FIRN_JSON_WIDE static inline unsigned firn_json_wide_number(const uint8_t *p, uint64_t *value,
                                                             unsigned *whole, unsigned *fraction)
 {
@@ -115,23 +147,24 @@ FIRN_JSON_WIDE static inline unsigned firn_json_wide_number(const uint8_t *p, ui
     __m128i bytes = firn_json_wide_bytes(p, &others);
     others |= 3u << 16;
     unsigned first = (unsigned)__builtin_ctz(others), end = first;
-    *fraction = 0;
-    if (p[first] == '.') {
+    __m128i places;
+    if (p[first] == '.') { /* those in front of it go one further */
         end = (unsigned)__builtin_ctz(others & (others - 1));
-        *fraction = end - first - 1;
-        if (*fraction == 0)
-            return 0;
-    }
-    if (end > 15 || first == 0)
-        return 0;
-    __m128i places = firn_json_wide_load(firn_json_wide_vectors.shift + end);
-    if (end > first) { /* those in front of the point go one further */
         __m128i point = _mm_set1_epi8((char)(first + 1));
+        if (end == first + 1 || end > 16)
+            return 0;
+        *fraction = end - first - 1;
+        places = firn_json_wide_load(firn_json_wide_vectors.shift + end);
         places = _mm_add_epi8(places, _mm_cmpgt_epi8(point, places));
+    } else {
+        if (end > 15)
+            return 0;
+        *fraction = 0;
+        places = firn_json_wide_load(firn_json_wide_vectors.shift + end);
     }
     *value = firn_json_wide_value(_mm_shuffle_epi8(bytes, places));
     *whole = first;
-    return end;
+    return first == 0 ? 0 : end;
 }
 
 /* "12:34:56.789" of a day, in milliseconds; -1: something else. 16 bytes are read. */

@@ -164,7 +164,7 @@ static void put_document(writer *w)
             firn_buf_putc(&w->text, ',');
         first = false;
         put_blanks(w);
-        firn_buf_printf(&w->text, "\"%s%s\"", c->name, below(w, 50) ? "" : "_");
+        firn_buf_printf(&w->text, "\"%s%s\"", c->name, below(w, 20) ? "" : "_");
         put_blanks(w);
         firn_buf_putc(&w->text, ':');
         put_blanks(w);
