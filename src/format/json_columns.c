@@ -76,14 +76,9 @@ __attribute__((cold)) firn_rc firn_json_report(const firn_json_decoding *d, firn
               at, d->scan.why);
 }
 
-bool firn_json_enter(firn_json_decoding *d, const uint8_t *p)
+__attribute__((cold)) const uint8_t *firn_json_too_deep(firn_json_decoding *d, const uint8_t *p)
 {
-    if (d->depth == FIRN_AVRO_DEPTH_MAX) {
-        firn_json_fail(&d->scan, p, FIRN_E_LIMIT, "values nested too deeply");
-        return false;
-    }
-    d->depth++;
-    return true;
+    return firn_json_fail(&d->scan, p, FIRN_E_LIMIT, "values nested too deeply");
 }
 
 /* ---- texts ---- */
@@ -582,33 +577,6 @@ firn_rc firn_json_decoder_new(firn_arena *arena, const firn_avro_schema *schema,
 const firn_avro_decoder *firn_json_decoder_shape(const firn_json_decoder *decoder)
 {
     return decoder->shape;
-}
-
-static void copy_tail(firn_json_tail *tail, firn_bytes text)
-{
-    uint8_t *end = tail->bytes + FIRN_JSON_TAIL_BYTES;
-    const uint8_t *text_end = text.data + text.len;
-    if (text.len >= FIRN_JSON_TAIL_BYTES)
-        memcpy(tail->bytes, text_end - FIRN_JSON_TAIL_BYTES, FIRN_JSON_TAIL_BYTES);
-    else if (text.len > 0)
-        memcpy(end - text.len, text.data, text.len);
-    memset(end, 0, FIRN_JSON_QUICK_BYTES);
-}
-
-void firn_json_begin(firn_json_decoding *d, const firn_json_decoder *decoder, firn_bytes text,
-                     firn_avro_batch *batch)
-{
-    assert(batch->decoder == decoder->shape);
-    d->scan = (firn_json_scan){.start = text.data, .end = text.data + text.len};
-    d->batch = batch;
-    d->unchecked_utf8 = decoder->shape->unchecked_utf8;
-    d->wide = decoder->wide;
-    d->depth = 0;
-    d->unknown = 0;
-    d->scratch = (firn_buf){0};
-    d->misfit = NULL;
-    d->trail_len = 0;
-    copy_tail(&d->tail, text);
 }
 
 void firn_json_finish(firn_json_decoding *d)

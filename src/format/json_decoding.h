@@ -1,6 +1,5 @@
-/* What decodes JSON into columns, between its files: json_columns.c (documents, numbers, strings, lists and maps), json_record.c
- * (objects as records), json_values.c (what JSON can
- * only write as text) and json_rows.c (rows without names). Private to them.
+/* What decodes JSON into columns, between its files: json_columns.c (documents, numbers, strings, lists and maps), json_record.c (objects as
+ * records), json_values.c (what JSON can only write as text) and json_rows.c (rows without names). Private to them.
  *
  * A function that takes where it stands gives back where it stopped, or NULL once the failure is noted. Room for the row must be there.
  */
@@ -11,6 +10,8 @@
 
 #include "json_plan.h"
 #include "json_scan.h"
+
+#include <assert.h>
 
 struct firn_json_decoder {
     firn_avro_decoder *shape;
@@ -47,6 +48,7 @@ typedef struct firn_json_decoding {
 const uint8_t *firn_json_misfit(firn_json_decoding *d, const uint8_t *p, const firn_json_node *node,
                                 const char *why);
 const uint8_t *firn_json_no_room(firn_json_decoding *d, const uint8_t *p);
+const uint8_t *firn_json_too_deep(firn_json_decoding *d, const uint8_t *p);
 /* A value of another kind than the column takes: an error in the JSON itself goes before. */
 const uint8_t *firn_json_wrong_kind(firn_json_decoding *d, const uint8_t *p,
                                     const firn_json_node *node, const char *wanted);
@@ -55,12 +57,7 @@ const uint8_t *firn_json_at(firn_json_decoding *d, const char *name, int64_t ind
 /* What was noted, as an error. */
 firn_rc firn_json_report(const firn_json_decoding *d, firn_err *err);
 
-void firn_json_begin(firn_json_decoding *d, const firn_json_decoder *decoder, firn_bytes text,
-                     firn_avro_batch *batch);
 void firn_json_finish(firn_json_decoding *d);
-
-/* Notes that another level begins at `p`; false when there are too many. */
-bool firn_json_enter(firn_json_decoding *d, const uint8_t *p);
 
 /* Any value; an object as a record, `p` at its brace. */
 const uint8_t *firn_json_value(firn_json_decoding *d, const uint8_t *p, const firn_json_node *node,
@@ -89,6 +86,42 @@ const uint8_t *firn_json_base64(firn_json_decoding *d, const uint8_t *p, const f
                                 firn_avro_column *column);
 const uint8_t *firn_json_fixed(firn_json_decoding *d, const uint8_t *p, const firn_json_node *node,
                                firn_avro_column *column);
+
+static inline void firn_json_copy_tail(firn_json_tail *tail, firn_bytes text)
+{
+    uint8_t *end = tail->bytes + FIRN_JSON_TAIL_BYTES;
+    const uint8_t *text_end = text.data + text.len;
+    if (text.len >= FIRN_JSON_TAIL_BYTES)
+        memcpy(tail->bytes, text_end - FIRN_JSON_TAIL_BYTES, FIRN_JSON_TAIL_BYTES);
+    else if (text.len > 0)
+        memcpy(end - text.len, text.data, text.len);
+    memset(end, 0, FIRN_JSON_QUICK_BYTES);
+}
+
+static inline void firn_json_begin(firn_json_decoding *d, const firn_json_decoder *decoder,
+                                   firn_bytes text, firn_avro_batch *batch)
+{
+    assert(batch->decoder == decoder->shape);
+    d->scan = (firn_json_scan){.start = text.data, .end = text.data + text.len};
+    d->batch = batch;
+    d->unchecked_utf8 = decoder->shape->unchecked_utf8;
+    d->wide = decoder->wide;
+    d->depth = 0;
+    d->unknown = 0;
+    d->scratch = (firn_buf){0};
+    d->misfit = NULL;
+    d->trail_len = 0;
+    firn_json_copy_tail(&d->tail, text);
+}
+
+/* Notes that another level begins at `p`; false when there are too many. */
+static inline bool firn_json_enter(firn_json_decoding *d, const uint8_t *p)
+{
+    if (d->depth == FIRN_AVRO_DEPTH_MAX)
+        return firn_json_too_deep(d, p) != NULL;
+    d->depth++;
+    return true;
+}
 
 /* `p` is behind a name: the value's first byte. */
 static inline const uint8_t *firn_json_colon(firn_json_decoding *d, const uint8_t *p)

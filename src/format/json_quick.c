@@ -79,7 +79,7 @@ static inline __attribute__((always_inline)) const uint8_t *long_text(const firn
         len += FIRN_JSON_STEP;
         if (room - len < FIRN_JSON_STEP)
             return NULL;
-        stop = firn_json_ascii(text + len, out + len, wide);
+        stop = firn_json_ascii(text + len, true, out + len, wide);
     } while (stop == 0);
     len += __builtin_ctzll(stop) / FIRN_JSON_STEP_BITS;
     if (__builtin_expect(text[len] != '"', 0))

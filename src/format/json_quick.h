@@ -324,7 +324,7 @@ static inline __attribute__((always_inline)) const uint8_t *firn_json_quick_text
     int32_t at = column->offsets[row];
     if (*p != '"' || column->data_cap - at < FIRN_JSON_STEP)
         return NULL;
-    uint64_t stop = firn_json_ascii(p + 1, column->data + at, wide);
+    uint64_t stop = firn_json_ascii(p + 1, true, column->data + at, wide);
     if (stop == 0)
         return wide ? firn_json_long_text_wide(d, p, end, column, row)
                     : firn_json_long_text(d, p, end, column, row);
@@ -401,7 +401,7 @@ static inline __attribute__((always_inline)) const uint8_t *firn_json_quick_skip
     bool flag;
     switch (*p) {
     case '"':
-        for (p++; (stop = firn_json_ascii(p, NULL, wide)) == 0; p += FIRN_JSON_STEP) {
+        for (p++; (stop = firn_json_ascii(p, false, NULL, wide)) == 0; p += FIRN_JSON_STEP) {
             if (end - p < 2 * FIRN_JSON_STEP)
                 return NULL;
         }

@@ -121,7 +121,7 @@ static inline firn_avro_column *child_of(const firn_avro_column *column,
 static const uint8_t *take_name(firn_json_decoding *d, const uint8_t *p, firn_bytes *out)
 {
     if (d->scan.end - p > FIRN_JSON_STEP) {
-        uint64_t stop = firn_json_ascii(p + 1, NULL, false);
+        uint64_t stop = firn_json_ascii(p + 1, false, NULL, false);
         size_t len = stop ? (size_t)__builtin_ctzll(stop) / FIRN_JSON_STEP_BITS : FIRN_JSON_STEP;
         if (stop && p[1 + len] == '"') {
             *out = firn_bytes_of(p + 1, len);
@@ -273,7 +273,8 @@ static inline __attribute__((always_inline)) const uint8_t *record(firn_json_dec
             p++;
             continue;
         }
-        p = space(p, w.end);
+        if (*p != '}')
+            p = space(p, w.end);
         if (p == w.end || (*p != ',' && *p != '}')) {
             return firn_json_unexpected(&d->scan, in_text(&w, &d->scan, p),
                                         "a comma or a } must stand here");
@@ -293,8 +294,10 @@ static inline __attribute__((always_inline)) const uint8_t *record(firn_json_dec
     return in_text(&w, &d->scan, p + 1);
 }
 
-static const uint8_t *record_anywhere(firn_json_decoding *d, const uint8_t *p,
-                                      const firn_json_node *node, firn_avro_column *column)
+static __attribute__((noinline)) const uint8_t *record_anywhere(firn_json_decoding *d,
+                                                                const uint8_t *p,
+                                                                const firn_json_node *node,
+                                                                firn_avro_column *column)
 {
     return record(d, p, node, column, false);
 }

@@ -39,34 +39,39 @@ static inline __attribute__((always_inline)) const uint8_t *take_row(firn_json_d
                                                                      firn_avro_column *root,
                                                                      bool wide)
 {
-    const uint8_t *end = d->scan.end, *roomy = d->scan.start;
-    uint32_t count = node->member_count - 1, i = 0;
+    const uint8_t *end = d->scan.end, *roomy = d->scan.start, *behind;
+    const firn_json_member *member = node->members, *last = member + node->member_count - 1;
+    firn_avro_column *column = root->children;
     int64_t row = root->length;
     const char *why = "the row has fewer values than columns";
     if (end - roomy > FIRN_JSON_QUICK_BYTES)
         roomy = end - FIRN_JSON_QUICK_BYTES;
     p = firn_json_space(p + 1, end);
-    for (; i < count; i++) {
-        const firn_json_member *member = &node->members[i];
-        firn_avro_column *column = &root->children[i];
-        if (i > 0 && p < roomy && p[0] == ',' && p[1] > ' ') {
-            p++;
-        } else if (i > 0) {
-            p = firn_json_space(p, end);
-            if (p == end || *p != ',')
-                goto unexpected;
-            p = firn_json_space(p + 1, end);
-        }
-        const uint8_t *behind = NULL;
-        if (p <= roomy)
+    if (member == last)
+        goto done;
+    for (;;) {
+        behind = NULL;
+        if (__builtin_expect(p <= roomy, 1))
             behind = firn_json_quick(d, p, end, wide, &member->node, column, row);
         if (__builtin_expect(!behind, 0) &&
             !(behind = any_value(d, p, &member->node, column, row))) {
-            take_back(root, i);
+            take_back(root, (size_t)(column - root->children));
             return firn_json_at(d, member->name, 0);
         }
         p = behind;
+        column++;
+        if (++member == last)
+            break;
+        if (__builtin_expect(p < roomy && p[0] == ',' && p[1] > ' ', 1)) {
+            p++;
+            continue;
+        }
+        p = firn_json_space(p, end);
+        if (p == end || *p != ',')
+            goto unexpected;
+        p = firn_json_space(p + 1, end);
     }
+done:
     p = firn_json_space(p, end);
     why = "the row has more values than columns";
     if (p == end || *p != ']')
@@ -75,7 +80,7 @@ static inline __attribute__((always_inline)) const uint8_t *take_row(firn_json_d
     root->length = row + 1;
     return p + 1;
 unexpected:
-    take_back(root, i);
+    take_back(root, (size_t)(column - root->children));
     return firn_json_unexpected(&d->scan, p, why);
 }
 

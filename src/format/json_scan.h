@@ -82,10 +82,10 @@ static inline uint64_t firn_json_block(const uint8_t *p, uint8_t *copy, uint64_t
  * caller was compiled for AVX2 (FIRN_JSON_WIDE) and runs where there is such a thing. */
 #ifdef __SSE2__
 enum { FIRN_JSON_STEP = 32, FIRN_JSON_STEP_BITS = 1 };
-static inline uint32_t firn_json_block_ascii(const uint8_t *p, uint8_t *copy)
+static inline uint32_t firn_json_block_ascii(const uint8_t *p, bool copies, uint8_t *copy)
 {
     __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)p);
-    if (copy)
+    if (copies)
         _mm_storeu_si128((__m128i *)(void *)copy, bytes);
     __m128i quote = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"'));
     __m128i backslash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'));
@@ -93,14 +93,15 @@ static inline uint32_t firn_json_block_ascii(const uint8_t *p, uint8_t *copy)
     return (uint32_t)_mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quote, backslash), less));
 }
 
-/* A bit for each of FIRN_JSON_STEP bytes, which are copied unless that is NULL: 0 for plain ASCII up to the first other one. */
-static inline uint64_t firn_json_ascii(const uint8_t *p, uint8_t *copy, bool wide)
+/* A bit for each of FIRN_JSON_STEP bytes, which are copied if asked for: 0 for plain ASCII up to the first other one. */
+static inline uint64_t firn_json_ascii(const uint8_t *p, bool copies, uint8_t *copy, bool wide)
 {
     if (wide)
-        return firn_json_wide_ascii(p, copy);
-    return firn_json_block_ascii(p, copy) |
-           firn_json_block_ascii(p + FIRN_JSON_BLOCK, copy ? copy + FIRN_JSON_BLOCK : NULL)
-               << FIRN_JSON_BLOCK;
+        return firn_json_wide_ascii(p, copies, copy);
+    uint64_t low = firn_json_block_ascii(p, copies, copy);
+    uint8_t *behind = copies ? copy + FIRN_JSON_BLOCK : NULL;
+    return low | (uint64_t)firn_json_block_ascii(p + FIRN_JSON_BLOCK, copies, behind)
+                     << FIRN_JSON_BLOCK;
 }
 
 static inline int firn_json_step(const uint8_t *p, uint8_t *copy, uint64_t *high, bool wide)
@@ -119,10 +120,10 @@ static inline int firn_json_step(const uint8_t *p, uint8_t *copy, uint64_t *high
 #else
 enum { FIRN_JSON_STEP = FIRN_JSON_BLOCK, FIRN_JSON_STEP_BITS = FIRN_JSON_BLOCK_BITS };
 
-static inline uint64_t firn_json_ascii(const uint8_t *p, uint8_t *copy, bool wide)
+static inline uint64_t firn_json_ascii(const uint8_t *p, bool copies, uint8_t *copy, bool wide)
 {
     uint64_t high;
-    uint64_t stop = firn_json_block(p, copy, &high);
+    uint64_t stop = firn_json_block(p, copies ? copy : NULL, &high);
     (void)wide;
     return stop | high;
 }

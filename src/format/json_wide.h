@@ -56,13 +56,14 @@ FIRN_JSON_WIDE static inline uint32_t firn_json_wide_step(const uint8_t *p, uint
         _mm256_or_si256(_mm256_or_si256(quote, backslash), control));
 }
 
-/* A bit for each of 32 bytes, which are copied unless that is NULL: 0 for plain ASCII up to the first other one. Signed, control characters and what is not ASCII
+/* A bit for each of 32 bytes, which are copied if asked for: 0 for plain ASCII up to the first other one. Signed, control characters and what is not ASCII
  * are less than a blank, and a quote or backslash is what its lower half finds in a table. */
-FIRN_JSON_WIDE static inline uint32_t firn_json_wide_ascii(const uint8_t *p, uint8_t *copy)
+FIRN_JSON_WIDE static inline uint32_t firn_json_wide_ascii(const uint8_t *p, bool copies,
+                                                           uint8_t *copy)
 {
     const firn_json_vectors *v = &firn_json_wide_vectors;
     __m256i bytes = _mm256_loadu_si256((const __m256i *)(const void *)p);
-    if (copy)
+    if (copies)
         _mm256_storeu_si256((__m256i *)(void *)copy, bytes);
     __m256i found = _mm256_shuffle_epi8(_mm256_load_si256((const void *)v->quotes), bytes);
     __m256i less = _mm256_cmpgt_epi8(_mm256_load_si256((const void *)v->blanks), bytes);
