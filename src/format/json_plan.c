@@ -107,6 +107,7 @@ static firn_rc plan_record(firn_arena *arena, const firn_avro_column *column, fi
     out->first = behind;
     *behind++ = members;
     members[count].key_len = UINT32_MAX;
+    members[count].behind = out->first;
     for (size_t i = 0; i < count; i++) {
         set_name(&members[i], column->children[i].name);
         members[i].child = i * sizeof(firn_avro_column);

@@ -63,8 +63,7 @@ FIRN_JSON_WIDE __attribute__((flatten)) const uint8_t *firn_json_any_text_wide(
 #endif
 
 /* The rest of a text in ASCII that is longer than one step, which is copied. */
-static inline __attribute__((always_inline)) const uint8_t *long_text(const firn_json_decoding *d,
-                                                                      const uint8_t *p,
+static inline __attribute__((always_inline)) const uint8_t *long_text(const uint8_t *p,
                                                                       const uint8_t *end, bool wide,
                                                                       firn_avro_column *column,
                                                                       int64_t row)
@@ -73,34 +72,32 @@ static inline __attribute__((always_inline)) const uint8_t *long_text(const firn
     uint8_t *out = column->data + at;
     int64_t room = column->data_cap - at, len = 0;
     uint64_t stop;
-    const uint8_t *text = p + 1;
-    room = end - text < room ? end - text : room;
+    p++;
+    room = end - p < room ? end - p : room;
     do {
         len += FIRN_JSON_STEP;
         if (room - len < FIRN_JSON_STEP)
             return NULL;
-        stop = firn_json_ascii(text + len, true, out + len, wide);
+        stop = firn_json_ascii(p + len, true, out + len, wide);
     } while (stop == 0);
     len += __builtin_ctzll(stop) / FIRN_JSON_STEP_BITS;
-    if (__builtin_expect(text[len] != '"', 0))
-        return wide ? firn_json_any_text_wide(d, p, end, column, row)
-                    : firn_json_any_text(d, p, end, column, row);
+    if (p[len] != '"')
+        return NULL;
     column->offsets[row + 1] = at + (int32_t)len;
-    return text + len + 1;
+    return p + len + 1;
 }
 
-const uint8_t *firn_json_long_text(const firn_json_decoding *d, const uint8_t *p,
-                                   const uint8_t *end, firn_avro_column *column, int64_t row)
+const uint8_t *firn_json_long_text(const uint8_t *p, const uint8_t *end, firn_avro_column *column,
+                                   int64_t row)
 {
-    return long_text(d, p, end, false, column, row);
+    return long_text(p, end, false, column, row);
 }
 
 #ifdef FIRN_JSON_HAS_WIDE
 FIRN_JSON_WIDE __attribute__((flatten)) const uint8_t *firn_json_long_text_wide(
-    const firn_json_decoding *d, const uint8_t *p, const uint8_t *end, firn_avro_column *column,
-    int64_t row)
+    const uint8_t *p, const uint8_t *end, firn_avro_column *column, int64_t row)
 {
-    return long_text(d, p, end, true, column, row);
+    return long_text(p, end, true, column, row);
 }
 #endif
 
@@ -110,18 +107,10 @@ const uint8_t *firn_json_quick_null(const uint8_t *p, const firn_json_node *node
                                     firn_avro_column *column)
 {
     const uint32_t null = 0x6C6C756E;
-    int64_t row = column->length;
     uint32_t word;
     memcpy(&word, p, sizeof word);
     if (word != null || node->quick == FIRN_JSON_NOTHING || !node->nullable)
         return NULL;
-    if (column->offsets)
-        column->offsets[row + 1] = column->offsets[row];
-    else if (column->item_size == sizeof(int64_t))
-        memset(column->data + row * (int64_t)sizeof(int64_t), 0, sizeof(int64_t));
-    else if (column->item_size > 0)
-        memset(column->data + row * column->item_size, 0, (size_t)column->item_size);
-    column->null_count++;
-    column->length = row + 1;
+    firn_json_put_null(column);
     return p + 4;
 }

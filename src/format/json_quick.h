@@ -304,13 +304,13 @@ static inline __attribute__((always_inline)) const uint8_t *firn_json_quick_time
 /* A text of any length that may not be ASCII, and one in ASCII of which the first step is copied. */
 const uint8_t *firn_json_any_text(const firn_json_decoding *d, const uint8_t *p, const uint8_t *end,
                                   firn_avro_column *column, int64_t row);
-const uint8_t *firn_json_long_text(const firn_json_decoding *d, const uint8_t *p,
-                                   const uint8_t *end, firn_avro_column *column, int64_t row);
+const uint8_t *firn_json_long_text(const uint8_t *p, const uint8_t *end, firn_avro_column *column,
+                                   int64_t row);
 #ifdef FIRN_JSON_HAS_WIDE
 const uint8_t *firn_json_any_text_wide(const firn_json_decoding *d, const uint8_t *p,
                                        const uint8_t *end, firn_avro_column *column, int64_t row);
-const uint8_t *firn_json_long_text_wide(const firn_json_decoding *d, const uint8_t *p,
-                                        const uint8_t *end, firn_avro_column *column, int64_t row);
+const uint8_t *firn_json_long_text_wide(const uint8_t *p, const uint8_t *end,
+                                        firn_avro_column *column, int64_t row);
 #else
 #define firn_json_any_text_wide  firn_json_any_text
 #define firn_json_long_text_wide firn_json_long_text
@@ -325,15 +325,20 @@ static inline __attribute__((always_inline)) const uint8_t *firn_json_quick_text
     if (*p != '"' || column->data_cap - at < FIRN_JSON_STEP)
         return NULL;
     uint64_t stop = firn_json_ascii(p + 1, true, column->data + at, wide);
-    if (stop == 0)
-        return wide ? firn_json_long_text_wide(d, p, end, column, row)
-                    : firn_json_long_text(d, p, end, column, row);
-    int len = __builtin_ctzll(stop) / FIRN_JSON_STEP_BITS;
-    if (__builtin_expect(p[1 + len] != '"', 0))
-        return wide ? firn_json_any_text_wide(d, p, end, column, row)
-                    : firn_json_any_text(d, p, end, column, row);
-    column->offsets[row + 1] = at + len;
-    return p + len + 2;
+    if (__builtin_expect(stop != 0, 1)) {
+        int len = __builtin_ctzll(stop) / FIRN_JSON_STEP_BITS;
+        if (__builtin_expect(p[1 + len] == '"', 1)) {
+            column->offsets[row + 1] = at + len;
+            return p + len + 2;
+        }
+    } else {
+        const uint8_t *behind = wide ? firn_json_long_text_wide(p, end, column, row)
+                                     : firn_json_long_text(p, end, column, row);
+        if (behind)
+            return behind;
+    }
+    return wide ? firn_json_any_text_wide(d, p, end, column, row)
+                : firn_json_any_text(d, p, end, column, row);
 }
 
 /* ---- any ---- */
@@ -416,6 +421,20 @@ static inline __attribute__((always_inline)) const uint8_t *firn_json_quick_skip
             p++;
         return p && p < end && !firn_json_goes_on(*p) ? p : NULL;
     }
+}
+
+/* A null into a column that has a quick way. */
+static inline void firn_json_put_null(firn_avro_column *column)
+{
+    int64_t row = column->length;
+    if (column->offsets)
+        column->offsets[row + 1] = column->offsets[row];
+    else if (column->item_size == sizeof(int64_t))
+        memset(column->data + row * (int64_t)sizeof(int64_t), 0, sizeof(int64_t));
+    else if (column->item_size > 0)
+        memset(column->data + row * column->item_size, 0, (size_t)column->item_size);
+    column->null_count++;
+    column->length = row + 1;
 }
 
 /* A null of a column that has a quick way, appended to it; else NULL. FIRN_JSON_QUICK_BYTES must be there, whatever they are. */

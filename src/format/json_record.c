@@ -1,7 +1,7 @@
 /* Objects as records: members by name, each value into its column.
  *
- * This is a hot path. A member's name is compared with the one that followed last time, quotes, colon and all in one step, and only found by
- * hash when that fails; its value goes the short way of json_quick.h if it can. The loop is compiled twice: for any processor, and for
+ * This is a hot path. A member's name is compared with the one that followed last time, quotes, colon and all in one step, then with a few that
+ * came behind that, as writers leave out what is null, and only found by hash when that fails; its value goes the short way of json_quick.h if it can. The loop is compiled twice: for any processor, and for
  * AVX2 and BMI2, chosen at run time (FIRN_JSON_WIDE).
  *
  * Nothing in the loop asks how many bytes are left but one comparison a member: where a name and a value could reach past the end of the text,
@@ -117,6 +117,25 @@ static inline firn_avro_column *child_of(const firn_avro_column *column,
     return (void *)((uint8_t *)column->children + member->child);
 }
 
+/* One of the members that lately came behind the one that was guessed; NULL: none. What was guessed stays so, for the member may be back in the
+ * next document, but now and then: it may be another order. Where members have no column they are rather found by hash. */
+static __attribute__((noinline)) const firn_json_member *find_near(const firn_json_member **behind,
+                                                                   const uint8_t *p,
+                                                                   const uint8_t *end, int64_t row)
+{
+    enum { ABSENT_MAX = 3, ROWS_KEPT = 32 };
+    const firn_json_member *member = __atomic_load_n(behind, __ATOMIC_RELAXED);
+    for (int i = 0; i < ABSENT_MAX; i++) {
+        member = __atomic_load_n(member->behind, __ATOMIC_RELAXED);
+        if (!is_named(member, p, end, false))
+            continue;
+        if (row % ROWS_KEPT == 0)
+            __atomic_store_n(behind, member, __ATOMIC_RELAXED);
+        return member;
+    }
+    return NULL;
+}
+
 /* The name whose opening quote is at `p`: a plain one in one step, borrowed from the text. */
 static const uint8_t *take_name(firn_json_decoding *d, const uint8_t *p, firn_bytes *out)
 {
@@ -165,6 +184,10 @@ static __attribute__((noinline)) bool fill_missing(firn_json_decoding *d, const 
         firn_avro_column *child = &column->children[i];
         if (child->length != column->length)
             continue;
+        if (node->members[i].node.quick != FIRN_JSON_NOTHING && child->nullable) {
+            firn_json_put_null(child);
+            continue;
+        }
         if (!child->nullable) {
             firn_json_misfit(d, p, &node->members[i].node, "it is absent, and may not be null");
             firn_json_at(d, node->members[i].name, 0);
@@ -223,7 +246,10 @@ static inline __attribute__((always_inline)) const uint8_t *record(firn_json_dec
     for (;;) {
         const firn_json_member *member = __atomic_load_n(behind, __ATOMIC_RELAXED), *found;
         const uint8_t *next = NULL;
-        if (__builtin_expect(is_named(member, p, w.end, wide), 1)) {
+        if (__builtin_expect(
+                is_named(member, p, w.end, wide) ||
+                    (*p > ' ' && d->unknown == 0 && (member = find_near(behind, p, w.end, row))),
+                1)) {
             p += member->key_len;
             if (*p <= ' ')
                 p = space(p, w.end);
