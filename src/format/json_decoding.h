@@ -19,8 +19,8 @@ struct firn_json_decoder {
     bool wide; /* as in firn_json_step */
 };
 
-/* A name and its value: a comma, FIRN_JSON_KEY_MAX bytes, FIRN_JSON_QUICK_BYTES. */
-enum { FIRN_JSON_TAIL_BYTES = 1 + FIRN_JSON_KEY_MAX + FIRN_JSON_QUICK_BYTES };
+/* A name and its value: a comma and a blank, FIRN_JSON_KEY_MAX bytes, FIRN_JSON_QUICK_BYTES. */
+enum { FIRN_JSON_TAIL_BYTES = 2 + FIRN_JSON_KEY_MAX + FIRN_JSON_QUICK_BYTES };
 
 /* A copy of the text's last bytes, FIRN_JSON_TAIL_BYTES or all that it has, and zeros behind: what is read in place of them, so that nobody need
  * ask how many bytes are left. */

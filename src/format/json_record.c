@@ -59,8 +59,9 @@ static inline const uint8_t *in_text(window *w, const firn_json_scan *scan, cons
 static __attribute__((noinline)) bool ends_so(const firn_json_member *member, const uint8_t *p,
                                               const uint8_t *end)
 {
+    enum { AHEAD = 2 };                            /* what the caller looks at behind the colon */
     const size_t compared = FIRN_JSON_KEY_MAX - 1; /* of the name: a quote precedes it */
-    if ((size_t)(end - p) < member->key_len || member->key_len == UINT32_MAX)
+    if (member->key_len == UINT32_MAX || (size_t)(end - p) < (size_t)member->key_len + AHEAD)
         return false;
     size_t left = member->len > compared ? member->len - compared : 0;
     const uint8_t *behind = p + member->key_len - 2;
@@ -252,7 +253,7 @@ static inline __attribute__((always_inline)) const uint8_t *record(firn_json_dec
                 1)) {
             p += member->key_len;
             if (*p <= ' ')
-                p = space(p, w.end);
+                p = *p == ' ' && p[1] > ' ' ? p + 1 : space(p, w.end);
         } else if (*p <= ' ' && (next = space(p, w.end)) != p) {
             p = next > w.roomy ? look_at_tail(&w, d, next) : next;
             continue;
@@ -297,6 +298,8 @@ static inline __attribute__((always_inline)) const uint8_t *record(firn_json_dec
             p = look_at_tail(&w, d, p);
         if (__builtin_expect(*p == ',', 1)) {
             p++;
+            if (__builtin_expect(*p == ' ', 0)) /* as many writers have it */
+                p++;
             continue;
         }
         if (*p != '}')

@@ -142,6 +142,8 @@ static const column columns[] = {
     {"a_name_of_thirty_one_bytes_here", "'double'", 4},
     {"a_name_of_thirty_two_bytes_here_", "'string'", 0},
     {"a_name_of_many_more_bytes_than_that_which_goes_on_and_on_and_on", "'double'", 7},
+    {"a_name_that_is_longer_than_all_that_is_copied_of_the_end_of_a_document_so_that_it_may_be_cut_off",
+     "'string'", 0},
     {"long", "'long'", 5},
     {"price", DECIMAL(10, 2), 7},
     {"amount", DECIMAL(38, 10), 4},
@@ -173,7 +175,7 @@ static void put_document(writer *w)
     }
     firn_buf_putc(&w->text, '}');
     put_blanks(w);
-    if (below(w, 6) == 0)
+    if (below(w, 4) == 0)
         w->text.len -= below(w, (uint32_t)w->text.len);
     if (below(w, 6) == 0 && w->text.len > 0)
         w->text.data[below(w, (uint32_t)w->text.len)] =
