@@ -3,8 +3,10 @@
  * This is a hot path: per value it does one switch, one bounds check of the input and no allocation. Room for rows is
  * made in bulk beforehand (per call for the record, per block for arrays and maps), so a value only ever stores. A
  * failure sets `rc` and `why` once and unwinds; the message is made at the top, where the record's number is known.
+ * Most fields do not come here at all: avro_quick.h takes them, and leaves everything else and all errors to this.
  */
 #include "avro_batch.h"
+#include "avro_quick.h"
 #include "format/avro_codec.h"
 
 #include <assert.h>
@@ -208,7 +210,13 @@ static bool decode_defaults(decoding *d, const firn_plan *plan, firn_avro_column
 
 static bool decode_record(decoding *d, const firn_plan *plan, firn_avro_column *column)
 {
-    for (size_t i = 0; i < plan->step_count; i++) {
+    const firn_avro_quick *quick = column->quick;
+    bool is_quick = quick && quick->plan == plan;
+    for (size_t i = 0;; i++) {
+        if (is_quick && quick->steps[i].way != FIRN_AVRO_WAY_OTHER)
+            i = firn_avro_quick_steps(quick, i, &d->cursor, column, d->unchecked_utf8);
+        if (i == plan->step_count)
+            break;
         const firn_plan_step *step = &plan->steps[i];
         if (!step->node) {
             if (!firn_avro_skip(&d->cursor, step->writer))
@@ -411,6 +419,7 @@ firn_rc firn_avro_decoder_new(firn_arena *arena, const firn_avro_schema *writer,
     decoder->batch_bytes_max = given.batch_bytes_max ? given.batch_bytes_max : BATCH_BYTES_DEFAULT;
     FIRN_TRY(firn_avro_shape_make(arena, reader, &decoder->shape, err));
     FIRN_TRY(firn_plan_make(arena, writer, reader, given.by_field_id, &decoder->plan, err));
+    firn_avro_quick_make(arena, decoder->plan, &decoder->shape);
     *out = decoder;
     return FIRN_OK;
 }
@@ -440,7 +449,9 @@ static firn_rc check_record_count(const firn_plan *plan, firn_bytes data, int64_
         FIRN_FAIL(err, FIRN_E_LIMIT, "%lld Avro records without content; the most is %d",
                   (long long)count, FIRN_AVRO_EMPTY_ITEMS_MAX);
     }
-    if (count < 0 || (size_min > 0 && (uint64_t)count > data.len / size_min)) {
+    bool fits = count == 1 ? data.len >= size_min /* without a division */
+                           : size_min == 0 || (uint64_t)count <= data.len / size_min;
+    if (count < 0 || !fits) {
         FIRN_FAIL(err, FIRN_E_CORRUPT, "%zu bytes cannot hold %lld Avro records of type %s",
                   data.len, (long long)count, plan->writer->name);
     }

@@ -58,6 +58,8 @@ typedef enum firn_avro_column_type {
     FIRN_AVRO_COL_MAP,
 } firn_avro_column_type;
 
+typedef struct firn_avro_quick firn_avro_quick;
+
 typedef struct firn_avro_column {
     firn_avro_column_type type;
     bool nullable;
@@ -76,10 +78,11 @@ typedef struct firn_avro_column {
     int64_t item_size; /* bytes a row in `data`; 0 for BOOL and where offsets tell */
     struct firn_avro_column *children;
     size_t child_count;
-    int64_t row_cap;   /* internal: rows and bytes that fit */
-    int64_t data_cap;  /* internal */
-    int64_t row_hint;  /* internal: rows and bytes that the batch before held */
-    int64_t data_hint; /* internal */
+    int64_t row_cap;              /* internal: rows and bytes that fit */
+    int64_t data_cap;             /* internal */
+    int64_t row_hint;             /* internal: rows and bytes that the batch before held */
+    int64_t data_hint;            /* internal */
+    const firn_avro_quick *quick; /* internal, of a STRUCT: the short way for its fields */
 } firn_avro_column;
 
 typedef struct firn_avro_decoder firn_avro_decoder;
