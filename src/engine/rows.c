@@ -4,6 +4,7 @@
  * (read_tree.c), before them: session->batch says what it means, for the time of the call.
  */
 #include "rows_batch.h"
+#include "write_parts.h"
 
 #include "base/time.h"
 #include "read.h"
@@ -245,32 +246,133 @@ static firn_rc write_by_sql(firn_session *session, firn_arena *arena, const firn
     return firn_batch_result(batch, NULL, rc, err);
 }
 
+static firn_write_options options_of(const firn_rows_write *write)
+{
+    return (firn_write_options){.metadata = write->metadata,
+                                .table_text = write->table_text,
+                                .spec_id = -1,
+                                .zstd_level = FIRN_WRITE_QUICK_ZSTD_LEVEL,
+                                .lasting = write->lasting,
+                                .described = true};
+}
+
+static firn_rows_written told(const firn_written *written)
+{
+    firn_rows_written out = {.rows = written->rows};
+    out.files.items = written->files.items;
+    out.files.len = written->files.len;
+    out.files.cap = written->files.cap;
+    return out;
+}
+
 firn_rc firn_rows_to_files(firn_session *session, firn_arena *arena, const firn_rows_write *write,
                            firn_rows_written *out, firn_err *err)
 {
     firn_written written = {0};
-    firn_write_options options = {.metadata = write->metadata,
-                                  .table_text = write->table_text,
-                                  .spec_id = -1,
-                                  .zstd_level = FIRN_WRITE_QUICK_ZSTD_LEVEL,
-                                  .lasting = write->lasting,
-                                  .described = true};
-    bool done = false;
+    firn_write_options options = options_of(write);
+    firn_rows_file *file = NULL;
+    bool taken = false;
     *out = (firn_rows_written){0};
+    if (write->sql == NULL) {
+        FIRN_TRY(firn_rows_file_open(session, arena, write, &file, err));
+    }
+    if (file != NULL) {
+        firn_rc rc = firn_rows_file_add(file, write->rows, write->n_rows, &taken, err);
+        if (rc == FIRN_OK && taken) {
+            return firn_rows_file_finish(file, out, err);
+        }
+        firn_rows_file_discard(file);
+        if (rc != FIRN_OK && rc != FIRN_E_LIMIT) {
+            return rc;
+        }
+    }
     begin(session);
     FIRN_TRY(only_partition(arena, write, &options.partition, err));
-    if (write->sql == NULL) {
-        FIRN_TRY(firn_write_plain_rows(session, arena, &options, write->rows, write->n_rows, &done,
-                                       &written, err));
-    }
-    if (!done) {
-        FIRN_TRY(write_by_sql(session, arena, write, &options, &written, err));
-    }
-    out->files.items = written.files.items;
-    out->files.len = written.files.len;
-    out->files.cap = written.files.cap;
-    out->rows = written.rows;
+    FIRN_TRY(write_by_sql(session, arena, write, &options, &written, err));
+    *out = told(&written);
     return FIRN_OK;
+}
+
+/* ---- files that stay open ------------------------------------------------------------------------------ */
+
+struct firn_rows_file {
+    firn_rows_write write;
+    firn_plain_write *plain;
+};
+
+/* A column of which the files say nothing, since the partition does. */
+static bool is_left_out(const firn_rows_write *write, const char *column)
+{
+    const firn_field *field = firn_schema_find_name(write->metadata->schema, column, true);
+    return field == NULL || firn_write_leaves_out(write->metadata, write->metadata->spec, field);
+}
+
+static bool has_child(const struct ArrowSchema *schema, const char *name)
+{
+    for (int64_t i = 0; i < schema->n_children; i++) {
+        if (firn_strcaseeq(schema->children[i]->name, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Constants that the files have and the rows have not are the SQL's to add. */
+static bool has_constants(const firn_rows_write *write, const firn_rows *rows, size_t n_rows)
+{
+    for (size_t c = 0; c < write->n_constants; c++) {
+        const char *column = write->constants[c].column;
+        for (size_t i = 0; i < n_rows && !is_left_out(write, column); i++) {
+            if (!has_child(rows[i].schema, column)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+firn_rc firn_rows_file_open(firn_session *session, firn_arena *arena, const firn_rows_write *write,
+                            firn_rows_file **out, firn_err *err)
+{
+    firn_rows_file *file = FIRN_NEW(arena, firn_rows_file);
+    firn_write_options options = options_of(write);
+    *out = NULL;
+    begin(session);
+    file->write = *write;
+    FIRN_TRY(only_partition(arena, write, &options.partition, err));
+    FIRN_TRY(firn_plain_write_open(session, arena, &options, &file->plain, err));
+    *out = file->plain != NULL ? file : NULL;
+    return FIRN_OK;
+}
+
+firn_rc firn_rows_file_add(firn_rows_file *file, const firn_rows *rows, size_t n_rows, bool *taken,
+                           firn_err *err)
+{
+    *taken = false;
+    if (n_rows == 0 || !has_constants(&file->write, rows, n_rows)) {
+        return FIRN_OK;
+    }
+    return firn_plain_write_add(file->plain, rows, n_rows, taken, err);
+}
+
+int64_t firn_rows_file_held_bytes(const firn_rows_file *file)
+{
+    return firn_plain_write_held_bytes(file->plain);
+}
+
+firn_rc firn_rows_file_finish(firn_rows_file *file, firn_rows_written *out, firn_err *err)
+{
+    firn_written written = {0};
+    firn_rc rc = firn_plain_write_finish(file->plain, &written, err);
+    *out = told(&written);
+    return rc;
+}
+
+void firn_rows_file_discard(firn_rows_file *file)
+{
+    if (file != NULL) {
+        firn_plain_write_discard(file->plain);
+    }
 }
 
 void firn_rows_discard(firn_session *session, const firn_rows_written *written)

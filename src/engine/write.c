@@ -348,23 +348,20 @@ static bool direct_codec(const firn_metadata *metadata, firn_parquet_codec *out)
 }
 
 /* Rows that need a sort, parting, Bloom filters or the encodings of version 2 are the COPY's. */
-static firn_rc write_direct(write_job *job, const firn_rows *rows, size_t n_rows, bool *done,
-                            firn_err *err)
+static firn_rc open_direct(write_job *job, firn_direct **out, firn_err *err)
 {
     const firn_write_options *options = job->options;
     firn_direct_write write = {.metadata = options->metadata,
                                .spec = job->spec,
                                .partition = options->partition,
                                .plan = job->plan,
-                               .rows = rows,
-                               .n_rows = n_rows,
                                .folder = job->folder,
                                .prefix = job->prefix,
                                .level = job->level,
                                .group_rows = job->group_rows,
                                .target_bytes = job->target_bytes,
                                .threads = job->session->engine->threads};
-    *done = false;
+    *out = NULL;
     if (options->whole_files || options->with_row_lineage || job->sorted || job->v2 ||
         job->blooms || (job->partitioned && options->partition == NULL) || !is_local(job->folder) ||
         !direct_codec(options->metadata, &write.codec)) {
@@ -372,8 +369,7 @@ static firn_rc write_direct(write_job *job, const firn_rows *rows, size_t n_rows
     }
     FIRN_TRY(firn_storage_prepare_dir(job->storage, job->data, err));
     write.dictionary_max = (size_t)job->group_rows / 5;
-    firn_rc rc = firn_write_direct(job->arena, &write, job->out, err);
-    *done = rc == FIRN_OK;
+    firn_rc rc = firn_direct_open(job->arena, &write, out);
     return rc == FIRN_E_UNSUPPORTED ? FIRN_OK : rc;
 }
 
@@ -593,21 +589,63 @@ firn_rc firn_write_query(firn_session *session, firn_arena *arena,
     return rc;
 }
 
-firn_rc firn_write_plain_rows(firn_session *session, firn_arena *arena,
-                              const firn_write_options *options, const firn_rows *rows,
-                              size_t n_rows, bool *done, firn_written *out, firn_err *err)
+/* ---- rows as they are ----------------------------------------------------------------------------------- */
+
+struct firn_plain_write {
+    write_job job;
+    firn_write_options options;
+    firn_direct *direct;
+    firn_written out;
+};
+
+firn_rc firn_plain_write_open(firn_session *session, firn_arena *arena,
+                              const firn_write_options *options, firn_plain_write **out,
+                              firn_err *err)
 {
-    write_job job = {.session = session, .arena = arena, .options = options, .out = out};
+    firn_plain_write *w = FIRN_NEW(arena, firn_plain_write);
+    *w = (firn_plain_write){.options = *options};
+    w->job = (write_job){
+        .session = session, .arena = arena, .options = &w->options, .out = &w->out};
+    FIRN_TRY(plan_job(&w->job, err));
+    FIRN_TRY(open_direct(&w->job, &w->direct, err));
+    *out = w->direct != NULL ? w : NULL;
+    return FIRN_OK;
+}
+
+firn_rc firn_plain_write_add(firn_plain_write *w, const firn_rows *rows, size_t n_rows, bool *taken,
+                             firn_err *err)
+{
+    firn_rc rc = firn_direct_add(w->direct, rows, n_rows, err);
+    *taken = rc == FIRN_OK;
+    return rc == FIRN_E_UNSUPPORTED ? FIRN_OK : rc;
+}
+
+int64_t firn_plain_write_held_bytes(const firn_plain_write *w)
+{
+    return firn_direct_held_bytes(w->direct);
+}
+
+firn_rc firn_plain_write_finish(firn_plain_write *w, firn_written *out, firn_err *err)
+{
+    firn_rc rc = firn_direct_finish(w->direct, &w->out, err);
+    if (rc == FIRN_OK) {
+        rc = place_files(&w->job, err);
+    }
     *out = (firn_written){0};
-    FIRN_TRY(plan_job(&job, err));
-    firn_rc rc = write_direct(&job, rows, n_rows, done, err);
-    if (rc == FIRN_OK && *done) {
-        rc = place_files(&job, err);
-    }
     if (rc != FIRN_OK) {
-        discard_all(&job);
+        firn_plain_write_discard(w);
+        return rc;
     }
-    return rc;
+    *out = w->out;
+    return FIRN_OK;
+}
+
+void firn_plain_write_discard(firn_plain_write *w)
+{
+    if (w != NULL) {
+        firn_direct_close(w->direct);
+        discard_all(&w->job);
+    }
 }
 
 void firn_write_discard(firn_session *session, const firn_written *written)

@@ -48,13 +48,23 @@ typedef struct firn_written {
 firn_rc firn_write_query(firn_session *session, firn_arena *arena,
                          const firn_write_options *options, firn_written *out,
                          firn_err *err) FIRN_MUST_USE;
-/* Rows as they are, without SQL and without DuckDB; `sql` of the options is not looked at, and a partitioned table's rows are all of
- * options->partition. Columns that files leave out (firn.write.partition-columns) the rows need not have. Into *done whether it was:
- * what has to be cast, sorted, parted or checked is for firn_write_query, and of it nothing is left here. */
-firn_rc firn_write_plain_rows(firn_session *session, firn_arena *arena,
-                              const firn_write_options *options, const firn_rows *rows,
-                              size_t n_rows, bool *done, firn_written *out,
+/* Rows as they are, without SQL and without DuckDB, into files that stay open while they come; `sql` of the options is not looked at, and a partitioned
+ * table's rows are all of options->partition. Columns that files leave out (firn.write.partition-columns) the rows need not have. What has to be cast,
+ * sorted, parted or checked is for firn_write_query.
+ *
+ * Lives in `arena`; what the options point to is borrowed until the end, which is finish or discard. *out NULL: the table is not for it. */
+typedef struct firn_plain_write firn_plain_write;
+firn_rc firn_plain_write_open(firn_session *session, firn_arena *arena,
+                              const firn_write_options *options, firn_plain_write **out,
                               firn_err *err) FIRN_MUST_USE;
+/* All of the rows or none of them. After an error it can only be discarded. */
+firn_rc firn_plain_write_add(firn_plain_write *write, const firn_rows *rows, size_t n_rows,
+                             bool *taken, firn_err *err) FIRN_MUST_USE;
+int64_t firn_plain_write_held_bytes(const firn_plain_write *write); /* of memory */
+/* Durable files; after an error they are gone. */
+firn_rc firn_plain_write_finish(firn_plain_write *write, firn_written *out,
+                                firn_err *err) FIRN_MUST_USE;
+void firn_plain_write_discard(firn_plain_write *write); /* NULL is fine */
 void firn_write_discard(firn_session *session, const firn_written *written);
 
 /* SELECT list that casts the columns of `source_sql` to the table's schema: by position or by name (INSERT BY NAME), with a

@@ -1,7 +1,9 @@
 /* Arrow rows straight into data files, by firn's own Parquet writer: what ingestion does all day needs no SQL.
  *
  * Taken are rows whose columns are the table's, flat and of its types, for a table without a sort order whose rows are all of one partition. Everything else,
- * and every row that turns out not to fit, is left to the COPY: UNSUPPORTED, and the caller goes that way, which casts, checks, and names what is wrong.
+ * and rows of which one does not fit, is left to the COPY: UNSUPPORTED, and the caller goes that way, which casts, checks, and names what is wrong.
+ *
+ * A file stays open from one batch to the next. Rows are looked at before any of them is written, so what is refused leaves no trace.
  */
 #include "write_parts.h"
 
@@ -17,9 +19,9 @@
 
 enum { ROWS_A_STEP = 1 << 16 }; /* between looks at the file's size */
 
-typedef struct direct_job {
+struct firn_direct {
     firn_arena *arena;
-    const firn_direct_write *write;
+    firn_direct_write write;
     const firn_field **fields; /* of the table, one for each column */
     firn_parquet_column *columns;
     size_t n_columns;
@@ -28,8 +30,10 @@ typedef struct direct_job {
     const char *path; /* of the file that is open */
     int fd;
     size_t n_files;
-    firn_written *out;
-} direct_job;
+    firn_written out;
+};
+
+typedef struct firn_direct direct_job;
 
 /* ---- can it be done? --------------------------------------------------------------------------------- */
 
@@ -55,7 +59,7 @@ static bool kind_of(const firn_type *type, firn_parquet_kind *out)
 
 static bool plan_columns(direct_job *job)
 {
-    const firn_metadata *metadata = job->write->metadata;
+    const firn_metadata *metadata = job->write.metadata;
     const firn_type *root = &metadata->schema->root;
     job->columns = FIRN_NEW_N(job->arena, firn_parquet_column, root->n_fields);
     job->fields = FIRN_NEW_N(job->arena, const firn_field *, root->n_fields);
@@ -67,7 +71,7 @@ static bool plan_columns(direct_job *job)
                                         .required = field->required,
                                         .precision = field->type->precision,
                                         .scale = field->type->scale};
-        if (firn_write_leaves_out(metadata, job->write->spec, field)) {
+        if (firn_write_leaves_out(metadata, job->write.spec, field)) {
             continue;
         }
         if (!kind_of(field->type, &column->kind)) {
@@ -171,22 +175,6 @@ static bool map_rows(const direct_job *job, const firn_rows *rows, firn_parquet_
     return used > 0 && used + own == schema->n_children;
 }
 
-static bool is_possible(direct_job *job, const firn_parquet_source **sources)
-{
-    const firn_direct_write *write = job->write;
-    if (write->n_rows == 0 || !plan_columns(job)) {
-        return false;
-    }
-    for (size_t i = 0; i < write->n_rows; i++) {
-        firn_parquet_source *own = FIRN_NEW_N(job->arena, firn_parquet_source, job->n_columns);
-        if (!map_rows(job, &write->rows[i], own)) {
-            return false;
-        }
-        sources[i] = own;
-    }
-    return true;
-}
-
 /* ---- files ------------------------------------------------------------------------------------------- */
 
 static firn_rc put_bytes(void *ctx, firn_bytes bytes, firn_err *err)
@@ -199,8 +187,8 @@ static firn_rc put_bytes(void *ctx, firn_bytes bytes, firn_err *err)
 static firn_rc begin_file(direct_job *job, firn_err *err)
 {
     /* Not a name that a finished file gets: those are numbers alone. */
-    job->path = firn_arena_printf(job->arena, "%s/%s-rows%zu.parquet", job->write->folder,
-                                  job->write->prefix, job->n_files++);
+    job->path = firn_arena_printf(job->arena, "%s/%s-rows%zu.parquet", job->write.folder,
+                                  job->write.prefix, job->n_files++);
     job->fd = open(job->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (job->fd < 0) {
         return firn_err_errno(err, __FILE__, __LINE__, errno, "cannot make data file %s",
@@ -244,7 +232,7 @@ static void tell_metrics(direct_job *job, firn_data_file *file)
                                        .nans = stats->nans,
                                        .min = stats->bounded ? &min : NULL,
                                        .max = stats->bounded ? &max : NULL};
-        file->n_metrics += firn_write_value_metrics(job->arena, job->write->plan, field->id, &told,
+        file->n_metrics += firn_write_value_metrics(job->arena, job->write.plan, field->id, &told,
                                                     &file->metrics[file->n_metrics]);
     }
     firn_write_sort_metrics(file);
@@ -253,11 +241,11 @@ static void tell_metrics(direct_job *job, firn_data_file *file)
 static void tell_file(direct_job *job)
 {
     firn_data_file *file =
-        firn_write_add_file(job->arena, job->write->spec, job->write->partition, job->out);
+        firn_write_add_file(job->arena, job->write.spec, job->write.partition, &job->out);
     file->path = job->path;
     file->record_count = firn_parquet_row_count(job->writer);
     file->file_size_bytes = firn_parquet_bytes(job->writer);
-    job->out->rows += file->record_count;
+    job->out.rows += file->record_count;
     tell_metrics(job, file);
 }
 
@@ -285,21 +273,16 @@ static firn_rc finish_file(direct_job *job, firn_err *err)
     return close_file(job, err);
 }
 
-static firn_rc put_rows(direct_job *job, const firn_rows *rows, const firn_parquet_source *sources,
-                        firn_err *err)
+static firn_rc put_rows(direct_job *job, const firn_parquet_rows *rows, firn_err *err)
 {
-    for (int64_t done = 0; done < rows->count;) {
-        int64_t left = rows->count - done;
-        const firn_parquet_rows step = {.sources = sources,
-                                        .pick = rows->pick,
-                                        .from = rows->from + done,
-                                        .count = left < ROWS_A_STEP ? left : ROWS_A_STEP};
+    firn_parquet_rows step = *rows;
+    for (int64_t left = rows->count; left > 0; left -= step.count, step.from += step.count) {
+        step.count = left < ROWS_A_STEP ? left : ROWS_A_STEP;
         if (job->writer == NULL) {
             FIRN_TRY(begin_file(job, err));
         }
         FIRN_TRY(firn_parquet_add(job->writer, &step, err));
-        done += step.count;
-        if (firn_parquet_bytes(job->writer) >= job->write->target_bytes) {
+        if (firn_parquet_bytes(job->writer) >= job->write.target_bytes) {
             FIRN_TRY(finish_file(job, err));
         }
     }
@@ -308,52 +291,71 @@ static firn_rc put_rows(direct_job *job, const firn_rows *rows, const firn_parqu
 
 /* ---- all together ------------------------------------------------------------------------------------ */
 
-static firn_rc put_all(direct_job *job, const firn_parquet_source *const *sources, firn_err *err)
+firn_rc firn_direct_open(firn_arena *arena, const firn_direct_write *write, firn_direct **out)
 {
-    for (size_t i = 0; i < job->write->n_rows; i++) {
-        FIRN_TRY(put_rows(job, &job->write->rows[i], sources[i], err));
-    }
-    return finish_file(job, err);
-}
-
-/* The COPY begins anew: nothing of this attempt may stay. */
-static void take_back(direct_job *job)
-{
-    for (size_t i = 0; i < job->n_files; i++) {
-        (void)unlink(firn_arena_printf(job->arena, "%s/%s-rows%zu.parquet", job->write->folder,
-                                       job->write->prefix, i));
-    }
-    *job->out = (firn_written){0};
-}
-
-firn_rc firn_write_direct(firn_arena *arena, const firn_direct_write *write, firn_written *out,
-                          firn_err *err)
-{
-    direct_job job = {.arena = arena, .write = write, .fd = -1, .out = out};
-    const firn_parquet_source **sources =
-        FIRN_NEW_N(arena, const firn_parquet_source *, write->n_rows);
-    if (!is_possible(&job, sources)) {
+    direct_job *job = FIRN_NEW(arena, direct_job);
+    *job = (direct_job){.arena = arena, .write = *write, .fd = -1};
+    *out = NULL;
+    if (!plan_columns(job)) {
         return FIRN_E_UNSUPPORTED;
     }
-    job.options = (firn_parquet_options){.columns = job.columns,
-                                         .n_columns = job.n_columns,
-                                         .codec = write->codec,
-                                         .level = write->level,
-                                         .row_group_rows = write->group_rows,
-                                         .dictionary_max = write->dictionary_max,
-                                         .threads = write->threads,
-                                         .sink = put_bytes,
-                                         .ctx = &job};
-    firn_err own = {0};
-    firn_rc rc = put_all(&job, sources, &own);
-    firn_rc closed = close_file(&job, rc == FIRN_OK ? &own : NULL);
-    rc = rc == FIRN_OK ? closed : rc;
-    if (rc == FIRN_E_TYPE || rc == FIRN_E_CHECK_FAILED || rc == FIRN_E_LIMIT) {
-        take_back(&job);
-        return FIRN_E_UNSUPPORTED;
+    job->options = (firn_parquet_options){.columns = job->columns,
+                                          .n_columns = job->n_columns,
+                                          .codec = write->codec,
+                                          .level = write->level,
+                                          .row_group_rows = write->group_rows,
+                                          .dictionary_max = write->dictionary_max,
+                                          .threads = write->threads,
+                                          .sink = put_bytes,
+                                          .ctx = job};
+    *out = job;
+    return FIRN_OK;
+}
+
+static bool is_taken_as_it_is(const direct_job *job, const firn_rows *rows,
+                              firn_parquet_source *sources, firn_parquet_rows *out)
+{
+    *out = (firn_parquet_rows){.sources = sources,
+                               .pick = rows->pick,
+                               .from = rows->from,
+                               .count = rows->count,
+                               .checked = true};
+    return map_rows(job, rows, sources) && firn_parquet_check(&job->options, out, NULL) == FIRN_OK;
+}
+
+firn_rc firn_direct_add(firn_direct *job, const firn_rows *rows, size_t n_rows, firn_err *err)
+{
+    firn_parquet_source *sources = firn_calloc(n_rows * job->n_columns + 1, sizeof(*sources));
+    firn_parquet_rows *own = firn_calloc(n_rows + 1, sizeof(*own));
+    firn_rc rc = FIRN_OK;
+    for (size_t i = 0; i < n_rows && rc == FIRN_OK; i++) {
+        rc = is_taken_as_it_is(job, &rows[i], sources + i * job->n_columns, &own[i])
+                 ? FIRN_OK
+                 : FIRN_E_UNSUPPORTED;
     }
-    if (rc != FIRN_OK && err != NULL) {
-        *err = own;
+    for (size_t i = 0; i < n_rows && rc == FIRN_OK; i++) {
+        rc = put_rows(job, &own[i], err);
     }
+    free(sources);
+    free(own);
     return rc;
+}
+
+firn_rc firn_direct_finish(firn_direct *job, firn_written *out, firn_err *err)
+{
+    firn_rc rc = finish_file(job, err);
+    *out = job->out;
+    return rc;
+}
+
+int64_t firn_direct_held_bytes(const firn_direct *job)
+{
+    return job->writer != NULL ? firn_parquet_held_bytes(job->writer) : 0;
+}
+
+void firn_direct_close(firn_direct *job)
+{
+    if (close_file(job, NULL) != FIRN_OK) {
+        return; /* it is not wanted any more */
+    }
 }

@@ -100,8 +100,6 @@ typedef struct firn_direct_write {
     const firn_partition_spec *spec;
     const firn_value *partition; /* of all rows; NULL without fields */
     const firn_metrics_plan *plan;
-    const firn_rows *rows;
-    size_t n_rows;
     const char *folder, *prefix; /* files are <folder>/<prefix>-... */
     firn_parquet_codec codec;
     int level;
@@ -109,9 +107,17 @@ typedef struct firn_direct_write {
     size_t dictionary_max;
     int threads;
 } firn_direct_write;
-/* UNSUPPORTED, without a message: these rows are not for it, and nothing was written. Texts of `out` live in the arena. After any
- * other error files may be there under the prefix. */
-firn_rc firn_write_direct(firn_arena *arena, const firn_direct_write *write, firn_written *out,
-                          firn_err *err) FIRN_MUST_USE;
+/* Files that stay open while rows come. UNSUPPORTED, without a message: the table's columns are not for it. Lives in the arena, as what it tells does; what
+ * `write` points to is borrowed until it is closed. */
+typedef struct firn_direct firn_direct;
+firn_rc firn_direct_open(firn_arena *arena, const firn_direct_write *write,
+                         firn_direct **out) FIRN_MUST_USE;
+/* All of the rows or none: UNSUPPORTED, without a message, when they are not for it. After any other error it can only be closed, and files may be there
+ * under the prefix. */
+firn_rc firn_direct_add(firn_direct *direct, const firn_rows *rows, size_t n_rows,
+                        firn_err *err) FIRN_MUST_USE;
+firn_rc firn_direct_finish(firn_direct *direct, firn_written *out, firn_err *err) FIRN_MUST_USE;
+int64_t firn_direct_held_bytes(const firn_direct *direct); /* of memory */
+void firn_direct_close(firn_direct *direct);
 
 #endif

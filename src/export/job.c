@@ -16,7 +16,7 @@
 enum {
     LOCK_WAIT_MS = 2000,
     FIRST_TIMES_QUIET = 5, /* what a server gets to set up a push query */
-    QUEUE_SHARE = 2,       /* of what is written at once, waiting to be */
+    QUEUE_BYTES = 4 << 20, /* of rows that wait to be written: few batches, so that their memory is used again */
 };
 
 void firn_export_warn(firn_export_job *job, const char *format, ...)
@@ -119,7 +119,7 @@ firn_rc firn_export_read(firn_export_job *job, firn_export_marks *marks, bool pu
         .quiet_ms = quiet_ms,
         .first_ms = options->first_ms > 0 ? options->first_ms : FIRST_TIMES_QUIET * quiet_ms,
         .timeout_ms = job->timeout_ms,
-        .queue_bytes_max = job->run->flush_bytes / QUEUE_SHARE,
+        .queue_bytes_max = QUEUE_BYTES,
         .session = job->session,
         .stop = options->stop,
         .on_batch = note_batch,

@@ -134,16 +134,14 @@ static void bound_texts(const firn_bytes *texts, int64_t n, firn_parquet_stats *
     s->max.bytes = b.max;
 }
 
-void firn_parquet_bound_entries(const firn_parquet_values *values,
-                                const firn_parquet_dictionary *dictionary, firn_parquet_stats *out)
+void firn_parquet_bound_entries(const firn_parquet_dictionary *dictionary, firn_parquet_stats *out)
 {
     const firn_parquet_entry *entries = dictionary->keys;
     text_bounds b = bounds_of(entries[0].text);
     for (size_t i = 1; i < dictionary->n; i++) {
         bound_text(&b, entries[i].text);
     }
-    *out = (firn_parquet_stats){
-        .nulls = values->rows - values->n, .bounded = true, .min.bytes = b.min, .max.bytes = b.max};
+    *out = (firn_parquet_stats){.bounded = true, .min.bytes = b.min, .max.bytes = b.max};
 }
 
 void firn_parquet_bound(const firn_parquet_column *column, const firn_parquet_values *values,

@@ -1,7 +1,10 @@
-/* A column chunk: the values of one column of a row group, as pages.
+/* A column chunk: values of one column of a row group, as pages.
  *
- * A dictionary is tried first (parquet_dictionary.c), not for every row group where it failed before. Bounds of texts are then those of the dictionary's values, of
- * which there are few.
+ * Pieces come one after another and are encoded at once; of a page that is not full yet its values are kept, or their numbers.
+ *
+ * A dictionary is tried first (parquet_dictionary.c), not for every row group where it failed before. When the first page is full, it is told whether that
+ * pays; when later the different values become too many, the pages so far stay as they are, and those to come are plain. Bounds of texts are then those of
+ * the dictionary's values, of which there are few.
  *
  * A data page (version 1) is the definition levels (when the column may have nulls: length, then runs of one bit), then the values, compressed together.
  * When the first page shows that compression gains next to nothing, the chunk goes without: each chunk has a codec of its own.
@@ -21,16 +24,7 @@ enum {
     PAGE_DICTIONARY = 2,
 };
 
-typedef struct encoder {
-    const firn_parquet_options *options;
-    const firn_parquet_column *column;
-    firn_parquet_desk *desk;
-    firn_parquet_habit *habit;
-    firn_parquet_chunk *out;
-    firn_parquet_item item;
-    size_t width; /* in the file */
-    bool coded;
-} encoder;
+typedef firn_parquet_encoder encoder;
 
 firn_parquet_item firn_parquet_item_of(const firn_parquet_column *column)
 {
@@ -68,54 +62,42 @@ static void learn(unsigned *skip, unsigned *failures, bool good)
     *skip = good ? 0 : *failures < 5 ? (1u << *failures) - 1 : SKIPPED_MAX;
 }
 
-static bool make_dictionary(encoder *e)
-{
-    const firn_parquet_stats *s = &e->out->stats;
-    firn_parquet_kind kind = e->column->kind;
-    firn_parquet_numbering how = {
-        .item = e->item, .max = e->options->dictionary_max, .span = UINT64_MAX};
-    if (e->item == FIRN_ITEM_BOOL || e->item == FIRN_ITEM_UUID || e->item == FIRN_ITEM_16 ||
-        e->desk->values.n == 0 || !is_tried(&e->habit->dictionary_skip)) {
-        return false;
-    }
-    if (kind == FIRN_PARQUET_DECIMAL) {
-        how.low = (int64_t)s->min.decimal;
-        how.span = (uint64_t)(s->max.decimal - s->min.decimal);
-    } else if (e->item != FIRN_ITEM_TEXT && kind != FIRN_PARQUET_FLOAT &&
-               kind != FIRN_PARQUET_DOUBLE) {
-        how.low = s->min.i64;
-        how.span = (uint64_t)s->max.i64 - (uint64_t)s->min.i64;
-    }
-    bool good = firn_parquet_number(&how, &e->desk->values, &e->desk->dictionary);
-    learn(&e->habit->dictionary_skip, &e->habit->dictionary_failures, good);
-    return good;
-}
+/* ---- bounds ---- */
 
-/* Texts of a dictionary are bounded by it, numbers before it, for it wants to know how far they reach. */
-static void number_and_bound(encoder *e)
+static void keep_text(firn_buf *room, firn_bytes *text)
 {
-    firn_parquet_stats *s = &e->out->stats;
-    if (e->item != FIRN_ITEM_TEXT) {
-        firn_parquet_bound(e->column, &e->desk->values, s);
-        e->coded = make_dictionary(e);
+    if (text->data == room->data) {
         return;
     }
-    e->coded = make_dictionary(e);
-    if (e->coded) {
-        firn_parquet_bound_entries(&e->desk->values, &e->desk->dictionary, s);
-    } else {
-        firn_parquet_bound(e->column, &e->desk->values, s);
+    firn_buf_clear(room);
+    (void)firn_buf_reserve(room, text->len + 1); /* an empty one has an address, too */
+    firn_buf_append(room, text->data, text->len);
+    *text = firn_buf_bytes(room);
+}
+
+static void widen(const encoder *e, const firn_parquet_stats *by)
+{
+    firn_parquet_chunk *c = e->chunk;
+    firn_parquet_stats_join(e->column->kind, &c->stats, by);
+    if (c->stats.bounded && (e->item == FIRN_ITEM_TEXT || e->item == FIRN_ITEM_UUID)) {
+        keep_text(&c->low, &c->stats.min.bytes);
+        keep_text(&c->high, &c->stats.max.bytes);
     }
 }
 
-/* ---- pages ---- */
-
-static void put_codes(const encoder *e, firn_buf *out, int64_t from, int64_t n)
+static firn_parquet_range range_of(const encoder *e, const firn_parquet_stats *stats)
 {
-    unsigned bits = firn_parquet_bits_of(e->desk->dictionary.n);
-    firn_buf_putc(out, (uint8_t)bits);
-    firn_put_runs(out, e->desk->dictionary.codes + from, n, bits);
+    firn_parquet_range range = {.low = stats->min.i64, .high = stats->max.i64};
+    range.known = stats->bounded && e->item != FIRN_ITEM_TEXT &&
+                  e->column->kind != FIRN_PARQUET_FLOAT && e->column->kind != FIRN_PARQUET_DOUBLE;
+    if (e->column->kind == FIRN_PARQUET_DECIMAL) {
+        range.low = (int64_t)stats->min.decimal;
+        range.high = (int64_t)stats->max.decimal;
+    }
+    return range;
 }
+
+/* ---- values ---- */
 
 void firn_parquet_decimal_bytes(__int128 value, uint8_t *out, size_t width)
 {
@@ -124,13 +106,13 @@ void firn_parquet_decimal_bytes(__int128 value, uint8_t *out, size_t width)
     }
 }
 
-static void put_decimals(const encoder *e, firn_buf *out, const __int128 *values, int64_t n)
+static void put_decimals(firn_buf *out, const __int128 *values, int64_t n, size_t width)
 {
-    uint8_t *to = firn_buf_reserve(out, (size_t)n * e->width);
+    uint8_t *to = firn_buf_reserve(out, (size_t)n * width);
     for (int64_t i = 0; i < n && to != NULL; i++) {
-        firn_parquet_decimal_bytes(values[i], to + (size_t)i * e->width, e->width);
+        firn_parquet_decimal_bytes(values[i], to + (size_t)i * width, width);
     }
-    out->len += to != NULL ? (size_t)n * e->width : 0;
+    out->len += to != NULL ? (size_t)n * width : 0;
 }
 
 static void put_uuids(firn_buf *out, const firn_bytes *values, int64_t n)
@@ -163,23 +145,22 @@ static void put_texts(firn_buf *out, const firn_bytes *texts, int64_t n)
     out->len += to != NULL ? need : 0;
 }
 
-static void put_plain(const encoder *e, firn_buf *out, int64_t from, int64_t n)
+static void put_values(const encoder *e, const firn_parquet_values *v)
 {
-    const void *data = e->desk->values.data;
+    firn_buf *out = &e->chunk->page;
     switch (e->item) {
-    case FIRN_ITEM_BOOL: firn_put_bools(out, (const uint8_t *)data + from, n); return;
-    case FIRN_ITEM_TEXT: put_texts(out, (const firn_bytes *)data + from, n); return;
-    case FIRN_ITEM_UUID: put_uuids(out, (const firn_bytes *)data + from, n); return;
-    case FIRN_ITEM_16: put_decimals(e, out, (const __int128 *)data + from, n); return;
-    default:
-        firn_buf_append(out, (const uint8_t *)data + (size_t)from * e->width, (size_t)n * e->width);
-        return;
+    case FIRN_ITEM_BOOL: /* as bits once the page is full */ break;
+    case FIRN_ITEM_TEXT: put_texts(out, v->data, v->n); return;
+    case FIRN_ITEM_UUID: put_uuids(out, v->data, v->n); return;
+    case FIRN_ITEM_16: put_decimals(out, v->data, v->n, e->width); return;
+    default: break;
     }
+    firn_buf_append(out, v->data, (size_t)v->n * (e->item == FIRN_ITEM_BOOL ? 1 : e->width));
 }
 
 static void put_keys(const encoder *e, firn_buf *out)
 {
-    const firn_parquet_dictionary *d = &e->desk->dictionary;
+    const firn_parquet_dictionary *d = &e->chunk->dictionary;
     const firn_parquet_entry *entries = d->keys;
     if (e->item != FIRN_ITEM_TEXT) {
         firn_buf_append(out, d->keys, d->n * e->width);
@@ -190,38 +171,42 @@ static void put_keys(const encoder *e, firn_buf *out)
     }
 }
 
-static firn_rc compress_page(encoder *e, firn_bytes *out, firn_err *err)
+/* The page's numbers as the values that they stand for. */
+static void put_numbered(const encoder *e)
 {
-    firn_parquet_desk *desk = e->desk;
-    firn_bytes plain = firn_buf_bytes(&desk->page);
-    firn_buf_clear(&desk->packed);
-    switch (e->out->codec) {
-    case FIRN_PARQUET_SNAPPY: FIRN_TRY(firn_snappy_compress(plain, &desk->packed, err)); break;
-    case FIRN_PARQUET_ZSTD:
-        desk->zstd = desk->zstd != NULL ? desk->zstd : firn_zstd_new(e->options->level);
-        FIRN_TRY(firn_zstd_pack(desk->zstd, plain, &desk->packed, err));
-        break;
-    default: *out = plain; return FIRN_OK;
+    firn_parquet_chunk *c = e->chunk;
+    const firn_parquet_entry *entries = c->dictionary.keys;
+    for (int64_t i = 0; i < c->page_values; i++) {
+        uint32_t code = c->codes[i];
+        if (e->item == FIRN_ITEM_TEXT) {
+            put_texts(&c->page, &entries[code].text, 1);
+        } else {
+            firn_buf_append(&c->page, (const uint8_t *)c->dictionary.keys + e->width * code,
+                            e->width);
+        }
     }
-    *out = firn_buf_bytes(&desk->packed);
-    return FIRN_OK;
 }
 
-/* desk->page under its header. */
-static firn_rc finish_page(encoder *e, int type, int64_t values, int encoding, firn_err *err)
+/* ---- pages ---- */
+
+static firn_rc pack(const encoder *e, firn_bytes plain, firn_buf *out, firn_err *err)
 {
-    firn_bytes body;
-    firn_buf *out = &e->out->out, *page = &e->desk->page;
-    size_t before = out->len;
-    if (page->overflow || page->len > INT32_MAX) {
-        FIRN_FAIL(err, FIRN_E_LIMIT, "column %s: a page of Parquet would be larger than 1 GB",
-                  e->column->name);
+    firn_parquet_desk *desk = e->desk;
+    firn_buf_clear(out);
+    if (e->chunk->codec == FIRN_PARQUET_SNAPPY) {
+        return firn_snappy_compress(plain, out, err);
     }
-    FIRN_TRY(compress_page(e, &body, err));
+    desk->zstd = desk->zstd != NULL ? desk->zstd : firn_zstd_new(e->options->level);
+    return firn_zstd_pack(desk->zstd, plain, out, err);
+}
+
+static void put_header(firn_buf *out, int type, size_t plain, size_t packed, int64_t values,
+                       int encoding)
+{
     firn_thrift t = {.out = out};
     firn_thrift_i32(&t, 1, type);
-    firn_thrift_i32(&t, 2, (int32_t)page->len);
-    firn_thrift_i32(&t, 3, (int32_t)body.len);
+    firn_thrift_i32(&t, 2, (int32_t)plain);
+    firn_thrift_i32(&t, 3, (int32_t)packed);
     firn_thrift_open(&t, type == PAGE_DATA ? 5 : 7);
     firn_thrift_i32(&t, 1, (int32_t)values);
     firn_thrift_i32(&t, 2, encoding);
@@ -231,136 +216,301 @@ static firn_rc finish_page(encoder *e, int type, int64_t values, int encoding, f
     }
     firn_thrift_close(&t);
     firn_thrift_close(&t);
-    e->out->plain_bytes += (int64_t)(out->len - before + page->len);
-    firn_buf_append(out, body.data, body.len);
+}
+
+static firn_rc check_page(const encoder *e, const firn_buf *page, firn_err *err)
+{
+    if (page->overflow || page->len > INT32_MAX) {
+        FIRN_FAIL(err, FIRN_E_LIMIT, "column %s: a page of Parquet would be larger than 1 GB",
+                  e->column->name);
+    }
+    return FIRN_OK;
+}
+
+static bool packs(const firn_parquet_chunk *c, size_t plain, size_t packed)
+{
+    size_t part = c->codec == FIRN_PARQUET_ZSTD ? GAIN_MIN_ZSTD : GAIN_MIN_SNAPPY;
+    return packed + plain / part <= plain;
+}
+
+/* The first page, packed in desk->packed, says whether the chunk is: together with its dictionary so far, if it has one. */
+static firn_rc judge(const encoder *e, size_t plain, firn_err *err)
+{
+    FIRN_AUTO_BUF firn_buf keys = {0};
+    FIRN_AUTO_BUF firn_buf packed_keys = {0};
+    firn_parquet_chunk *c = e->chunk;
+    size_t packed = e->desk->packed.len;
+    if (c->manner == FIRN_PARQUET_CODED && !packs(c, plain, packed)) {
+        put_keys(e, &keys);
+        FIRN_TRY(pack(e, firn_buf_bytes(&keys), &packed_keys, err));
+    }
+    if (plain + keys.len >= JUDGED_BYTES) {
+        bool good = packs(c, plain + keys.len, packed + packed_keys.len);
+        learn(&c->habit.packing_skip, &c->habit.packing_failures, good);
+        c->codec = good ? c->codec : FIRN_PARQUET_PLAIN;
+    }
+    return FIRN_OK;
+}
+
+static firn_rc add_page(const encoder *e, firn_bytes plain, int encoding, firn_err *err)
+{
+    firn_parquet_chunk *c = e->chunk;
+    firn_bytes body = plain;
+    size_t before = c->out.len;
+    if (c->codec != FIRN_PARQUET_PLAIN) {
+        FIRN_TRY(pack(e, plain, &e->desk->packed, err));
+        if (before == 0) {
+            FIRN_TRY(judge(e, plain.len, err));
+        }
+        body = c->codec != FIRN_PARQUET_PLAIN ? firn_buf_bytes(&e->desk->packed) : plain;
+    }
+    put_header(&c->out, PAGE_DATA, plain.len, body.len, c->page_rows, encoding);
+    c->plain_bytes += (int64_t)(c->out.len - before + plain.len);
+    firn_buf_append(&c->out, body.data, body.len);
+    return FIRN_OK;
+}
+
+/* What is told of a page that is full, the last one of its chunk (no values are left then), or the last with numbers. */
+static void choose_manner(const encoder *e, int64_t left)
+{
+    firn_parquet_chunk *c = e->chunk;
+    if (c->manner != FIRN_PARQUET_TRIED || c->dictionary.seen == 0) {
+        return;
+    }
+    bool good = firn_parquet_dictionary_pays(&c->dictionary, left);
+    learn(&c->habit.dictionary_skip, &c->habit.dictionary_failures, good);
+    c->manner = good ? FIRN_PARQUET_CODED : FIRN_PARQUET_AS_VALUES;
+    if (good) {
+        return;
+    }
+    put_numbered(e);
+    if (e->item == FIRN_ITEM_TEXT) {
+        firn_parquet_stats own;
+        firn_parquet_bound_entries(&c->dictionary, &own);
+        widen(e, &own);
+    }
+}
+
+static firn_rc finish_page(const encoder *e, int64_t left, firn_err *err)
+{
+    firn_parquet_chunk *c = e->chunk;
+    firn_buf *page = &e->desk->page;
+    choose_manner(e, left);
+    bool coded = c->manner == FIRN_PARQUET_CODED;
+    bool as_it_is = e->column->required && !coded && e->item != FIRN_ITEM_BOOL;
     firn_buf_clear(page);
+    if (!e->column->required) {
+        firn_put_levels(page, c->has_nulls ? c->present : NULL, c->page_rows);
+    }
+    if (coded) {
+        unsigned bits = firn_parquet_bits_of(c->dictionary.n);
+        firn_buf_putc(page, (uint8_t)bits);
+        firn_put_runs(page, c->codes, c->page_values, bits);
+    } else if (e->item == FIRN_ITEM_BOOL) {
+        firn_put_bools(page, c->page.data, c->page_values);
+    } else if (!as_it_is) {
+        firn_buf_append(page, c->page.data, c->page.len);
+    }
+    page->overflow |= c->page.overflow;
+    page = as_it_is ? &c->page : page;
+    FIRN_TRY(check_page(e, page, err));
+    FIRN_TRY(add_page(e, firn_buf_bytes(page),
+                      coded ? FIRN_ENCODING_DICTIONARY : FIRN_ENCODING_PLAIN, err));
+    c->coded_pages += coded;
+    firn_buf_clear(&c->page);
+    c->page_rows = c->page_values = 0;
+    c->has_nulls = false;
     return FIRN_OK;
 }
 
-static firn_rc put_dictionary(encoder *e, firn_err *err)
+static firn_rc put_dictionary(const encoder *e, firn_err *err)
 {
-    put_keys(e, &e->desk->page);
-    FIRN_TRY(
-        finish_page(e, PAGE_DICTIONARY, (int64_t)e->desk->dictionary.n, FIRN_ENCODING_PLAIN, err));
-    e->out->dictionary_bytes = (int64_t)e->out->out.len;
+    firn_parquet_chunk *c = e->chunk;
+    firn_buf *page = &e->desk->page;
+    firn_buf_clear(page);
+    put_keys(e, page);
+    FIRN_TRY(check_page(e, page, err));
+    firn_bytes plain = firn_buf_bytes(page), body = plain;
+    if (c->codec != FIRN_PARQUET_PLAIN) {
+        FIRN_TRY(pack(e, plain, &e->desk->packed, err));
+        body = firn_buf_bytes(&e->desk->packed);
+    }
+    put_header(&c->head, PAGE_DICTIONARY, plain.len, body.len, (int64_t)c->dictionary.n,
+               FIRN_ENCODING_PLAIN);
+    c->plain_bytes += (int64_t)(c->head.len + plain.len);
+    firn_buf_append(&c->head, body.data, body.len);
     return FIRN_OK;
 }
 
-/* How many of the rows from `row` on fill a page, and how many values they have (the first is number `value`). */
-static int64_t page_rows(const encoder *e, int64_t row, int64_t value, int64_t *n)
+/* ---- pieces ---- */
+
+/* There are too many different values, not counting those of the piece that comes now. The dictionary stays for the pages that have numbers. */
+static firn_rc give_up(const encoder *e, firn_err *err)
 {
-    const firn_parquet_values *v = &e->desk->values;
-    const firn_bytes *texts = v->data;
-    bool long_values = e->item == FIRN_ITEM_TEXT && !e->coded;
-    int64_t rows = v->rows - row < PAGE_ROWS ? v->rows - row : PAGE_ROWS;
-    size_t bytes = 0;
-    *n = 0;
-    for (int64_t i = 0; i < rows && v->present != NULL; i++) {
-        *n += v->present[row + i];
+    firn_parquet_chunk *c = e->chunk;
+    if (c->manner == FIRN_PARQUET_TRIED && c->page_values == 0) {
+        learn(&c->habit.dictionary_skip, &c->habit.dictionary_failures, false);
+    } else {
+        choose_manner(e, 0);
     }
-    *n = v->present != NULL ? *n : rows;
-    for (int64_t i = 0; i < *n && long_values; i++) {
-        bytes += sizeof(uint32_t) + texts[value + i].len;
-    }
-    if (bytes <= PAGE_BYTES) {
-        return rows;
-    }
-    *n = 0;
-    for (rows = 0, bytes = 0; bytes < PAGE_BYTES; rows++) {
-        if (v->present == NULL || v->present[row + rows]) {
-            bytes += sizeof(uint32_t) + texts[value + *n].len;
-            (*n)++;
+    if (c->manner == FIRN_PARQUET_CODED) {
+        if (c->page_rows > 0) {
+            FIRN_TRY(finish_page(e, 0, err));
+        }
+        if (e->item == FIRN_ITEM_TEXT) {
+            firn_parquet_stats own;
+            firn_parquet_bound_entries(&c->dictionary, &own);
+            widen(e, &own);
         }
     }
-    return rows;
+    c->manner = FIRN_PARQUET_AS_VALUES;
+    return FIRN_OK;
 }
 
-static firn_rc put_page(encoder *e, int64_t row, int64_t rows, int64_t value, int64_t n,
-                        firn_err *err)
+static void note_present(firn_parquet_chunk *c, const firn_parquet_values *v)
 {
+    if (v->present != NULL || c->has_nulls) {
+        firn_more_room((void **)&c->present, &c->present_bytes, (size_t)(c->page_rows + v->rows));
+    }
+    if (v->present != NULL && !c->has_nulls) {
+        memset(c->present, 1, (size_t)c->page_rows);
+        c->has_nulls = true;
+    }
+    if (v->present != NULL) {
+        memcpy(c->present + c->page_rows, v->present, (size_t)v->rows);
+    } else if (c->has_nulls) {
+        memset(c->present + c->page_rows, 1, (size_t)v->rows);
+    }
+}
+
+static firn_rc add_values(const encoder *e, firn_err *err)
+{
+    firn_parquet_chunk *c = e->chunk;
     const firn_parquet_values *v = &e->desk->values;
-    if (!e->column->required) {
-        firn_put_levels(&e->desk->page, v->present != NULL ? v->present + row : NULL, rows);
+    firn_parquet_stats own = {.nulls = v->rows - v->n};
+    bool numbered = c->manner != FIRN_PARQUET_AS_VALUES;
+    if (!numbered || e->item != FIRN_ITEM_TEXT) {
+        firn_parquet_bound(e->column, v, &own);
     }
-    if (e->coded) {
-        put_codes(e, &e->desk->page, value, n);
-    } else {
-        put_plain(e, &e->desk->page, value, n);
+    if (numbered) {
+        int64_t left = e->options->row_group_rows - c->values;
+        firn_parquet_range range = range_of(e, &own);
+        firn_more_room((void **)&c->codes, &c->codes_bytes,
+                       (size_t)(c->page_values + v->n) * sizeof(*c->codes));
+        numbered = firn_parquet_number(&c->dictionary, v, &range, left, c->codes + c->page_values);
+        if (!numbered) {
+            FIRN_TRY(give_up(e, err));
+            firn_parquet_bound(e->column, v, &own);
+        }
     }
-    return finish_page(e, PAGE_DATA, rows,
-                       e->coded ? FIRN_ENCODING_DICTIONARY : FIRN_ENCODING_PLAIN, err);
+    widen(e, &own);
+    if (!numbered) {
+        put_values(e, v);
+    }
+    note_present(c, v);
+    c->page_rows += v->rows;
+    c->page_values += v->n;
+    c->values += v->rows;
+    return FIRN_OK;
 }
 
-static bool packs(const firn_parquet_chunk *chunk)
+static int64_t text_bytes(const firn_parquet_piece *piece)
 {
-    int64_t part = chunk->codec == FIRN_PARQUET_ZSTD ? GAIN_MIN_ZSTD : GAIN_MIN_SNAPPY;
-    return (int64_t)chunk->out.len + chunk->plain_bytes / part <= chunk->plain_bytes;
+    const struct ArrowArray *array = piece->source->array;
+    const int32_t *offsets = array->buffers[1];
+    int64_t bytes = 0;
+    if (piece->pick == NULL) {
+        int64_t at = array->offset + piece->from;
+        return offsets[at + piece->count] - offsets[at];
+    }
+    for (int64_t i = 0; i < piece->count; i++) {
+        int64_t at = array->offset + piece->pick[i];
+        bytes += offsets[at + 1] - offsets[at];
+    }
+    return bytes;
 }
 
-/* `*again`: nothing is gained by the codec. */
-static firn_rc put_pages(encoder *e, bool *again, firn_err *err)
+firn_rc firn_parquet_chunk_add(const firn_parquet_encoder *e, const firn_parquet_source *source,
+                               const firn_parquet_rows *rows, firn_err *err)
 {
-    int64_t value = 0, n = 0, rows;
-    firn_buf_clear(&e->out->out);
-    e->out->plain_bytes = 0;
-    e->out->dictionary_bytes = 0;
-    if (e->coded) {
+    firn_parquet_chunk *c = e->chunk;
+    for (int64_t done = 0; done < rows->count;) {
+        int64_t room = PAGE_ROWS - c->page_rows, left = rows->count - done;
+        int64_t from = rows->from + done;
+        firn_parquet_piece piece = {.source = source,
+                                    .pick = rows->pick != NULL ? rows->pick + from : NULL,
+                                    .from = rows->pick != NULL ? 0 : from,
+                                    .count = left < room ? left : room};
+        while (e->item == FIRN_ITEM_TEXT && source->array != NULL && piece.count > 1 &&
+               text_bytes(&piece) > PAGE_BYTES) {
+            piece.count /= 2;
+        }
+        firn_parquet_gather(e->column, &piece, &e->desk->values);
+        FIRN_TRY(add_values(e, err));
+        done += piece.count;
+        if (c->page_rows == PAGE_ROWS || c->page.len >= PAGE_BYTES) {
+            FIRN_TRY(finish_page(e, e->options->row_group_rows - c->values, err));
+        }
+    }
+    return FIRN_OK;
+}
+
+void firn_parquet_chunk_begin(const firn_parquet_encoder *e)
+{
+    firn_parquet_chunk *c = e->chunk;
+    bool can = e->item == FIRN_ITEM_4 || e->item == FIRN_ITEM_8 || e->item == FIRN_ITEM_TEXT;
+    firn_buf_clear(&c->out);
+    firn_buf_clear(&c->head);
+    c->values = c->plain_bytes = 0;
+    c->stats = (firn_parquet_stats){0};
+    c->codec = is_tried(&c->habit.packing_skip) ? e->options->codec : FIRN_PARQUET_PLAIN;
+    c->manner =
+        can && is_tried(&c->habit.dictionary_skip) ? FIRN_PARQUET_TRIED : FIRN_PARQUET_AS_VALUES;
+    if (c->manner == FIRN_PARQUET_TRIED) {
+        firn_parquet_dictionary_begin(&c->dictionary, e->item, e->options->dictionary_max);
+    }
+    c->coded_pages = 0;
+}
+
+firn_rc firn_parquet_chunk_end(const firn_parquet_encoder *e, firn_err *err)
+{
+    firn_parquet_chunk *c = e->chunk;
+    if (c->page_rows > 0) {
+        FIRN_TRY(finish_page(e, 0, err));
+    }
+    if (c->coded_pages > 0) {
         FIRN_TRY(put_dictionary(e, err));
     }
-    for (int64_t row = 0; row < e->desk->values.rows; row += rows, value += n) {
-        rows = page_rows(e, row, value, &n);
-        FIRN_TRY(put_page(e, row, rows, value, n, err));
-        if (row == 0 && e->out->codec != FIRN_PARQUET_PLAIN &&
-            e->out->plain_bytes >= JUDGED_BYTES) {
-            *again = !packs(e->out);
-            learn(&e->habit->packing_skip, &e->habit->packing_failures, !*again);
-            if (*again) {
-                return FIRN_OK;
-            }
-        }
+    if (c->manner == FIRN_PARQUET_CODED && e->item == FIRN_ITEM_TEXT) {
+        firn_parquet_stats own;
+        firn_parquet_bound_entries(&c->dictionary, &own);
+        widen(e, &own);
     }
-    return FIRN_OK;
-}
-
-static firn_rc encode(encoder *e, firn_err *err)
-{
-    bool again = false;
-    number_and_bound(e);
-    e->out->codec = is_tried(&e->habit->packing_skip) ? e->options->codec : FIRN_PARQUET_PLAIN;
-    FIRN_TRY(put_pages(e, &again, err));
-    if (again) {
-        e->out->codec = FIRN_PARQUET_PLAIN;
-        FIRN_TRY(put_pages(e, &again, err));
-    }
-    if (e->out->out.overflow) {
+    if (c->out.overflow || c->head.overflow) {
         FIRN_FAIL(err, FIRN_E_LIMIT,
                   "column %s: its part of a row group would be larger than 1 GB; set "
                   "write.parquet.row-group-rows lower",
                   e->column->name);
     }
-    e->out->values = e->desk->values.rows;
-    e->out->stats.size_bytes = (int64_t)e->out->out.len;
+    c->stats.size_bytes = (int64_t)(c->head.len + c->out.len);
     return FIRN_OK;
 }
 
-firn_rc firn_parquet_encode(const firn_parquet_options *options, const firn_parquet_column *column,
-                            firn_parquet_desk *desk, firn_parquet_habit *habit,
-                            firn_parquet_chunk *out, firn_err *err)
+void firn_parquet_chunk_deinit(firn_parquet_chunk *chunk)
 {
-    encoder e = {.options = options,
-                 .column = column,
-                 .desk = desk,
-                 .habit = habit,
-                 .out = out,
-                 .item = firn_parquet_item_of(column),
-                 .width = firn_parquet_width_of(column)};
-    return encode(&e, err);
+    firn_buf_deinit(&chunk->out);
+    firn_buf_deinit(&chunk->head);
+    firn_buf_deinit(&chunk->low);
+    firn_buf_deinit(&chunk->high);
+    firn_buf_deinit(&chunk->page);
+    firn_parquet_dictionary_free(&chunk->dictionary);
+    free(chunk->codes);
+    free(chunk->present);
 }
 
 void firn_parquet_desk_deinit(firn_parquet_desk *desk)
 {
     firn_parquet_values_free(&desk->values);
-    firn_parquet_dictionary_free(&desk->dictionary);
     firn_buf_deinit(&desk->page);
     firn_buf_deinit(&desk->packed);
     firn_zstd_free(desk->zstd);

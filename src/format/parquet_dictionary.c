@@ -3,8 +3,8 @@
  * Whole numbers that lie close together are looked up in a table of all that could be; others are hashed. A slot holds half of the hash and the number
  * (from 1; 0: free), so that a value is compared with those that are nearly sure to be equal, and the slots can move without being hashed again.
  *
- * It goes block by block. After two, four, eight, ... it is foreseen how many values there will be in the end, from how many new ones each half brought: a
- * column of ids is given up after two blocks.
+ * Values come as they come, piece by piece, and texts are copied when they are new. After two, four, eight, ... blocks it is foreseen how many there will
+ * be in the end, from how many new ones each half brought: a column of ids is given up after two blocks.
  */
 #include "parquet_parts.h"
 #include "parquet_text.h"
@@ -12,9 +12,10 @@
 enum {
     BLOCK = 2048,
     SLOTS_MIN = 1024,
-    SPAN_MAX = 1 << 16, /* of a table of all that could be */
-    STEPS_EACH = 8,     /* of a value, on average: hashes that collide by intent */
-    WORDS = 16,         /* bytes of a text that are all in its entry */
+    SPAN_MAX = 1 << 16,  /* of a table of all that could be */
+    STEPS_EACH = 8,      /* of a value, on average: hashes that collide by intent */
+    WORDS = 16,          /* bytes of a text that are all in its entry */
+    TEXTS_MAX = 2 << 20, /* bytes: readers hold a dictionary as a whole */
 };
 
 /* ---- hashing ---- */
@@ -96,92 +97,136 @@ static inline void note(firn_parquet_dictionary *d, size_t at, uint32_t hash)
     }
 }
 
+static void clear_slots(firn_parquet_dictionary *d, size_t n)
+{
+    memset(firn_room((void **)&d->slots, &d->slots_bytes, n * sizeof(*d->slots)), 0,
+           n * sizeof(*d->slots));
+    d->mask = n - 1;
+}
+
 /* ---- a block ---- */
 
-/* KEY_AT(i) is value i as KEY, the type of the dictionary's values; HASH and EQUAL take pointers to such. */
-#define NUMBER_BLOCK(NAME, KEY, VALUE, KEY_AT, HASH, EQUAL)                                     \
-    static void NAME(firn_parquet_dictionary *d, const VALUE *values, int64_t from, int64_t to) \
-    {                                                                                           \
-        KEY *keys = d->keys;                                                                    \
-        for (int64_t i = from; i < to; i++) {                                                   \
-            KEY key = KEY_AT(values[i]);                                                        \
-            uint32_t hash = HASH(key);                                                          \
-            size_t at = hash & d->mask;                                                         \
-            for (;; at = (at + 1) & d->mask, d->steps++) {                                      \
-                uint64_t slot = d->slots[at];                                                   \
-                if (slot == 0) {                                                                \
-                    d->codes[i] = (uint32_t)d->n;                                               \
-                    keys[d->n] = key;                                                           \
-                    note(d, at, hash);                                                          \
-                    break;                                                                      \
-                }                                                                               \
-                uint32_t number = (uint32_t)slot - 1;                                           \
-                if (slot >> 32 == hash && EQUAL(keys[number], key)) {                           \
-                    d->codes[i] = number;                                                       \
-                    break;                                                                      \
-                }                                                                               \
-            }                                                                                   \
-        }                                                                                       \
+static firn_parquet_entry own_entry(firn_parquet_dictionary *d, firn_parquet_entry e)
+{
+    d->text_bytes += e.text.len;
+    e.text.data = firn_arena_memdup(d->texts, e.text.data, e.text.len);
+    return e;
+}
+
+/* KEY_AT(i) is value i as KEY, the type of the dictionary's values; HASH and EQUAL take pointers to such; OWN(d, key) is what can stay. */
+#define NUMBER_BLOCK(NAME, KEY, VALUE, KEY_AT, HASH, EQUAL, OWN)                                  \
+    static void NAME(firn_parquet_dictionary *d, const VALUE *values, int64_t n, uint32_t *codes) \
+    {                                                                                             \
+        KEY *keys = d->keys;                                                                      \
+        for (int64_t i = 0; i < n; i++) {                                                         \
+            KEY key = KEY_AT(values[i]);                                                          \
+            uint32_t hash = HASH(key);                                                            \
+            size_t at = hash & d->mask;                                                           \
+            for (;; at = (at + 1) & d->mask, d->steps++) {                                        \
+                uint64_t slot = d->slots[at];                                                     \
+                if (slot == 0) {                                                                  \
+                    codes[i] = (uint32_t)d->n;                                                    \
+                    keys[d->n] = OWN(d, key);                                                     \
+                    note(d, at, hash);                                                            \
+                    break;                                                                        \
+                }                                                                                 \
+                uint32_t number = (uint32_t)slot - 1;                                             \
+                if (slot >> 32 == hash && EQUAL(keys[number], key)) {                             \
+                    codes[i] = number;                                                            \
+                    break;                                                                        \
+                }                                                                                 \
+            }                                                                                     \
+        }                                                                                         \
     }
 
 #define SAME(x)          (x)
 #define EQUAL(a, b)      ((a) == (b))
+#define OWN_NUMBER(d, x) (x)
 #define HASH_TEXT(e)     hash_entry(&(e))
 #define EQUAL_TEXT(a, b) equal_entries(&(a), &(b))
 
-NUMBER_BLOCK(number_ints, uint32_t, uint32_t, SAME, hash_number, EQUAL)
-NUMBER_BLOCK(number_longs, uint64_t, uint64_t, SAME, hash_number, EQUAL)
-NUMBER_BLOCK(number_texts, firn_parquet_entry, firn_bytes, entry_of, HASH_TEXT, EQUAL_TEXT)
+NUMBER_BLOCK(number_ints, uint32_t, uint32_t, SAME, hash_number, EQUAL, OWN_NUMBER)
+NUMBER_BLOCK(number_longs, uint64_t, uint64_t, SAME, hash_number, EQUAL, OWN_NUMBER)
+NUMBER_BLOCK(number_texts, firn_parquet_entry, firn_bytes, entry_of, HASH_TEXT, EQUAL_TEXT,
+             own_entry)
 
 /* The table in d->slots has a number for each value from `low` on. */
-#define NUMBER_NEAR(NAME, TYPE)                                                                \
-    static void NAME(firn_parquet_dictionary *d, const TYPE *values, int64_t from, int64_t to, \
-                     TYPE low)                                                                 \
-    {                                                                                          \
-        TYPE *keys = d->keys;                                                                  \
-        uint32_t *table = (uint32_t *)d->slots;                                                \
-        for (int64_t i = from; i < to; i++) {                                                  \
-            uint32_t *number = &table[(TYPE)(values[i] - low)];                                \
-            if (*number == 0) {                                                                \
-                keys[d->n] = values[i];                                                        \
-                *number = (uint32_t)++d->n;                                                    \
-            }                                                                                  \
-            d->codes[i] = *number - 1;                                                         \
-        }                                                                                      \
+#define NUMBER_NEAR(NAME, TYPE)                                                                  \
+    static void NAME(firn_parquet_dictionary *d, const TYPE *values, int64_t n, uint32_t *codes) \
+    {                                                                                            \
+        TYPE *keys = d->keys, low = (TYPE)d->low;                                                \
+        uint32_t *table = (uint32_t *)d->slots;                                                  \
+        for (int64_t i = 0; i < n; i++) {                                                        \
+            uint32_t *number = &table[(TYPE)(values[i] - low)];                                  \
+            if (*number == 0) {                                                                  \
+                keys[d->n] = values[i];                                                          \
+                *number = (uint32_t)++d->n;                                                      \
+            }                                                                                    \
+            codes[i] = *number - 1;                                                              \
+        }                                                                                        \
     }
 
 NUMBER_NEAR(number_near_ints, uint32_t)
 NUMBER_NEAR(number_near_longs, uint64_t)
 
-/* ---- all of them ---- */
+/* ---- near or hashed ---- */
 
-static bool is_near(const firn_parquet_numbering *how, int64_t n)
+static int64_t key_at(const firn_parquet_dictionary *d, size_t i)
 {
-    return how->span < SPAN_MAX && how->span <= (uint64_t)n * 4;
+    return d->item == FIRN_ITEM_4 ? ((const int32_t *)d->keys)[i] : ((const int64_t *)d->keys)[i];
 }
 
-static void number_block(const firn_parquet_numbering *how, const firn_parquet_values *values,
-                         int64_t from, int64_t to, firn_parquet_dictionary *d)
+static void make_table(firn_parquet_dictionary *d, int64_t low, uint64_t span)
 {
-    bool near = is_near(how, values->n);
-    switch (how->item) {
-    case FIRN_ITEM_4:
-        if (near) {
-            number_near_ints(d, values->data, from, to, (uint32_t)how->low);
-        } else {
-            number_ints(d, values->data, from, to);
-        }
-        return;
-    case FIRN_ITEM_8:
-        if (near) {
-            number_near_longs(d, values->data, from, to, (uint64_t)how->low);
-        } else {
-            number_longs(d, values->data, from, to);
-        }
-        return;
-    default: number_texts(d, values->data, from, to); return;
+    size_t bytes = ((size_t)span + 1) * sizeof(uint32_t);
+    uint32_t *table = firn_room((void **)&d->slots, &d->slots_bytes, bytes);
+    memset(table, 0, bytes);
+    for (size_t i = 0; i < d->n; i++) {
+        table[(uint64_t)key_at(d, i) - (uint64_t)low] = (uint32_t)i + 1;
+    }
+    d->low = low;
+    d->span = span;
+}
+
+static void make_slots(firn_parquet_dictionary *d)
+{
+    size_t n = SLOTS_MIN;
+    while (n < 4 * d->n) {
+        n *= 2;
+    }
+    clear_slots(d, n);
+    for (size_t i = 0; i < d->n; i++) {
+        uint64_t key = (uint64_t)key_at(d, i);
+        uint32_t hash = hash_number(d->item == FIRN_ITEM_4 ? (uint32_t)key : key);
+        place(d->slots, d->mask, (uint64_t)hash << 32 | (i + 1));
     }
 }
+
+/* A table that reaches as far as the values do, as long as that is not too far for so few. */
+static void meet_range(firn_parquet_dictionary *d, const firn_parquet_range *range, int64_t n)
+{
+    if (!d->near) {
+        return;
+    }
+    int64_t low = range->low, high = range->high;
+    if (d->n > 0) {
+        int64_t end = (int64_t)((uint64_t)d->low + d->span);
+        low = d->low < low ? d->low : low;
+        high = end > high ? end : high;
+        if (range->known && low == d->low && high == end) {
+            return;
+        }
+    }
+    uint64_t span = (uint64_t)high - (uint64_t)low;
+    d->near = range->known && span < SPAN_MAX && span <= (uint64_t)(d->seen + n) * 4;
+    if (d->near) {
+        make_table(d, low, span);
+    } else {
+        make_slots(d);
+    }
+}
+
+/* ---- all of them ---- */
 
 static size_t key_bytes(firn_parquet_item item)
 {
@@ -190,68 +235,107 @@ static size_t key_bytes(firn_parquet_item item)
                                   : sizeof(uint32_t);
 }
 
-static void clear(const firn_parquet_numbering *how, int64_t n, firn_parquet_dictionary *d)
+void firn_parquet_dictionary_begin(firn_parquet_dictionary *d, firn_parquet_item item, size_t max)
 {
-    size_t max = how->max < (size_t)n ? how->max : (size_t)n;
-    size_t slots_bytes =
-        is_near(how, n) ? ((size_t)how->span + 1) * sizeof(uint32_t) : SLOTS_MIN * sizeof(uint64_t);
-    firn_room((void **)&d->codes, &d->codes_bytes, firn_mul_size((size_t)n, sizeof(*d->codes)));
-    firn_room(&d->keys, &d->keys_bytes, firn_mul_size(max + BLOCK, key_bytes(how->item)));
-    firn_room((void **)&d->slots, &d->slots_bytes, slots_bytes);
-    memset(d->slots, 0, slots_bytes);
-    d->mask = SLOTS_MIN - 1;
+    d->item = item;
+    d->max = max;
     d->n = 0;
-    d->steps = 0;
+    d->half = d->whole = 0;
+    d->steps = d->seen = d->looked = 0;
+    d->text_bytes = 0;
+    d->near = item != FIRN_ITEM_TEXT;
+    if (item == FIRN_ITEM_TEXT) {
+        clear_slots(d, SLOTS_MIN);
+        if (d->texts == NULL) {
+            d->texts = firn_arena_new();
+        }
+        firn_arena_reset(d->texts);
+    }
 }
 
-/* The second half of the `done` values brought fewer new ones than the first, by a ratio that goes on. Will they be too many, and by more than chance? */
-static bool is_hopeless(const firn_parquet_dictionary *d, size_t max, size_t first, int64_t done,
-                        int64_t left)
+static void need_keys(firn_parquet_dictionary *d)
 {
-    double all = (double)d->n, more = (double)(d->n - first);
-    double ratio = more < (double)first ? more / (double)first : 1;
-    double limit = (double)max * 1.25;
-    for (; left > 0 && all <= limit && more >= 1; left -= done / 2) {
+    size_t bytes = (d->n + BLOCK) * key_bytes(d->item);
+    if (bytes > d->keys_bytes) {
+        d->keys_bytes = 2 * bytes;
+        d->keys = firn_realloc(d->keys, d->keys_bytes);
+    }
+}
+
+static void number_block(firn_parquet_dictionary *d, const void *values, int64_t from, int64_t n,
+                         uint32_t *codes)
+{
+    need_keys(d);
+    switch (d->item) {
+    case FIRN_ITEM_4:
+        (d->near ? number_near_ints : number_ints)(d, (const uint32_t *)values + from, n, codes);
+        return;
+    case FIRN_ITEM_8:
+        (d->near ? number_near_longs : number_longs)(d, (const uint64_t *)values + from, n, codes);
+        return;
+    default: number_texts(d, (const firn_bytes *)values + from, n, codes); return;
+    }
+}
+
+/* How many different values there will be when `left` more have come: those that the second half of what was looked at brought, over those of the first,
+ * go on as a ratio. */
+static double foresee(const firn_parquet_dictionary *d, int64_t left)
+{
+    double all = (double)d->whole, half = (double)d->half, more = all - half;
+    double ratio = more < half ? more / half : 1, now = (double)d->n;
+    if (left == 0 || d->looked <= BLOCK) {
+        return now;
+    }
+    for (left += d->seen - d->looked; left > 0 && all <= 2 * (double)d->max && more >= 1;
+         left -= d->looked / 2) {
         more *= ratio;
         all += more;
     }
-    return all > limit;
+    return all > now ? all : now;
 }
 
-/* Against the values as they are, supposing that those of the dictionary are as long as the others. */
-static bool is_smaller(const firn_parquet_numbering *how, const firn_parquet_dictionary *d,
-                       int64_t n)
+/* After two blocks, four, eight: will they be too many, and by more than chance? */
+static bool is_hopeless(firn_parquet_dictionary *d, int64_t left)
 {
-    double keys = (double)(d->n * (how->item == FIRN_ITEM_8 ? sizeof(uint64_t) : sizeof(uint32_t)));
-    const firn_parquet_entry *entries = d->keys;
-    for (size_t i = 0; i < d->n && how->item == FIRN_ITEM_TEXT; i++) {
-        keys += (double)entries[i].text.len;
-    }
-    double plain = keys * (double)n / (double)d->n;
-    return keys + (double)n * firn_parquet_bits_of(d->n) / 8 < plain * 0.75;
+    d->half = d->whole;
+    d->whole = d->n;
+    d->looked = d->seen;
+    return foresee(d, left) > (double)d->max * 1.25;
 }
 
-bool firn_parquet_number(const firn_parquet_numbering *how, const firn_parquet_values *values,
-                         firn_parquet_dictionary *out)
+bool firn_parquet_number(firn_parquet_dictionary *d, const firn_parquet_values *values,
+                         const firn_parquet_range *range, int64_t left, uint32_t *codes)
 {
-    size_t first = 0; /* how many values there were when half as many had been looked at */
-    int64_t n = values->n, look = BLOCK;
-    clear(how, n, out);
-    for (int64_t from = 0, to; from < n; from = to) {
-        to = n - from > BLOCK ? from + BLOCK : n;
-        number_block(how, values, from, to, out);
-        if (out->n > how->max || out->steps > STEPS_EACH * to + (1 << 16)) {
+    int64_t n = values->n, most = 0;
+    for (int64_t from = 0; from < n; from += most) {
+        int64_t look = d->looked > 0 ? 2 * d->looked : BLOCK;
+        most = look - d->seen < BLOCK ? look - d->seen : BLOCK;
+        most = most < n - from ? most : n - from;
+        if (from == 0) {
+            meet_range(d, range, n);
+        }
+        number_block(d, values->data, from, most, codes + from);
+        d->seen += most;
+        if (d->n > d->max || d->text_bytes > TEXTS_MAX ||
+            d->steps > STEPS_EACH * d->seen + (1 << 16) ||
+            (d->seen == look && is_hopeless(d, left - from - most))) {
             return false;
         }
-        if (to == look && to < n) {
-            if (to > BLOCK && is_hopeless(out, how->max, first, to, n - to)) {
-                return false;
-            }
-            first = out->n;
-            look *= 2;
-        }
     }
-    return n > 0 && is_smaller(how, out, n);
+    return true;
+}
+
+/* Supposing that the dictionary's values are as long as the others. */
+bool firn_parquet_dictionary_pays(const firn_parquet_dictionary *d, int64_t left)
+{
+    if (d->seen == 0) {
+        return false;
+    }
+    double each = d->item == FIRN_ITEM_TEXT
+                      ? sizeof(uint32_t) + (double)d->text_bytes / (double)d->n
+                      : (double)key_bytes(d->item);
+    double keys = foresee(d, left), n = (double)(d->seen + left);
+    return keys * each + n * firn_parquet_bits_of((size_t)keys) / 8 < n * each * 0.75;
 }
 
 unsigned firn_parquet_bits_of(size_t n)
@@ -265,8 +349,8 @@ unsigned firn_parquet_bits_of(size_t n)
 
 void firn_parquet_dictionary_free(firn_parquet_dictionary *dictionary)
 {
-    free(dictionary->codes);
     free(dictionary->keys);
     free(dictionary->slots);
+    firn_arena_free(dictionary->texts);
     *dictionary = (firn_parquet_dictionary){0};
 }

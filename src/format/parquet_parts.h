@@ -1,11 +1,12 @@
 /* The rooms of the Parquet writer, for each other:
  *
  *   parquet_thrift.c   Thrift's compact protocol, as far as footers and page headers need it
- *   parquet_gather.c   a column's values of a row group side by side, without the nulls
- *   parquet_dictionary.c  the different ones among them, and a number for each value
+ *   parquet_fit.c      can a column hold what it is given
+ *   parquet_gather.c   values of a column side by side, without the nulls
+ *   parquet_dictionary.c  the different ones of a chunk, and a number for each value
  *   parquet_bounds.c   the least and the greatest of them
  *   parquet_bits.c     numbers and levels as runs and packed bits
- *   parquet_chunk.c    the values as pages: dictionary or plain, compressed
+ *   parquet_chunk.c    values into the pages of a column chunk: dictionary or plain, compressed
  *   parquet_writer.c   row groups, threads, the footer
  *
  * Words are read and written as they lie in memory: little-endian, as the file wants them.
@@ -70,15 +71,20 @@ firn_parquet_physical firn_parquet_physical_of(const firn_parquet_column *column
 /* Bytes of a value in the file; 0 for BYTE_ARRAY and BOOLEAN. */
 size_t firn_parquet_width_of(const firn_parquet_column *column);
 
+/* ---- parquet_fit.c ---- */
+
+/* TYPE, CHECK_FAILED: a value that the column cannot hold. */
+firn_rc firn_parquet_fit(const firn_parquet_column *column, const firn_parquet_source *source,
+                         const firn_parquet_rows *rows, firn_err *err) FIRN_MUST_USE;
+
 /* ---- parquet_gather.c ---- */
 
-typedef struct firn_parquet_segment {
-    const firn_parquet_source *sources;
-    const uint32_t *pick;
+/* Rows of one column that go into one page. */
+typedef struct firn_parquet_piece {
+    const firn_parquet_source *source;
+    const uint32_t *pick; /* of `count` rows; `from` is 0 then. NULL: consecutive */
     int64_t from, count;
-} firn_parquet_segment;
-
-typedef FIRN_VEC(firn_parquet_segment) firn_parquet_segments;
+} firn_parquet_piece;
 
 /* What a value is in memory between Arrow and the file: bool, int32_t or float, int64_t or double, __int128, firn_bytes. A decimal is as narrow as its
  * precision lets it be. */
@@ -93,19 +99,19 @@ typedef enum firn_parquet_item {
 
 firn_parquet_item firn_parquet_item_of(const firn_parquet_column *column);
 
-/* A column's values of a row group. The room that they are in serves one column after another. */
+/* A piece's values. The room that they are in serves one piece after another. */
 typedef struct firn_parquet_values {
     int64_t rows, n;        /* with and without nulls */
     const uint8_t *present; /* a byte for each row; NULL: all */
-    void *data;             /* n items */
-    size_t data_bytes;      /* of room */
+    const void *data;       /* n items, in the room or in the array itself */
+    void *room;
+    size_t room_bytes;
     uint8_t *present_room;
     size_t present_bytes;
 } firn_parquet_values;
 
-firn_rc firn_parquet_gather(const firn_parquet_column *column,
-                            const firn_parquet_segments *segments, size_t index, int64_t rows,
-                            firn_parquet_values *out, firn_err *err) FIRN_MUST_USE;
+void firn_parquet_gather(const firn_parquet_column *column, const firn_parquet_piece *piece,
+                         firn_parquet_values *out);
 void firn_parquet_values_free(firn_parquet_values *values);
 
 /* ---- parquet_dictionary.c ---- */
@@ -115,45 +121,51 @@ typedef struct firn_parquet_entry {
     firn_bytes text;
 } firn_parquet_entry;
 
-/* Also room that serves one column after another. */
+/* Of one column chunk after another. Zeroed is empty. */
 typedef struct firn_parquet_dictionary {
-    size_t n;
-    uint32_t *codes; /* a number for each value of the chunk */
-    void *keys;      /* the n values: uint32_t, uint64_t or firn_parquet_entry */
-    uint64_t *slots;
-    size_t mask;
-    int64_t steps; /* past slots of other values */
-    size_t codes_bytes, keys_bytes, slots_bytes;
+    firn_parquet_item item; /* 4, 8 or TEXT */
+    size_t max;             /* of different values */
+    size_t n;               /* that there are so far */
+    void *keys;             /* n values: uint32_t, uint64_t or firn_parquet_entry */
+    size_t keys_bytes;      /* of room */
+    firn_arena *texts;      /* of the entries */
+    size_t text_bytes;
+    uint64_t *slots; /* or a table of uint32_t, when all values are near one another: */
+    size_t slots_bytes, mask;
+    bool near;
+    int64_t low; /* its first value */
+    uint64_t span;
+    int64_t seen;       /* values that were numbered */
+    int64_t looked;     /* of them when it was last foreseen how many would be different; */
+    size_t whole, half; /* there were so many then, and when half as many had been seen */
+    int64_t steps;      /* past slots of other values */
 } firn_parquet_dictionary;
 
-/* What one row group teaches about a column for the next ones. */
-typedef struct firn_parquet_habit {
-    unsigned dictionary_skip,
-        dictionary_failures; /* row groups without a trial, trials that failed */
-    unsigned packing_skip, packing_failures;
-} firn_parquet_habit;
+/* Of whole numbers. */
+typedef struct firn_parquet_range {
+    bool known;
+    int64_t low, high;
+} firn_parquet_range;
 
-typedef struct firn_parquet_numbering {
-    firn_parquet_item item;
-    size_t max;    /* of different values */
-    int64_t low;   /* of whole numbers the least */
-    uint64_t span; /* and how far the greatest is from it; UINT64_MAX: not known */
-} firn_parquet_numbering;
-
-/* True when the column is better written by a dictionary. */
-bool firn_parquet_number(const firn_parquet_numbering *how, const firn_parquet_values *values,
-                         firn_parquet_dictionary *out);
+void firn_parquet_dictionary_begin(firn_parquet_dictionary *dictionary, firn_parquet_item item,
+                                   size_t max);
+/* values->n numbers to `codes`. `left` values are expected in this chunk, these among them. False: there are too many different ones, and the codes mean
+ * nothing. */
+bool firn_parquet_number(firn_parquet_dictionary *dictionary, const firn_parquet_values *values,
+                         const firn_parquet_range *range, int64_t left, uint32_t *codes);
+/* Is the chunk likely to be smaller with it when `left` more values have come? */
+bool firn_parquet_dictionary_pays(const firn_parquet_dictionary *dictionary, int64_t left);
 void firn_parquet_dictionary_free(firn_parquet_dictionary *dictionary);
 /* Bits that the numbers of n values need, at least one. */
 unsigned firn_parquet_bits_of(size_t n);
 
 /* ---- parquet_bounds.c ---- */
 
-/* Bounds, nulls, NaNs. Of texts in a dictionary the few different ones are looked at. */
+/* Bounds, nulls, NaNs. Bounds of texts point to where the texts are. */
 void firn_parquet_bound(const firn_parquet_column *column, const firn_parquet_values *values,
                         firn_parquet_stats *out);
-void firn_parquet_bound_entries(const firn_parquet_values *values,
-                                const firn_parquet_dictionary *dictionary, firn_parquet_stats *out);
+/* Bounds of a dictionary's texts, of which there is at least one. */
+void firn_parquet_bound_entries(const firn_parquet_dictionary *dictionary, firn_parquet_stats *out);
 /* Bounds of two chunks of one column as those of both. */
 void firn_parquet_stats_join(firn_parquet_kind kind, firn_parquet_stats *to,
                              const firn_parquet_stats *from);
@@ -168,18 +180,46 @@ void firn_put_bools(firn_buf *out, const uint8_t *values, int64_t n); /* bytes o
 
 /* ---- parquet_chunk.c ---- */
 
+/* What one row group teaches about a column for the next ones. */
+typedef struct firn_parquet_habit {
+    unsigned dictionary_skip,
+        dictionary_failures; /* row groups without a trial, trials that failed */
+    unsigned packing_skip, packing_failures;
+} firn_parquet_habit;
+
+typedef enum firn_parquet_manner {
+    FIRN_PARQUET_TRIED, /* numbered, until the first page is full and it can be told whether that pays */
+    FIRN_PARQUET_CODED,
+    FIRN_PARQUET_AS_VALUES,
+} firn_parquet_manner;
+
+/* A column chunk that grows. It keeps its room for the next row group; zeroed is empty. */
 typedef struct firn_parquet_chunk {
-    firn_buf out; /* pages */
+    firn_buf out;  /* pages of data that are done */
+    firn_buf head; /* the dictionary's, once the chunk has ended; empty: there is none */
     firn_parquet_codec codec;
     int64_t values, plain_bytes;
-    int64_t dictionary_bytes; /* at the beginning of `out`; 0: none */
     firn_parquet_stats stats;
+    firn_buf low, high; /* where its bounds of texts are */
+    firn_parquet_habit habit;
+    firn_parquet_manner manner;
+    firn_parquet_dictionary dictionary;
+    int64_t coded_pages; /* that need the dictionary */
+    /* The page that is being filled. */
+    int64_t page_rows, page_values;
+    firn_buf page;   /* values */
+    uint32_t *codes; /* or their numbers */
+    size_t codes_bytes;
+    uint8_t *present; /* a byte for each row, as soon as there is a null among them */
+    size_t present_bytes;
+    bool has_nulls;
 } firn_parquet_chunk;
 
-/* What a thread needs to encode a column, kept for the next one. Zeroed is empty. */
+void firn_parquet_chunk_deinit(firn_parquet_chunk *chunk);
+
+/* What a thread needs to encode a piece of a column, kept for the next one. Zeroed is empty. */
 typedef struct firn_parquet_desk {
     firn_parquet_values values;
-    firn_parquet_dictionary dictionary;
     firn_buf page, packed;
     firn_zstd *zstd;
     struct firn_parquet_desk *next; /* the writer's list of those that are free */
@@ -187,15 +227,33 @@ typedef struct firn_parquet_desk {
 
 void firn_parquet_desk_deinit(firn_parquet_desk *desk);
 
-/* desk->values as pages. `out` keeps its room. */
-firn_rc firn_parquet_encode(const firn_parquet_options *options, const firn_parquet_column *column,
-                            firn_parquet_desk *desk, firn_parquet_habit *habit,
-                            firn_parquet_chunk *out, firn_err *err) FIRN_MUST_USE;
+typedef struct firn_parquet_encoder {
+    const firn_parquet_options *options;
+    const firn_parquet_column *column;
+    firn_parquet_chunk *chunk;
+    firn_parquet_desk *desk;
+    firn_parquet_item item;
+    size_t width; /* in the file */
+} firn_parquet_encoder;
+
+void firn_parquet_chunk_begin(const firn_parquet_encoder *e);
+firn_rc firn_parquet_chunk_add(const firn_parquet_encoder *e, const firn_parquet_source *source,
+                               const firn_parquet_rows *rows, firn_err *err) FIRN_MUST_USE;
+firn_rc firn_parquet_chunk_end(const firn_parquet_encoder *e, firn_err *err) FIRN_MUST_USE;
 
 /* A decimal as `width` bytes, big-endian. */
 void firn_parquet_decimal_bytes(__int128 value, uint8_t *out, size_t width);
 
 /* ---- room ---- */
+
+/* At least so many bytes, and what was in them stays. */
+static inline void firn_more_room(void **room, size_t *has, size_t bytes)
+{
+    if (*has < bytes) {
+        *has = 2 * *has > bytes ? 2 * *has : bytes;
+        *room = firn_realloc(*room, *has);
+    }
+}
 
 /* At least so many bytes; what was in them is gone. */
 static inline void *firn_room(void **room, size_t *has, size_t bytes)

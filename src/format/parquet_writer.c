@@ -1,7 +1,7 @@
 /* Row groups and the footer.
  *
- * Rows wait as segments of the given arrays until there are enough for a row group; then its columns are encoded, each by itself, on
- * several threads, and go to the sink in order.
+ * Rows are encoded as they come, each column by itself, on several threads when there are enough of them. What a row group holds until it is full is thus
+ * small: pages that are done, and of each column the page that is being filled. Then its columns go to the sink in order.
  */
 #include "base/thread.h"
 #include "format/decimal.h"
@@ -13,7 +13,10 @@
 
 enum {
     VERSION = 1,
-    BOUND_BYTES = 256, /* of texts in the file's statistics */
+    STEP_ROWS = 1 << 15,     /* that all columns take before the next ones */
+    THREAD_VALUES = 1 << 17, /* of a step that is worth the threads */
+    GROUP_BYTES = 256 << 20, /* that end a row group */
+    BOUND_BYTES = 256,       /* of texts in the file's statistics */
     CONVERTED_UTF8 = 0,
     CONVERTED_DECIMAL = 5,
     CONVERTED_DATE = 6,
@@ -43,12 +46,10 @@ typedef struct row_group {
 struct firn_parquet_writer {
     firn_arena *arena;
     firn_parquet_options options;
-    firn_parquet_segments waiting;
-    int64_t waiting_rows;
+    int64_t group_rows; /* of the row group that is being filled */
     FIRN_VEC(row_group) groups;
     firn_parquet_stats *stats;
-    firn_parquet_habit *habits; /* of each column */
-    firn_parquet_chunk *chunks; /* of each column, their room kept between row groups */
+    firn_parquet_chunk *chunks; /* of each column */
     int64_t bytes, rows;
     pthread_mutex_t lock;
     firn_parquet_desk *desks; /* that no thread has taken; under the lock */
@@ -104,7 +105,6 @@ firn_rc firn_parquet_begin(const firn_parquet_options *options, firn_parquet_wri
     firn_parquet_writer *w = FIRN_NEW(arena, firn_parquet_writer);
     *w = (firn_parquet_writer){.arena = arena, .options = *options};
     w->stats = FIRN_NEW_N(arena, firn_parquet_stats, options->n_columns);
-    w->habits = FIRN_NEW_N(arena, firn_parquet_habit, options->n_columns);
     w->chunks = FIRN_NEW_N(arena, firn_parquet_chunk, options->n_columns);
     pthread_mutex_init(&w->lock, NULL);
     firn_rc rc = put(w, firn_bytes_str(MAGIC), err);
@@ -122,7 +122,7 @@ void firn_parquet_free(firn_parquet_writer *writer)
         return;
     }
     for (size_t i = 0; i < writer->options.n_columns; i++) {
-        firn_buf_deinit(&writer->chunks[i].out);
+        firn_parquet_chunk_deinit(&writer->chunks[i]);
     }
     for (firn_parquet_desk *desk = writer->desks, *next; desk != NULL; desk = next) {
         next = desk->next;
@@ -137,7 +137,8 @@ void firn_parquet_free(firn_parquet_writer *writer)
 
 typedef struct encoding {
     firn_parquet_writer *writer;
-    firn_err *errs;
+    const firn_parquet_rows *rows; /* NULL: the row group ends */
+    firn_err *errs;                /* of each column */
 } encoding;
 
 static firn_parquet_desk *take_desk(firn_parquet_writer *w)
@@ -159,89 +160,154 @@ static void give_desk(firn_parquet_writer *w, firn_parquet_desk *desk)
 
 static void encode_column(void *ctx, size_t i)
 {
-    encoding *e = ctx;
-    firn_parquet_writer *w = e->writer;
+    encoding *job = ctx;
+    firn_parquet_writer *w = job->writer;
     const firn_parquet_column *column = &w->options.columns[i];
-    firn_parquet_desk *desk = take_desk(w);
+    const firn_parquet_encoder e = {.options = &w->options,
+                                    .column = column,
+                                    .chunk = &w->chunks[i],
+                                    .desk = take_desk(w),
+                                    .item = firn_parquet_item_of(column),
+                                    .width = firn_parquet_width_of(column)};
+    if (w->group_rows == 0) {
+        firn_parquet_chunk_begin(&e);
+    }
     firn_err own = {0};
-    firn_rc rc = firn_parquet_gather(column, &w->waiting, i, w->waiting_rows, &desk->values, &own);
-    if (rc == FIRN_OK) {
-        rc = firn_parquet_encode(&w->options, column, desk, &w->habits[i], &w->chunks[i], &own);
-    }
-    give_desk(w, desk);
+    firn_rc rc = job->rows != NULL
+                     ? firn_parquet_chunk_add(&e, &job->rows->sources[i], job->rows, &own)
+                     : firn_parquet_chunk_end(&e, &own);
+    give_desk(w, e.desk);
     if (rc != FIRN_OK) {
-        e->errs[i] = own;
+        job->errs[i] = own;
     }
 }
 
-static firn_rc put_chunk(firn_parquet_writer *w, size_t i, const firn_parquet_chunk *chunk,
-                         row_group *group, firn_err *err)
+/* `rows` NULL: the row group ends. */
+static firn_rc encode(firn_parquet_writer *w, const firn_parquet_rows *rows, firn_err *err)
 {
-    group->chunks[i] = (written_chunk){.codec = chunk->codec,
-                                       .offset = w->bytes,
-                                       .dictionary_bytes = chunk->dictionary_bytes,
-                                       .values = chunk->values,
-                                       .plain_bytes = chunk->plain_bytes,
-                                       .size_bytes = (int64_t)chunk->out.len,
-                                       .stats = chunk->stats};
-    FIRN_TRY(put(w, firn_buf_bytes(&chunk->out), err));
-    firn_parquet_stats_join(w->options.columns[i].kind, &w->stats[i], &chunk->stats);
-    group->bytes += (int64_t)chunk->out.len;
-    group->plain_bytes += chunk->plain_bytes;
-    return FIRN_OK;
-}
-
-static firn_rc put_group(firn_parquet_writer *w, encoding *e, firn_err *err)
-{
-    row_group group = {.rows = w->waiting_rows,
-                       .offset = w->bytes,
-                       .chunks = FIRN_NEW_N(w->arena, written_chunk, w->options.n_columns)};
-    for (size_t i = 0; i < w->options.n_columns; i++) {
-        if (e->errs[i].code != FIRN_OK) {
-            if (err != NULL) {
-                *err = e->errs[i];
-            }
-            return e->errs[i].code;
+    size_t n = w->options.n_columns;
+    int64_t values = (rows != NULL ? rows->count : w->group_rows) * (int64_t)n;
+    encoding job = {.writer = w, .rows = rows, .errs = firn_calloc(n, sizeof(firn_err))};
+    firn_rc rc = FIRN_OK;
+    firn_parallel_for(values >= THREAD_VALUES ? w->options.threads : 1, n, encode_column, &job);
+    for (size_t i = 0; i < n && rc == FIRN_OK; i++) {
+        rc = job.errs[i].code;
+        if (rc != FIRN_OK && err != NULL) {
+            *err = job.errs[i];
         }
     }
-    for (size_t i = 0; i < w->options.n_columns; i++) {
-        FIRN_TRY(put_chunk(w, i, &w->chunks[i], &group, err));
+    free(job.errs);
+    return rc;
+}
+
+static bool is_text(firn_parquet_kind kind)
+{
+    return kind == FIRN_PARQUET_STRING || kind == FIRN_PARQUET_BINARY || kind == FIRN_PARQUET_UUID;
+}
+
+/* The next row group's chunk takes the room of this one: what is still wanted is copied. Bounds that the footer has no place for are not. */
+static firn_parquet_stats kept_stats(firn_parquet_writer *w, size_t i)
+{
+    firn_parquet_stats stats = w->chunks[i].stats;
+    if (stats.bounded && is_text(w->options.columns[i].kind)) {
+        stats.bounded = stats.min.bytes.len <= BOUND_BYTES && stats.max.bytes.len <= BOUND_BYTES;
+        stats.min.bytes =
+            firn_bytes_dup(w->arena, stats.bounded ? stats.min.bytes : (firn_bytes){0});
+        stats.max.bytes =
+            firn_bytes_dup(w->arena, stats.bounded ? stats.max.bytes : (firn_bytes){0});
     }
-    firn_vec_push(w->arena, &w->groups, group);
-    w->rows += group.rows;
-    w->waiting.len = 0;
-    w->waiting_rows = 0;
+    return stats;
+}
+
+static void join_stats(firn_parquet_writer *w, size_t i)
+{
+    firn_parquet_stats *to = &w->stats[i];
+    const firn_parquet_stats *from = &w->chunks[i].stats;
+    firn_parquet_stats_join(w->options.columns[i].kind, to, from);
+    if (!to->bounded || !is_text(w->options.columns[i].kind)) {
+        return;
+    }
+    if (to->min.bytes.data == from->min.bytes.data) {
+        to->min.bytes = firn_bytes_dup(w->arena, to->min.bytes);
+    }
+    if (to->max.bytes.data == from->max.bytes.data) {
+        to->max.bytes = firn_bytes_dup(w->arena, to->max.bytes);
+    }
+}
+
+static firn_rc put_chunk(firn_parquet_writer *w, size_t i, row_group *group, firn_err *err)
+{
+    const firn_parquet_chunk *chunk = &w->chunks[i];
+    int64_t bytes = (int64_t)(chunk->head.len + chunk->out.len);
+    group->chunks[i] = (written_chunk){.codec = chunk->codec,
+                                       .offset = w->bytes,
+                                       .dictionary_bytes = (int64_t)chunk->head.len,
+                                       .values = chunk->values,
+                                       .plain_bytes = chunk->plain_bytes,
+                                       .size_bytes = bytes,
+                                       .stats = kept_stats(w, i)};
+    if (chunk->head.len > 0) {
+        FIRN_TRY(put(w, firn_buf_bytes(&chunk->head), err));
+    }
+    FIRN_TRY(put(w, firn_buf_bytes(&chunk->out), err));
+    join_stats(w, i);
+    group->bytes += bytes;
+    group->plain_bytes += chunk->plain_bytes;
     return FIRN_OK;
 }
 
 static firn_rc flush(firn_parquet_writer *w, firn_err *err)
 {
-    size_t n = w->options.n_columns;
-    if (w->waiting_rows == 0) {
+    if (w->group_rows == 0) {
         return FIRN_OK;
     }
-    encoding e = {.writer = w, .errs = firn_calloc(n, sizeof(firn_err))};
-    firn_parallel_for(w->options.threads, n, encode_column, &e);
-    firn_rc rc = put_group(w, &e, err);
-    free(e.errs);
-    return rc;
+    FIRN_TRY(encode(w, NULL, err));
+    row_group group = {.rows = w->group_rows,
+                       .offset = w->bytes,
+                       .chunks = FIRN_NEW_N(w->arena, written_chunk, w->options.n_columns)};
+    for (size_t i = 0; i < w->options.n_columns; i++) {
+        FIRN_TRY(put_chunk(w, i, &group, err));
+    }
+    firn_vec_push(w->arena, &w->groups, group);
+    w->rows += group.rows;
+    w->group_rows = 0;
+    return FIRN_OK;
+}
+
+int64_t firn_parquet_held_bytes(const firn_parquet_writer *w)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < w->options.n_columns; i++) {
+        const firn_parquet_chunk *c = &w->chunks[i];
+        bytes += c->out.len + c->page.len + c->codes_bytes + c->present_bytes +
+                 c->dictionary.keys_bytes + c->dictionary.slots_bytes + c->dictionary.text_bytes;
+    }
+    return (int64_t)bytes;
+}
+
+firn_rc firn_parquet_check(const firn_parquet_options *options, const firn_parquet_rows *rows,
+                           firn_err *err)
+{
+    for (size_t i = 0; i < options->n_columns; i++) {
+        FIRN_TRY(firn_parquet_fit(&options->columns[i], &rows->sources[i], rows, err));
+    }
+    return FIRN_OK;
 }
 
 firn_rc firn_parquet_add(firn_parquet_writer *w, const firn_parquet_rows *rows, firn_err *err)
 {
-    const firn_parquet_source *sources = firn_arena_memdup(
-        w->arena, rows->sources, firn_mul_size(sizeof(*rows->sources), w->options.n_columns));
-    for (int64_t done = 0; done < rows->count;) {
-        int64_t room = w->options.row_group_rows - w->waiting_rows;
-        int64_t left = rows->count - done;
-        firn_parquet_segment segment = {.sources = sources,
-                                        .pick = rows->pick,
-                                        .from = rows->from + done,
-                                        .count = left < room ? left : room};
-        firn_vec_push(w->arena, &w->waiting, segment);
-        w->waiting_rows += segment.count;
-        done += segment.count;
-        if (w->waiting_rows == w->options.row_group_rows) {
+    if (!rows->checked) {
+        FIRN_TRY(firn_parquet_check(&w->options, rows, err));
+    }
+    firn_parquet_rows step = *rows;
+    for (int64_t left = rows->count; left > 0; left -= step.count, step.from += step.count) {
+        int64_t room = w->options.row_group_rows - w->group_rows;
+        step.count = left < room ? left : room;
+        step.count = step.count < STEP_ROWS ? step.count : STEP_ROWS;
+        FIRN_TRY(encode(w, &step, err));
+        w->group_rows += step.count;
+        if (w->group_rows == w->options.row_group_rows ||
+            firn_parquet_held_bytes(w) >= GROUP_BYTES) {
             FIRN_TRY(flush(w, err));
         }
     }

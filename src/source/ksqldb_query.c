@@ -11,8 +11,8 @@
 #include <strings.h>
 
 enum {
-    BATCH_ROWS_MAX = 100000,
-    BATCH_BYTES_MAX = 32 << 20,
+    BATCH_ROWS_MAX = 16384,
+    BATCH_BYTES_MAX = 2 << 20, /* what stays in a core's cache until it is encoded */
     ROW_BYTES_MAX = 64 << 20,
     REFUSAL_BYTES_MAX = 64 << 10,
     STREAM_BUFFER_BYTES = 1 << 20,

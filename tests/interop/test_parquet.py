@@ -65,6 +65,7 @@ FILES = {
     "few": (9000, lambda i: i % 7, 5, 100000),
     "same": (9000, lambda i: 0, 2, 100000),
     "runs": (9001, lambda i: i // 97, 31, 100000),
+    "mixed": (60000, lambda i: i // 97, 31, 100000),
     "given_up": (30000, lambda i: i % 3000, None, 7000),
     "groups": (30000, lambda i: i % 3000, 7, 7001),
     "picked": (7000, lambda i: i % 900, None, 3000),

@@ -85,6 +85,12 @@ static const rows_case ROWS[] = {
      .null_every = 31,
      .group_rows = 100000,
      .dictionary_max = 1000},
+    {.name = "mixed",
+     .rows = 60000,
+     .divisor = 97,
+     .null_every = 31,
+     .group_rows = 100000,
+     .dictionary_max = 300},
     {.name = "given_up", .rows = 30000, .modulo = 3000, .group_rows = 7000, .dictionary_max = 100},
     {.name = "groups",
      .rows = 30000,
@@ -360,12 +366,13 @@ static struct ArrowArray array_of(int64_t n, const void **buffers)
         .length = n, .null_count = buffers[0] != NULL ? -1 : 0, .n_buffers = 3, .buffers = buffers};
 }
 
-static firn_rc write_one(lake_fixture *f, const one *o, firn_parquet_stats *stats, firn_err *err)
+static firn_parquet_writer *begin_one(lake_fixture *f, const one *o, FILE **file)
 {
+    firn_err err = {0};
     firn_parquet_writer *w;
     one_path = firn_arena_printf(f->arena, "%s/one%d.parquet", f->root, one_files++);
-    FILE *file = fopen(one_path, "wb");
-    assert_non_null(file);
+    *file = fopen(one_path, "wb");
+    assert_non_null(*file);
     const firn_parquet_options options = {.columns = &o->column,
                                           .n_columns = 1,
                                           .codec = o->codec,
@@ -373,14 +380,31 @@ static firn_rc write_one(lake_fixture *f, const one *o, firn_parquet_stats *stat
                                               o->group_rows > 0 ? o->group_rows : 1000,
                                           .dictionary_max = o->dictionary_max,
                                           .sink = put_file,
-                                          .ctx = file};
-    const firn_parquet_source source = {.array = &o->array,
-                                        .factor = o->factor > 0 ? o->factor : 1};
-    assert_int_equal(firn_parquet_begin(&options, &w, err), FIRN_OK);
-    firn_rc rc = write_rows(w, &source, NULL, o->array.length, err);
-    *stats = *firn_parquet_column_stats(w, 0); /* texts lie in Arrow's memory */
+                                          .ctx = *file};
+    assert_int_equal(firn_parquet_begin(&options, &w, &err), FIRN_OK);
+    return w;
+}
+
+static void end_one(lake_fixture *f, const one *o, firn_parquet_writer *w, FILE *file,
+                    firn_parquet_stats *stats)
+{
+    *stats = *firn_parquet_column_stats(w, 0);
+    if (stats->bounded && o->column.kind == FIRN_PARQUET_STRING) {
+        stats->min.bytes = firn_bytes_dup(f->arena, stats->min.bytes);
+        stats->max.bytes = firn_bytes_dup(f->arena, stats->max.bytes);
+    }
     firn_parquet_free(w);
     fclose(file);
+}
+
+static firn_rc write_one(lake_fixture *f, const one *o, firn_parquet_stats *stats, firn_err *err)
+{
+    FILE *file;
+    firn_parquet_writer *w = begin_one(f, o, &file);
+    const firn_parquet_source source = {.array = &o->array,
+                                        .factor = o->factor > 0 ? o->factor : 1};
+    firn_rc rc = write_rows(w, &source, NULL, o->array.length, err);
+    end_one(f, o, w, file, stats);
     return rc;
 }
 
@@ -546,6 +570,118 @@ static void what_does_not_fit_is_refused(void **state)
     assert_int_equal(write_one(f, &o, &stats, &err), FIRN_E_CHECK_FAILED);
 }
 
+static void a_refusal_takes_nothing(void **state)
+{
+    lake_fixture *f = *state;
+    firn_err err = {0};
+    FILE *file;
+    firn_parquet_stats stats;
+    const int64_t times[5] = {1, 2, 3, INT64_MAX / 10, 4};
+    const void *buffers[3] = {NULL, times, NULL};
+    const one o = {.column = {.name = "x", .kind = FIRN_PARQUET_TIMESTAMP},
+                   .array = array_of(5, buffers)};
+    const firn_parquet_source source = {.array = &o.array, .factor = 1000};
+    firn_parquet_rows rows = {.sources = &source, .count = 2};
+    firn_parquet_writer *w = begin_one(f, &o, &file);
+    assert_int_equal(firn_parquet_add(w, &rows, &err), FIRN_OK);
+    rows.from = 2; /* 3 and the one beyond */
+    assert_int_equal(firn_parquet_add(w, &rows, &err), FIRN_E_TYPE);
+    rows.from = 4;
+    rows.count = 1;
+    assert_int_equal(firn_parquet_add(w, &rows, &err), FIRN_OK);
+    assert_int_equal(firn_parquet_finish(w, &err), FIRN_OK);
+    end_one(f, &o, w, file, &stats);
+    assert_int_equal(stats.max.i64, 4000);
+    assert_int_equal(ask_one(f, "sum(epoch_ms(x))", "read_parquet", ""), 7);
+    assert_int_equal(ask_one(f, "count(*)", "read_parquet", ""), 3);
+}
+
+/* ---- rows that come and go ---- */
+
+enum {
+    PASSING = 5000,
+    PASSINGS = 20,
+    FEW = 50
+}; /* rows of a batch, batches; values of the first half */
+
+static int64_t passing_number(int64_t row)
+{
+    return row < PASSING * PASSINGS / 2 ? row % FEW : row * 1000003;
+}
+
+/* A batch of memory that is gone afterwards. Every 11th row is null. */
+static void add_passing(firn_parquet_writer *w, bool texts, int64_t first)
+{
+    firn_err err = {0};
+    FIRN_AUTO_BUF firn_buf data = {0};
+    FIRN_AUTO_BUF firn_buf offsets = {0};
+    uint8_t valid[PASSING / 8 + 1] = {0};
+    int32_t end = 0;
+    firn_buf_append(&offsets, &end, sizeof(end));
+    for (int64_t i = 0; i < PASSING; i++) {
+        int64_t number = passing_number(first + i);
+        if (texts) {
+            firn_buf_printf(&data, "number %lld", (long long)number);
+        } else {
+            firn_buf_append(&data, &number, sizeof(number));
+        }
+        end = (int32_t)data.len;
+        firn_buf_append(&offsets, &end, sizeof(end));
+        valid[i / 8] |= (uint8_t)(((first + i) % 11 != 0) << i % 8);
+    }
+    const void *buffers[3] = {valid, texts ? offsets.data : data.data, data.data};
+    const struct ArrowArray array = array_of(PASSING, buffers);
+    const firn_parquet_source source = {.array = &array, .factor = 1};
+    const firn_parquet_rows rows = {.sources = &source, .count = PASSING};
+    assert_int_equal(firn_parquet_add(w, &rows, &err), FIRN_OK);
+}
+
+/* First few different values, then no two alike: pages of numbers, then pages of values in one chunk. */
+static void rows_need_not_stay(void **state)
+{
+    lake_fixture *f = *state;
+    firn_err err = {0};
+    FILE *file;
+    firn_parquet_stats stats;
+    for (int texts = 0; texts < 2; texts++) {
+        const one o = {
+            .column = {.name = "x", .kind = texts ? FIRN_PARQUET_STRING : FIRN_PARQUET_LONG},
+            .codec = FIRN_PARQUET_ZSTD,
+            .dictionary_max = 1000,
+            .group_rows = PASSING * PASSINGS};
+        firn_parquet_writer *w = begin_one(f, &o, &file);
+        for (int64_t first = 0; first < PASSING * PASSINGS; first += PASSING) {
+            add_passing(w, texts, first);
+        }
+        assert_int_equal(firn_parquet_finish(w, &err), FIRN_OK);
+        end_one(f, &o, w, file, &stats);
+        const char *number =
+            firn_arena_printf(f->arena, "CASE WHEN i < %d THEN i %% %d ELSE i * 1000003 END",
+                              PASSING * PASSINGS / 2, FEW);
+        assert_int_equal(
+            ask(f, firn_arena_printf(
+                       f->arena,
+                       "WITH rows AS (SELECT file_row_number AS i, x FROM read_parquet('%s', "
+                       "file_row_number = true)) SELECT count(*) FROM rows WHERE x IS NOT DISTINCT "
+                       "FROM CASE WHEN i %% 11 = 0 THEN NULL ELSE %s(%s) END",
+                       one_path, texts ? "'number ' || " : "", number)),
+            PASSING * PASSINGS);
+        assert_int_equal(ask_one(f, "count(*)", "parquet_metadata",
+                                 "WHERE encodings LIKE '%RLE_DICTIONARY%' AND encodings LIKE "
+                                 "'%PLAIN%' AND dictionary_page_offset IS NOT NULL"),
+                         1);
+        assert_int_equal(stats.nulls, (PASSING * PASSINGS + 10) / 11);
+        if (texts) {
+            assert_int_equal(firn_bytes_cmp(stats.min.bytes, firn_bytes_str("number 0")), 0);
+            assert_int_equal(firn_bytes_cmp(stats.max.bytes, firn_bytes_str("number 99999299997")),
+                             0);
+        } else {
+            assert_int_equal(stats.min.i64, 0);
+            assert_int_equal(stats.max.i64, 99999 * INT64_C(1000003));
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -556,6 +692,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(big_values_are_whole, lake_setup, lake_teardown),
         cmocka_unit_test_setup_teardown(what_does_not_pack_goes_without, lake_setup, lake_teardown),
         cmocka_unit_test_setup_teardown(what_does_not_fit_is_refused, lake_setup, lake_teardown),
+        cmocka_unit_test_setup_teardown(a_refusal_takes_nothing, lake_setup, lake_teardown),
+        cmocka_unit_test_setup_teardown(rows_need_not_stay, lake_setup, lake_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -77,6 +77,22 @@ typedef struct firn_rows_write {
 firn_rc firn_rows_to_files(firn_session *session, firn_arena *arena, const firn_rows_write *write,
                            firn_rows_written *out, firn_err *err) FIRN_MUST_USE;
 
+/* Data files that stay open while rows come, for rows without a statement: batches are encoded as they come, and need not be kept. `write` says the table and
+ * the constants; what it points to is borrowed until the end, which is finish or discard, and so is the arena that it all lives in. *out NULL: the table
+ * is not for it, and firn_rows_to_files is. */
+typedef struct firn_rows_file firn_rows_file;
+firn_rc firn_rows_file_open(firn_session *session, firn_arena *arena, const firn_rows_write *write,
+                            firn_rows_file **out, firn_err *err) FIRN_MUST_USE;
+/* All of the rows, or none of them (*taken): firn_rows_to_files takes those, or says what is wrong with them. After an error the file can only be
+ * discarded. */
+firn_rc firn_rows_file_add(firn_rows_file *file, const firn_rows *rows, size_t n_rows, bool *taken,
+                           firn_err *err) FIRN_MUST_USE;
+int64_t firn_rows_file_held_bytes(const firn_rows_file *file); /* of memory */
+/* Durable data files; after an error they are gone. */
+firn_rc firn_rows_file_finish(firn_rows_file *file, firn_rows_written *out,
+                              firn_err *err) FIRN_MUST_USE;
+void firn_rows_file_discard(firn_rows_file *file); /* NULL is fine */
+
 /* Any query over `batch`: a small result as text; cells[row][column], NULL for SQL null. */
 firn_rc firn_rows_query(firn_session *session, firn_arena *arena, const firn_rows *rows,
                         size_t n_rows, const char *sql, const char *const *const **cells,

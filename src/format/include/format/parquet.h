@@ -7,11 +7,11 @@
  *     ... firn_parquet_column_stats(writer, i) ...
  *     firn_parquet_free(writer);
  *
- * Bytes go to the sink in order, a row group at a time. Arrow's memory is borrowed until the writer is freed: rows wait for their row group, and bounds
- * of texts point into it. A writer belongs to one thread; it may use others for its columns.
+ * Rows are encoded when they are added; nothing of theirs is borrowed after that. Bytes go to the sink in order, a row group at a time. A writer belongs to
+ * one thread; it may use others for its columns.
  *
- * Errors: TYPE (a decimal of too many digits, a timestamp beyond microseconds), CHECK_FAILED (no value in a required column), LIMIT, what the sink says.
- * After an error the writer can only be freed.
+ * Errors: of firn_parquet_add TYPE (a decimal of too many digits, a timestamp beyond microseconds) and CHECK_FAILED (no value in a required column), after
+ * which none of these rows was taken and others may follow. LIMIT and what the sink says; after those the writer can only be freed.
  */
 #ifndef FORMAT_PARQUET_H
 #define FORMAT_PARQUET_H
@@ -81,6 +81,7 @@ typedef struct firn_parquet_rows {
     const firn_parquet_source *sources; /* one for each column */
     const uint32_t *pick;               /* NULL: consecutive */
     int64_t from, count;
+    bool checked; /* firn_parquet_check has seen them */
 } firn_parquet_rows;
 
 /* Of a column of the whole file. There are no bounds when all is null or a NaN is among the values. */
@@ -101,9 +102,14 @@ firn_rc firn_parquet_begin(const firn_parquet_options *options, firn_parquet_wri
                            firn_err *err) FIRN_MUST_USE;
 firn_rc firn_parquet_add(firn_parquet_writer *writer, const firn_parquet_rows *rows,
                          firn_err *err) FIRN_MUST_USE;
+/* Do the columns hold these rows? For who wants all of several or none. TYPE, CHECK_FAILED. */
+firn_rc firn_parquet_check(const firn_parquet_options *options, const firn_parquet_rows *rows,
+                           firn_err *err) FIRN_MUST_USE;
 firn_rc firn_parquet_finish(firn_parquet_writer *writer, firn_err *err) FIRN_MUST_USE;
 int64_t firn_parquet_bytes(const firn_parquet_writer *writer); /* that the sink has got */
-int64_t firn_parquet_row_count(const firn_parquet_writer *writer);
+int64_t firn_parquet_row_count(
+    const firn_parquet_writer *writer); /* of row groups that it has got */
+int64_t firn_parquet_held_bytes(const firn_parquet_writer *writer); /* of memory, about */
 const firn_parquet_stats *firn_parquet_column_stats(const firn_parquet_writer *writer,
                                                     size_t column);
 void firn_parquet_free(firn_parquet_writer *writer);
