@@ -604,8 +604,8 @@ firn_rc firn_plain_write_open(firn_session *session, firn_arena *arena,
 {
     firn_plain_write *w = FIRN_NEW(arena, firn_plain_write);
     *w = (firn_plain_write){.options = *options};
-    w->job = (write_job){
-        .session = session, .arena = arena, .options = &w->options, .out = &w->out};
+    w->job =
+        (write_job){.session = session, .arena = arena, .options = &w->options, .out = &w->out};
     FIRN_TRY(plan_job(&w->job, err));
     FIRN_TRY(open_direct(&w->job, &w->direct, err));
     *out = w->direct != NULL ? w : NULL;

@@ -307,8 +307,7 @@ static firn_rc open_span(firn_export_writer *w, const firn_export_filing *filing
     }
     const firn_rows_write write = write_of(w->job, filing);
     span_file opened = {.day = filing->day, .hour = filing->hour};
-    FIRN_TRY(
-        firn_rows_file_open(w->job->session, w->job->arena, &write, &opened.file, err));
+    FIRN_TRY(firn_rows_file_open(w->job->session, w->job->arena, &write, &opened.file, err));
     if (opened.file != NULL) {
         w->open[w->n_open] = opened;
         *out = &w->open[w->n_open++];

@@ -105,9 +105,8 @@ typedef struct text_bounds {
     uint64_t min_rank, max_rank;
 } text_bounds;
 
-static inline void bound_text(text_bounds *b, firn_bytes text)
+static inline void bound_text(text_bounds *b, firn_bytes text, uint64_t rank)
 {
-    uint64_t rank = firn_text_rank(text);
     if (rank <= b->min_rank && (rank < b->min_rank || firn_bytes_cmp(text, b->min) < 0)) {
         b->min = text;
         b->min_rank = rank;
@@ -124,11 +123,12 @@ static text_bounds bounds_of(firn_bytes text)
     return (text_bounds){.min = text, .max = text, .min_rank = rank, .max_rank = rank};
 }
 
-static void bound_texts(const firn_bytes *texts, int64_t n, firn_parquet_stats *s)
+static void bound_texts(const firn_parquet_values *values, firn_parquet_stats *s)
 {
+    const firn_bytes *texts = values->data;
     text_bounds b = bounds_of(texts[0]);
-    for (int64_t i = 1; i < n; i++) {
-        bound_text(&b, texts[i]);
+    for (int64_t i = 1; i < values->n; i++) {
+        bound_text(&b, texts[i], firn_text_rank_in(texts[i], values->texts_end));
     }
     s->min.bytes = b.min;
     s->max.bytes = b.max;
@@ -139,7 +139,7 @@ void firn_parquet_bound_entries(const firn_parquet_dictionary *dictionary, firn_
     const firn_parquet_entry *entries = dictionary->keys;
     text_bounds b = bounds_of(entries[0].text);
     for (size_t i = 1; i < dictionary->n; i++) {
-        bound_text(&b, entries[i].text);
+        bound_text(&b, entries[i].text, firn_text_rank(entries[i].text));
     }
     *out = (firn_parquet_stats){.bounded = true, .min.bytes = b.min, .max.bytes = b.max};
 }
@@ -159,7 +159,7 @@ void firn_parquet_bound(const firn_parquet_column *column, const firn_parquet_va
     } else if (item == FIRN_ITEM_BOOL) {
         bound_bools(values->data, values->n, out);
     } else if (item == FIRN_ITEM_TEXT || item == FIRN_ITEM_UUID) {
-        bound_texts(values->data, values->n, out);
+        bound_texts(values, out);
     } else {
         bound_integers(values, item == FIRN_ITEM_4, out);
     }

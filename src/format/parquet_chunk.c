@@ -14,8 +14,9 @@
 
 enum {
     PAGE_BYTES = 1 << 20,
-    PAGE_ROWS = 1 << 15,
-    JUDGED_BYTES = 1 << 14, /* a page that says how well a chunk packs */
+    PAGE_ROWS = 1 << 13,
+    LEVELS_MAX = 4 + 5 + PAGE_ROWS / 8, /* bytes, that a page has room for before its values */
+    JUDGED_BYTES = 1 << 14,             /* a page that says how well a chunk packs */
     GAIN_MIN_ZSTD =
         32, /* one part in so many, or it is not worth it: zstd is asked for small files, */
     GAIN_MIN_SNAPPY = 12, /* snappy for quick ones */
@@ -124,33 +125,50 @@ static void put_uuids(firn_buf *out, const firn_bytes *values, int64_t n)
     out->len += to != NULL ? (size_t)n * 16 : 0;
 }
 
-static uint8_t *put_text(uint8_t *to, firn_bytes text)
+enum { AT_ONCE = 32 }; /* bytes of a text that are copied without a look at its length */
+
+/* `room`: there are AT_ONCE bytes to read, and to write. */
+static inline uint8_t *put_text(uint8_t *to, firn_bytes text, bool room)
 {
     uint32_t len = (uint32_t)text.len;
     memcpy(to, &len, sizeof(len));
-    firn_text_copy(to + sizeof(len), text);
-    return to + sizeof(len) + len;
+    to += sizeof(len);
+    if (room && len <= AT_ONCE) {
+        memcpy(to, text.data, AT_ONCE);
+    } else {
+        firn_text_copy(to, text);
+    }
+    return to + len;
 }
 
-static void put_texts(firn_buf *out, const firn_bytes *texts, int64_t n)
+static void put_texts(firn_buf *out, const firn_bytes *texts, int64_t n, const uint8_t *end)
 {
     size_t need = 0;
     for (int64_t i = 0; i < n; i++) {
         need += sizeof(uint32_t) + texts[i].len;
     }
-    uint8_t *to = firn_buf_reserve(out, need);
+    uint8_t *to = firn_buf_reserve(out, need + AT_ONCE);
     for (int64_t i = 0; i < n && to != NULL; i++) {
-        to = put_text(to, texts[i]);
+        to = put_text(to, texts[i], end != NULL && firn_text_has_room(texts[i], end, AT_ONCE));
     }
     out->len += to != NULL ? need : 0;
 }
 
+/* Values of the page lie behind room for its levels, which are known when it is full. */
+static firn_buf *page_of(firn_parquet_chunk *c)
+{
+    if (c->page.len == 0 && firn_buf_reserve(&c->page, LEVELS_MAX) != NULL) {
+        c->page.len = LEVELS_MAX;
+    }
+    return &c->page;
+}
+
 static void put_values(const encoder *e, const firn_parquet_values *v)
 {
-    firn_buf *out = &e->chunk->page;
+    firn_buf *out = page_of(e->chunk);
     switch (e->item) {
     case FIRN_ITEM_BOOL: /* as bits once the page is full */ break;
-    case FIRN_ITEM_TEXT: put_texts(out, v->data, v->n); return;
+    case FIRN_ITEM_TEXT: put_texts(out, v->data, v->n, v->texts_end); return;
     case FIRN_ITEM_UUID: put_uuids(out, v->data, v->n); return;
     case FIRN_ITEM_16: put_decimals(out, v->data, v->n, e->width); return;
     default: break;
@@ -167,7 +185,7 @@ static void put_keys(const encoder *e, firn_buf *out)
         return;
     }
     for (size_t i = 0; i < d->n; i++) {
-        put_texts(out, &entries[i].text, 1);
+        put_texts(out, &entries[i].text, 1, NULL);
     }
 }
 
@@ -175,14 +193,14 @@ static void put_keys(const encoder *e, firn_buf *out)
 static void put_numbered(const encoder *e)
 {
     firn_parquet_chunk *c = e->chunk;
+    firn_buf *page = page_of(c);
     const firn_parquet_entry *entries = c->dictionary.keys;
     for (int64_t i = 0; i < c->page_values; i++) {
         uint32_t code = c->codes[i];
         if (e->item == FIRN_ITEM_TEXT) {
-            put_texts(&c->page, &entries[code].text, 1);
+            put_texts(page, &entries[code].text, 1, NULL);
         } else {
-            firn_buf_append(&c->page, (const uint8_t *)c->dictionary.keys + e->width * code,
-                            e->width);
+            firn_buf_append(page, (const uint8_t *)c->dictionary.keys + e->width * code, e->width);
         }
     }
 }
@@ -291,31 +309,43 @@ static void choose_manner(const encoder *e, int64_t left)
     }
 }
 
-static firn_rc finish_page(const encoder *e, int64_t left, firn_err *err)
+/* Levels and what comes behind them, side by side. */
+static firn_bytes page_bytes(const encoder *e, bool coded)
 {
     firn_parquet_chunk *c = e->chunk;
-    firn_buf *page = &e->desk->page;
-    choose_manner(e, left);
-    bool coded = c->manner == FIRN_PARQUET_CODED;
-    bool as_it_is = e->column->required && !coded && e->item != FIRN_ITEM_BOOL;
-    firn_buf_clear(page);
+    firn_buf *small = &e->desk->page;
     if (!e->column->required) {
-        firn_put_levels(page, c->has_nulls ? c->present : NULL, c->page_rows);
+        firn_put_levels(small, c->has_nulls ? c->present : NULL, c->page_rows);
     }
     if (coded) {
         unsigned bits = firn_parquet_bits_of(c->dictionary.n);
-        firn_buf_putc(page, (uint8_t)bits);
-        firn_put_runs(page, c->codes, c->page_values, bits);
-    } else if (e->item == FIRN_ITEM_BOOL) {
-        firn_put_bools(page, c->page.data, c->page_values);
-    } else if (!as_it_is) {
-        firn_buf_append(page, c->page.data, c->page.len);
+        firn_buf_putc(small, (uint8_t)bits);
+        firn_put_runs(small, c->codes, c->page_values, bits);
+        return firn_buf_bytes(small);
     }
-    page->overflow |= c->page.overflow;
-    page = as_it_is ? &c->page : page;
-    FIRN_TRY(check_page(e, page, err));
-    FIRN_TRY(add_page(e, firn_buf_bytes(page),
-                      coded ? FIRN_ENCODING_DICTIONARY : FIRN_ENCODING_PLAIN, err));
+    firn_buf *page = page_of(c);
+    if (e->item == FIRN_ITEM_BOOL) {
+        firn_put_bools(small, page->data + LEVELS_MAX, c->page_values);
+        return firn_buf_bytes(small);
+    }
+    if (page->overflow) {
+        return (firn_bytes){0};
+    }
+    uint8_t *from = page->data + LEVELS_MAX - small->len;
+    memcpy(from, small->len > 0 ? small->data : from, small->len);
+    return firn_bytes_of(from, page->len - LEVELS_MAX + small->len);
+}
+
+static firn_rc finish_page(const encoder *e, int64_t left, firn_err *err)
+{
+    firn_parquet_chunk *c = e->chunk;
+    choose_manner(e, left);
+    bool coded = c->manner == FIRN_PARQUET_CODED;
+    firn_buf_clear(&e->desk->page);
+    firn_bytes page = page_bytes(e, coded);
+    FIRN_TRY(check_page(e, &e->desk->page, err));
+    FIRN_TRY(check_page(e, &c->page, err));
+    FIRN_TRY(add_page(e, page, coded ? FIRN_ENCODING_DICTIONARY : FIRN_ENCODING_PLAIN, err));
     c->coded_pages += coded;
     firn_buf_clear(&c->page);
     c->page_rows = c->page_values = 0;

@@ -14,7 +14,6 @@ enum {
     SLOTS_MIN = 1024,
     SPAN_MAX = 1 << 16,  /* of a table of all that could be */
     STEPS_EACH = 8,      /* of a value, on average: hashes that collide by intent */
-    WORDS = 16,          /* bytes of a text that are all in its entry */
     TEXTS_MAX = 2 << 20, /* bytes: readers hold a dictionary as a whole */
 };
 
@@ -32,35 +31,55 @@ static inline uint32_t hash_number(uint64_t key)
     return fold(key ^ UINT64_C(0x2545F4914F6CDD1D), UINT64_C(0x9E3779B97F4A7C15));
 }
 
+static inline uint64_t mix(uint64_t h, uint64_t word)
+{
+    h = (h ^ word) * UINT64_C(0x9E3779B97F4A7C15);
+    return h ^ h >> 29;
+}
+
 static uint64_t hash_long(firn_bytes text)
 {
     uint64_t h = text.len;
     const uint8_t *end = text.data + text.len - 8;
     for (const uint8_t *at = text.data; at < end; at += 8) {
-        h = (h ^ firn_load8(at)) * UINT64_C(0x9E3779B97F4A7C15);
-        h ^= h >> 29;
+        h = mix(h, firn_load8(at));
     }
     return h;
 }
 
-static inline firn_parquet_entry entry_of(firn_bytes text)
+static inline firn_parquet_entry entry_of(firn_bytes text, const uint8_t *end)
 {
     firn_parquet_entry e = {.text = text};
-    e.head = text.len <= WORDS ? firn_text_head(text) : hash_long(text);
-    e.tail = text.len >= 8 ? firn_load8(text.data + text.len - 8) : 0;
+    if (text.len <= FIRN_TEXT_WORDS) {
+        firn_text_words(text, end, e.words);
+    } else {
+        e.words[0] = hash_long(text);
+        e.words[1] = firn_load8(text.data + text.len - 8);
+    }
     return e;
 }
 
-static inline uint32_t hash_entry(const firn_parquet_entry *e)
+static inline uint32_t hash_entry(firn_parquet_entry e)
 {
-    return fold(e->head ^ UINT64_C(0x9E3779B97F4A7C15),
-                e->tail ^ (e->text.len * UINT64_C(0xD6E8FEB86659FD93)));
+    return fold(e.words[0] ^ UINT64_C(0x9E3779B97F4A7C15),
+                e.words[1] ^ (e.text.len * UINT64_C(0xD6E8FEB86659FD93)));
 }
 
 static inline bool equal_entries(const firn_parquet_entry *a, const firn_parquet_entry *b)
 {
-    return a->head == b->head && a->tail == b->tail && a->text.len == b->text.len &&
-           (a->text.len <= WORDS || memcmp(a->text.data, b->text.data, a->text.len) == 0);
+    size_t len = a->text.len;
+    if (a->words[0] != b->words[0] || a->words[1] != b->words[1] || len != b->text.len) {
+        return false;
+    }
+    if (len <= FIRN_TEXT_WORDS) {
+        return true;
+    }
+    const uint8_t *x = a->text.data, *y = b->text.data;
+    return len <= 2 * FIRN_TEXT_WORDS /* two loads that overlap */
+               ? memcmp(x, y, FIRN_TEXT_WORDS) == 0 &&
+                     memcmp(x + len - FIRN_TEXT_WORDS, y + len - FIRN_TEXT_WORDS,
+                            FIRN_TEXT_WORDS) == 0
+               : memcmp(x, y, len) == 0;
 }
 
 /* ---- slots ---- */
@@ -113,41 +132,42 @@ static firn_parquet_entry own_entry(firn_parquet_dictionary *d, firn_parquet_ent
     return e;
 }
 
-/* KEY_AT(i) is value i as KEY, the type of the dictionary's values; HASH and EQUAL take pointers to such; OWN(d, key) is what can stay. */
-#define NUMBER_BLOCK(NAME, KEY, VALUE, KEY_AT, HASH, EQUAL, OWN)                                  \
-    static void NAME(firn_parquet_dictionary *d, const VALUE *values, int64_t n, uint32_t *codes) \
-    {                                                                                             \
-        KEY *keys = d->keys;                                                                      \
-        for (int64_t i = 0; i < n; i++) {                                                         \
-            KEY key = KEY_AT(values[i]);                                                          \
-            uint32_t hash = HASH(key);                                                            \
-            size_t at = hash & d->mask;                                                           \
-            for (;; at = (at + 1) & d->mask, d->steps++) {                                        \
-                uint64_t slot = d->slots[at];                                                     \
-                if (slot == 0) {                                                                  \
-                    codes[i] = (uint32_t)d->n;                                                    \
-                    keys[d->n] = OWN(d, key);                                                     \
-                    note(d, at, hash);                                                            \
-                    break;                                                                        \
-                }                                                                                 \
-                uint32_t number = (uint32_t)slot - 1;                                             \
-                if (slot >> 32 == hash && EQUAL(keys[number], key)) {                             \
-                    codes[i] = number;                                                            \
-                    break;                                                                        \
-                }                                                                                 \
-            }                                                                                     \
-        }                                                                                         \
+/* KEY_OF(value) is it as KEY, the type of the dictionary's values; OWN(d, key) is what can stay. */
+#define NUMBER_BLOCK(NAME, KEY, VALUE, KEY_OF, HASH, EQUAL, OWN)                          \
+    static void NAME(firn_parquet_dictionary *d, const VALUE *values, const uint8_t *end, \
+                     int64_t n, uint32_t *codes)                                          \
+    {                                                                                     \
+        KEY *keys = d->keys;                                                              \
+        (void)end;                                                                        \
+        for (int64_t i = 0; i < n; i++) {                                                 \
+            KEY key = KEY_OF(values[i], end);                                             \
+            uint32_t hash = HASH(key);                                                    \
+            size_t at = hash & d->mask;                                                   \
+            for (;; at = (at + 1) & d->mask, d->steps++) {                                \
+                uint64_t slot = d->slots[at];                                             \
+                if (slot == 0) {                                                          \
+                    codes[i] = (uint32_t)d->n;                                            \
+                    keys[d->n] = OWN(d, key);                                             \
+                    note(d, at, hash);                                                    \
+                    break;                                                                \
+                }                                                                         \
+                uint32_t number = (uint32_t)slot - 1;                                     \
+                if (slot >> 32 == hash && EQUAL(keys[number], key)) {                     \
+                    codes[i] = number;                                                    \
+                    break;                                                                \
+                }                                                                         \
+            }                                                                             \
+        }                                                                                 \
     }
 
-#define SAME(x)          (x)
-#define EQUAL(a, b)      ((a) == (b))
-#define OWN_NUMBER(d, x) (x)
-#define HASH_TEXT(e)     hash_entry(&(e))
-#define EQUAL_TEXT(a, b) equal_entries(&(a), &(b))
+#define NUMBER_OF(x, end) (x)
+#define EQUAL(a, b)       ((a) == (b))
+#define OWN_NUMBER(d, x)  (x)
+#define EQUAL_TEXT(a, b)  equal_entries(&(a), &(b))
 
-NUMBER_BLOCK(number_ints, uint32_t, uint32_t, SAME, hash_number, EQUAL, OWN_NUMBER)
-NUMBER_BLOCK(number_longs, uint64_t, uint64_t, SAME, hash_number, EQUAL, OWN_NUMBER)
-NUMBER_BLOCK(number_texts, firn_parquet_entry, firn_bytes, entry_of, HASH_TEXT, EQUAL_TEXT,
+NUMBER_BLOCK(number_ints, uint32_t, uint32_t, NUMBER_OF, hash_number, EQUAL, OWN_NUMBER)
+NUMBER_BLOCK(number_longs, uint64_t, uint64_t, NUMBER_OF, hash_number, EQUAL, OWN_NUMBER)
+NUMBER_BLOCK(number_texts, firn_parquet_entry, firn_bytes, entry_of, hash_entry, EQUAL_TEXT,
              own_entry)
 
 /* The table in d->slots has a number for each value from `low` on. */
@@ -262,18 +282,28 @@ static void need_keys(firn_parquet_dictionary *d)
     }
 }
 
-static void number_block(firn_parquet_dictionary *d, const void *values, int64_t from, int64_t n,
-                         uint32_t *codes)
+static void number_block(firn_parquet_dictionary *d, const firn_parquet_values *v, int64_t from,
+                         int64_t n, uint32_t *codes)
 {
+    const uint32_t *ints = v->data;
+    const uint64_t *longs = v->data;
     need_keys(d);
     switch (d->item) {
     case FIRN_ITEM_4:
-        (d->near ? number_near_ints : number_ints)(d, (const uint32_t *)values + from, n, codes);
+        if (d->near) {
+            number_near_ints(d, ints + from, n, codes);
+        } else {
+            number_ints(d, ints + from, NULL, n, codes);
+        }
         return;
     case FIRN_ITEM_8:
-        (d->near ? number_near_longs : number_longs)(d, (const uint64_t *)values + from, n, codes);
+        if (d->near) {
+            number_near_longs(d, longs + from, n, codes);
+        } else {
+            number_longs(d, longs + from, NULL, n, codes);
+        }
         return;
-    default: number_texts(d, (const firn_bytes *)values + from, n, codes); return;
+    default: number_texts(d, (const firn_bytes *)v->data + from, v->texts_end, n, codes); return;
     }
 }
 
@@ -314,7 +344,7 @@ bool firn_parquet_number(firn_parquet_dictionary *d, const firn_parquet_values *
         if (from == 0) {
             meet_range(d, range, n);
         }
-        number_block(d, values->data, from, most, codes + from);
+        number_block(d, values, from, most, codes + from);
         d->seen += most;
         if (d->n > d->max || d->text_bytes > TEXTS_MAX ||
             d->steps > STEPS_EACH * d->seen + (1 << 16) ||

@@ -25,12 +25,21 @@
         }                                                                                    \
     }
 
+static const uint8_t NO_TEXT[1]; /* where texts are of which all are empty */
+
 static inline firn_bytes text_at(const firn_parquet_source *source, const int32_t *offsets,
                                  int64_t at)
 {
     const uint8_t *data = source->array->buffers[2];
-    return firn_bytes_of(data != NULL ? data + offsets[at] : (const uint8_t *)"", /* all empty */
+    return firn_bytes_of(data != NULL ? data + offsets[at] : NO_TEXT,
                          (size_t)(offsets[at + 1] - offsets[at]));
+}
+
+static const uint8_t *texts_end(const struct ArrowArray *array)
+{
+    const uint8_t *data = array->buffers[2];
+    const int32_t *offsets = array->buffers[1];
+    return data != NULL ? data + offsets[array->offset + array->length] : NO_TEXT;
 }
 
 static inline __int128 decimal_at(const uint8_t *data, int64_t at)
@@ -160,6 +169,7 @@ void firn_parquet_gather(const firn_parquet_column *column, const firn_parquet_p
     size_t width = item_bytes(item), rows = (size_t)piece->count;
     out->rows = out->n = piece->count;
     out->present = NULL;
+    out->texts_end = array != NULL && item == FIRN_ITEM_TEXT ? texts_end(array) : NULL;
     if (array == NULL) {
         memset(firn_room((void **)&out->present_room, &out->present_bytes, rows + 1), 0, rows);
         out->present = out->present_room;

@@ -101,9 +101,10 @@ firn_parquet_item firn_parquet_item_of(const firn_parquet_column *column);
 
 /* A piece's values. The room that they are in serves one piece after another. */
 typedef struct firn_parquet_values {
-    int64_t rows, n;        /* with and without nulls */
-    const uint8_t *present; /* a byte for each row; NULL: all */
-    const void *data;       /* n items, in the room or in the array itself */
+    int64_t rows, n;          /* with and without nulls */
+    const uint8_t *present;   /* a byte for each row; NULL: all */
+    const void *data;         /* n items, in the room or in the array itself */
+    const uint8_t *texts_end; /* TEXT: behind the array's last text */
     void *room;
     size_t room_bytes;
     uint8_t *present_room;
@@ -117,7 +118,7 @@ void firn_parquet_values_free(firn_parquet_values *values);
 /* ---- parquet_dictionary.c ---- */
 
 typedef struct firn_parquet_entry {
-    uint64_t head, tail; /* what it is hashed by; up to 16 bytes, all of the text */
+    uint64_t words[2]; /* what it is hashed by; up to 16 bytes, all of the text */
     firn_bytes text;
 } firn_parquet_entry;
 

@@ -1,8 +1,13 @@
-/* Short texts as words: whole loads that stay within the text, so that hashing, comparing and copying need no loop over bytes. */
+/* Short texts as words, so that hashing, comparing and copying need no loop over bytes and no branch for each length.
+ *
+ * Texts of a column lie one behind the other: all but the last few have readable bytes behind them, up to `end`, which are loaded with the text's own and
+ * masked. */
 #ifndef FIRN_FORMAT_PARQUET_TEXT_H
 #define FIRN_FORMAT_PARQUET_TEXT_H
 
 #include "base/str.h"
+
+#include <stddef.h>
 
 static inline uint64_t firn_load8(const uint8_t *at)
 {
@@ -40,6 +45,37 @@ static inline uint64_t firn_text_head(firn_bytes text)
 static inline uint64_t firn_text_rank(firn_bytes text)
 {
     return __builtin_bswap64(firn_text_head(text));
+}
+
+enum { FIRN_TEXT_WORDS = 16 }; /* bytes that are loaded at once */
+
+static inline bool firn_text_has_room(firn_bytes text, const uint8_t *end, ptrdiff_t bytes)
+{
+    return end - text.data >= bytes;
+}
+
+/* The first 16 bytes, zeros behind a shorter text. */
+static inline void firn_text_words(firn_bytes text, const uint8_t *end, uint64_t out[2])
+{
+    static const uint8_t MASK[2 * FIRN_TEXT_WORDS] = {255, 255, 255, 255, 255, 255, 255, 255,
+                                                      255, 255, 255, 255, 255, 255, 255, 255};
+    size_t len = text.len < FIRN_TEXT_WORDS ? text.len : FIRN_TEXT_WORDS;
+    if (firn_text_has_room(text, end, FIRN_TEXT_WORDS)) {
+        const uint8_t *mask = MASK + FIRN_TEXT_WORDS - len;
+        out[0] = firn_load8(text.data) & firn_load8(mask);
+        out[1] = firn_load8(text.data + 8) & firn_load8(mask + 8);
+        return;
+    }
+    out[0] = out[1] = 0;
+    memcpy(out, text.data, len);
+}
+
+/* As firn_text_rank. */
+static inline uint64_t firn_text_rank_in(firn_bytes text, const uint8_t *end)
+{
+    uint64_t words[2];
+    firn_text_words(text, end, words);
+    return __builtin_bswap64(words[0]);
 }
 
 static inline void firn_text_copy(uint8_t *to, firn_bytes text)
