@@ -19,7 +19,7 @@
 #include <stdlib.h>
 
 enum {
-    BLOCK_BYTES = 24 << 20,  /* of decoded rows: what the writer gets at a time */
+    BLOCK_BYTES = 4 << 20,   /* of decoded rows: what the writer gets at a time */
     LETTER_BYTES = 64 << 20, /* of dead letters: commit */
     POLL_MS = 100,
     LOOK_US = 1000000,

@@ -205,7 +205,7 @@ static void close_pending(firn_feed_target *target, bool keep_files)
         free((char *)chunk->subject);
     }
     for (size_t i = 0; i < pending->tables.len && !keep_files; i++) {
-        firn_pending_table_discard(target->run->session, pending->tables.items[i], 0);
+        firn_pending_table_drop(target->run->session, pending->tables.items[i]);
     }
     target->pending = NULL;
     firn_arena_free(pending->arena);

@@ -116,6 +116,7 @@ typedef struct firn_pending {
     FIRN_VEC(firn_samples) samples;
     int64_t records, bytes, rows;
     int64_t since_us; /* when its first block came */
+    bool lost;        /* rows that were in an open file are gone with it: they must be read again */
 } firn_pending;
 
 struct firn_feed_target {
@@ -137,6 +138,8 @@ struct firn_feed_target {
     uint64_t marks_set, marks_done;
     /* @thread writer */
     firn_pending *pending;
+    bool
+        streams; /* its rows go into a file that stays open, so there is no use in gathering them */
     char *table_uuid; /* of the table as we have seen it; NULL: not yet */
     uint64_t checked_schemas[64];
     size_t n_checked;
@@ -281,14 +284,23 @@ typedef struct firn_pending_table {
     const char *text;
     const char *table_uuid;
     FIRN_VEC(firn_data_file) files;
+    firn_rows_file *
+        open; /* takes rows as they come, until the commit or until they have other columns; NULL: there is none */
+    const firn_metadata *open_metadata;
     int32_t schema_id;   /* of all files so far; -1: they differ */
     firn_upsert *upsert; /* modes other than append: its files are its own */
 } firn_pending_table;
 /* Deletes the files from the `keep`-th on, and an upsert's. */
 void firn_pending_table_discard(firn_session *session, firn_pending_table *table, size_t keep);
+/* All of them, and the one that is open. */
+void firn_pending_table_drop(firn_session *session, firn_pending_table *table);
 
+/* Nothing is to be done with the feed's rows but to write them. */
+bool firn_feed_streams(const firn_feed *feed);
 /* Rows of the pending chunks into files of the target's tables. TYPE, CHECK_FAILED: some row does not fit. */
 firn_rc firn_pending_write(firn_feed_target *target, firn_err *err) FIRN_MUST_USE;
+/* Files that are open become files to be committed. */
+firn_rc firn_pending_finish(firn_feed_target *target, firn_err *err) FIRN_MUST_USE;
 /* The letters into files of the dead letters' table; nothing if there is no anchor yet. */
 firn_rc firn_pending_write_letters(firn_feed_target *target, firn_err *err) FIRN_MUST_USE;
 /* The same in careful mode: rows that do not fit become letters. */

@@ -62,6 +62,7 @@ firn_rc firn_target_of_topic(firn_feed_run *run, const char *topic, firn_feed_ta
         .ident = {.ns = firn_strdup(ident.ns), .name = firn_strdup(ident.name)},
         .text = firn_strdup(firn_ident_text(arena, ident)),
         .topic = each ? firn_strdup(topic) : NULL,
+        .streams = firn_feed_streams(&run->feed),
         .checked_schema_id = -1,
     };
     run->targets = target;

@@ -313,16 +313,15 @@ static firn_rc fit_schemas(write_job *job, firn_err *err)
 
 /* ---- rows ------------------------------------------------------------------------------------------------------------ */
 
-static void add_files(write_job *job, const firn_rows_written *written)
+static void add_files(firn_pending *pending, firn_pending_table *table,
+                      const firn_metadata *metadata, const firn_rows_written *written)
 {
-    firn_pending *pending = job->target->pending;
-    firn_pending_table *table = pending_table(pending, job->ident);
     for (size_t i = 0; i < written->files.len; i++) {
         firn_vec_push(pending->arena, &table->files, written->files.items[i]);
     }
-    int32_t schema_id = job->metadata->schema->schema_id;
+    int32_t schema_id = metadata->schema->schema_id;
     table->schema_id = table->schema_id == -2 || table->schema_id == schema_id ? schema_id : -1;
-    table->table_uuid = firn_arena_strdup(pending->arena, job->metadata->table_uuid);
+    table->table_uuid = firn_arena_strdup(pending->arena, metadata->table_uuid);
     pending->rows += written->rows;
 }
 
@@ -348,22 +347,82 @@ static firn_rc write_changes(write_job *job, firn_err *err)
     return FIRN_OK;
 }
 
+/* ---- a file that stays open ----------------------------------------------------------------------------------------------- */
+
+/* It is gone after a failure, with the rows of earlier blocks, which nobody has any more. */
+static firn_rc finish_open(firn_pending *pending, firn_pending_table *table, firn_err *err)
+{
+    firn_rows_written written = {0};
+    firn_rows_file *open = table->open;
+    table->open = NULL;
+    if (open == NULL) {
+        return FIRN_OK;
+    }
+    firn_rc rc = firn_rows_file_finish(open, &written, err);
+    pending->lost |= rc != FIRN_OK;
+    if (rc == FIRN_OK) {
+        add_files(pending, table, table->open_metadata, &written);
+    }
+    return rc;
+}
+
+static firn_rc add_to_open(firn_pending *pending, firn_pending_table *table, const firn_rows *rows,
+                           size_t n, bool *taken, firn_err *err)
+{
+    firn_rc rc = firn_rows_file_add(table->open, rows, n, taken, err);
+    if (rc != FIRN_OK) {
+        firn_rows_file_discard(table->open);
+        table->open = NULL;
+        pending->lost = true;
+    }
+    return rc;
+}
+
+/* The table may have become another one since the file that is open was begun. */
+static firn_rc stream_rows(write_job *job, bool *taken, firn_err *err)
+{
+    firn_pending *pending = job->target->pending;
+    firn_pending_table *table = pending_table(pending, job->ident);
+    *taken = false;
+    FIRN_TRY(finish_open(pending, table, err));
+    firn_table own;
+    FIRN_TRY(firn_catalog_table_load(firn_lake_catalog(job->run->lake), pending->arena,
+                                     job->run->feed.ref, job->ident, &own, err));
+    const firn_rows_write write = {.metadata = own.metadata, .table_text = table->text};
+    FIRN_TRY(firn_rows_file_open(job->run->session, pending->arena, &write, &table->open, err));
+    if (table->open == NULL) {
+        return FIRN_OK;
+    }
+    table->open_metadata = own.metadata;
+    FIRN_TRY(add_to_open(pending, table, job->rows, job->n_rows, taken, err));
+    if (!*taken) {
+        firn_rows_file_discard(table->open);
+        table->open = NULL;
+    }
+    return FIRN_OK;
+}
+
 static firn_rc write_files(write_job *job, firn_err *err)
 {
     firn_rows_written written = {0};
+    firn_pending *pending = job->target->pending;
+    bool taken = false;
+    if (job->may_stream && job->n_rows > 0) {
+        FIRN_TRY(stream_rows(job, &taken, err));
+        job->target->streams = taken;
+    }
     if (job->n_rows > 0 && job->changes != NULL) {
         FIRN_TRY(write_changes(job, err));
-    } else if (job->n_rows > 0) {
+    } else if (job->n_rows > 0 && !taken) {
         const firn_rows_write write = {.rows = job->rows,
                                        .n_rows = job->n_rows,
                                        .sql = job->sql,
                                        .metadata = job->metadata,
                                        .table_text = job->text,
                                        .ignore_unknown = !job->run->feed.evolve};
-        FIRN_TRY(firn_rows_to_files(job->run->session, job->target->pending->arena, &write,
-                                    &written, err));
+        FIRN_TRY(firn_rows_to_files(job->run->session, pending->arena, &write, &written, err));
     }
-    add_files(job, &written);
+    add_files(pending, pending_table(pending, job->ident), job->metadata, &written);
     return FIRN_OK;
 }
 
@@ -461,6 +520,20 @@ firn_rc firn_write_rows(firn_feed_target *target, firn_arena *arena, const firn_
                                                       : write_as_changes(&job, err);
 }
 
+/* The same for rows that may go into a file that stays open, of a feed that needs nothing else. */
+static firn_rc stream_or_write(firn_feed_target *target, firn_arena *arena, const firn_rows *rows,
+                               const firn_chunk *const *chunks, size_t n, firn_err *err)
+{
+    write_job job = {.run = target->run,
+                     .target = target,
+                     .arena = arena,
+                     .rows = rows,
+                     .chunks = chunks,
+                     .n_rows = n,
+                     .may_stream = true};
+    return write_all(&job, err);
+}
+
 void firn_pending_table_discard(firn_session *session, firn_pending_table *table, size_t keep)
 {
     if (table->files.len > keep) {
@@ -474,6 +547,13 @@ void firn_pending_table_discard(firn_session *session, firn_pending_table *table
         firn_upsert_discard(table->upsert);
         table->upsert = NULL;
     }
+}
+
+void firn_pending_table_drop(firn_session *session, firn_pending_table *table)
+{
+    firn_rows_file_discard(table->open);
+    table->open = NULL;
+    firn_pending_table_discard(session, table, 0);
 }
 
 /* Takes back what was written since `marks` were made. */
@@ -504,6 +584,21 @@ firn_rc firn_write_rows_or_none(firn_feed_target *target, firn_arena *arena, con
     return rc;
 }
 
+bool firn_feed_streams(const firn_feed *feed)
+{
+    return feed->mode == FIRN_FEED_APPEND && feed->transform == NULL && feed->route_by == NULL &&
+           feed->evolve;
+}
+
+firn_rc firn_pending_finish(firn_feed_target *target, firn_err *err)
+{
+    firn_pending *pending = target->pending;
+    for (size_t i = 0; i < pending->tables.len; i++) {
+        FIRN_TRY(finish_open(pending, pending->tables.items[i], err));
+    }
+    return FIRN_OK;
+}
+
 firn_rc firn_pending_write(firn_feed_target *target, firn_err *err)
 {
     FIRN_AUTO_ARENA firn_arena *arena = firn_arena_new();
@@ -518,7 +613,15 @@ firn_rc firn_pending_write(firn_feed_target *target, firn_err *err)
         chunks[i] = &pending->chunks.items[i];
         rows[i] = view_of(arena, &target->run->feed, chunks[i]);
     }
-    return firn_write_rows_or_none(target, arena, rows, chunks, n, true, err);
+    if (n == 0 || pending->careful || !firn_feed_streams(&target->run->feed)) {
+        return firn_write_rows_or_none(target, arena, rows, chunks, n, true, err);
+    }
+    firn_pending_table *anchor = pending->tables.len > 0 ? pending->tables.items[0] : NULL;
+    bool taken = false;
+    if (anchor != NULL && anchor->open != NULL) {
+        FIRN_TRY(add_to_open(pending, anchor, rows, n, &taken, err));
+    }
+    return taken ? FIRN_OK : stream_or_write(target, arena, rows, chunks, n, err);
 }
 
 firn_rows firn_chunk_view(firn_arena *arena, const firn_feed *feed, const firn_chunk *chunk)

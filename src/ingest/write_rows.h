@@ -20,6 +20,7 @@ typedef struct write_job {
     const firn_chunk *const *chunks; /* that the rows are of */
     size_t n_rows;
     bool is_anchor, is_letters, is_log;
+    bool may_stream; /* rows that need nothing go into a file that stays open */
     firn_ident ident;
     const char *text;
     const char *sql;                 /* NULL: the rows as they are */

@@ -1,11 +1,13 @@
 /* The writer: from blocks to commits.
  *
  *   block of an older epoch   dropped
- *   rows                      collected; into files early when there are many (not in modes that must see a commit as a whole)
+ *   rows                      into a file that stays open, at once; those that need more than that are collected, and go into files early
+ *                             when there are many (not in modes that must see a commit as a whole)
  *   mark                      what is left into files, then one commit of all tables that the target's records went to
  *
  * What can fail, and what becomes of it:
- *   out of reach, full, busy       everything is kept, tried again after a pause that grows, and said (state WAITING)
+ *   out of reach, full, busy       everything is kept, tried again after a pause that grows, and said (state WAITING); what was in a
+ *                                  file that could not be written is read again
  *   REFUSED, UNSETTLED             pending rows dropped; the poller reads the table's offsets and seeks
  *   a row does not fit             dropped, too: the stretch is read again carefully, with messages kept beside their rows
  *   anything else                  the feed stops and says why
@@ -69,7 +71,7 @@ static void drop_pending(firn_feed_target *target, bool keep_files)
     }
     drop_chunks(target->run, pending);
     for (size_t i = 0; i < pending->tables.len && !keep_files; i++) {
-        firn_pending_table_discard(target->run->session, pending->tables.items[i], 0);
+        firn_pending_table_drop(target->run->session, pending->tables.items[i]);
     }
     target->pending = NULL;
     firn_arena_free(pending->arena);
@@ -207,7 +209,11 @@ static firn_rc write_once(firn_feed_target *target, bool letters_too, firn_err *
     FIRN_TRY(target->pending->careful ? firn_pending_write_carefully(target, err)
                                       : firn_pending_write(target, err));
     drop_chunks(target->run, target->pending); /* in files now */
-    return letters_too ? firn_pending_write_letters(target, err) : FIRN_OK;
+    if (!letters_too) {
+        return FIRN_OK;
+    }
+    FIRN_TRY(firn_pending_finish(target, err));
+    return firn_pending_write_letters(target, err);
 }
 
 /* Rows into files. False: the pending rows are gone, or the feed has failed. */
@@ -228,8 +234,13 @@ static bool write_files(firn_feed_target *target, bool letters_too, patience *p)
             return true;
         }
         if (firn_run_is_retriable(&err)) {
-            if (wait_a_while(run, p, pending->epoch, &err)) {
+            bool go_on = wait_a_while(run, p, pending->epoch, &err);
+            if (go_on && !pending->lost) {
                 continue;
+            }
+            if (go_on) {
+                firn_run_goes_on(run, FIRN_WRITER);
+                ask_reload(run);
             }
         } else if (is_about_rows(rc) && !pending->careful) {
             ask_careful(target, &err);
@@ -480,7 +491,7 @@ static void take_block(firn_feed_run *run, firn_feed_block *block, uint64_t epoc
         firn_block_free(run, block);
     } else {
         absorb(run, block);
-        int64_t early_bytes = run->feed.memory_bytes / 4;
+        int64_t early_bytes = target->streams ? 0 : run->feed.memory_bytes / 4;
         if (mark) {
             commit(target);
         } else if ((int64_t)target->pending->chunk_bytes >= early_bytes &&
