@@ -18,7 +18,8 @@
 
 enum {
     COLUMNS_MAX = 32,
-    GROUP_ROWS = 122880,
+    GROUP_ROWS = 1 << 20,
+    GROUP_BYTES = 32 << 20,
     STEP_ROWS = 65536,
     ROUNDS = 3,
     DICTIONARY_MAX = GROUP_ROWS / 5, /* as in engine/write.c */
@@ -355,6 +356,7 @@ static result measure(const trial *t, const firn_parquet_column *columns, size_t
                                           .codec = t->codec,
                                           .level = t->level,
                                           .row_group_rows = GROUP_ROWS,
+                                          .row_group_bytes = GROUP_BYTES,
                                           .dictionary_max = t->dictionary_max,
                                           .threads = 1,
                                           .sink = sink};
@@ -382,6 +384,7 @@ static void keep(const trial *t, const shape *s, const firn_parquet_source *sour
                                           .codec = t->codec,
                                           .level = t->level,
                                           .row_group_rows = GROUP_ROWS,
+                                          .row_group_bytes = GROUP_BYTES,
                                           .dictionary_max = t->dictionary_max,
                                           .threads = 1,
                                           .sink = sink,

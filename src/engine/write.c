@@ -29,11 +29,18 @@
 
 enum {
     FILE_BYTES_MIN = 1 << 20,
+    COPY_GROUP_ROWS = 122880,      /* DuckDB's own, which scans a row group with a thread */
+    DIRECT_GROUP_ROWS = 1 << 20,   /* narrow rows: more of them share a dictionary; */
+    DIRECT_GROUP_BYTES = 32 << 20, /* wide ones end a row group by this */
     OPEN_FILES_MAX =
         2000, /* partitions written at once: beyond it files are closed early and a partition gets several */
     NAME_BYTES_MAX = 240, /* of a folder, which file systems limit to 255 */
     OPEN_FILES_KEPT = 64, /* for everything else that the process has open */
 };
+
+/* Properties of the table; the second is Iceberg's own. */
+static const char GROUP_ROWS[] = "write.parquet.row-group-rows";
+static const char GROUP_BYTES[] = "write.parquet.row-group-size-bytes";
 
 typedef struct write_job {
     firn_session *session;
@@ -48,7 +55,6 @@ typedef struct write_job {
     const char *prefix; /* of this write's file names */
     const char *copy_options;
     int64_t target_bytes;
-    int64_t group_rows;
     int level; /* of zstd; 0: its own */
     bool partitioned, sorted, blooms, v2;
     size_t n_moved; /* files that have their final name */
@@ -256,12 +262,10 @@ static firn_rc plan_job(write_job *job, firn_err *err)
     const char *compression = NULL;
     job->level = zstd_level(metadata, job->options->zstd_level);
     FIRN_TRY(compression_sql(job->arena, metadata, job->level, &compression, err));
-    int64_t group_rows =
-        firn_metadata_property_i64(metadata, "write.parquet.row-group-rows", 122880);
-    group_rows = group_rows > 0 ? group_rows : 122880;
+    int64_t group_rows = firn_metadata_property_i64(metadata, GROUP_ROWS, COPY_GROUP_ROWS);
+    group_rows = group_rows > 0 ? group_rows : COPY_GROUP_ROWS;
     const char *version = NULL;
     FIRN_TRY(version_sql(job, &version, err));
-    job->group_rows = group_rows;
     job->v2 = !firn_streq(version, "v1");
     job->copy_options = firn_arena_printf(
         job->arena,
@@ -351,16 +355,19 @@ static bool direct_codec(const firn_metadata *metadata, firn_parquet_codec *out)
 static firn_rc open_direct(write_job *job, firn_direct **out, firn_err *err)
 {
     const firn_write_options *options = job->options;
-    firn_direct_write write = {.metadata = options->metadata,
-                               .spec = job->spec,
-                               .partition = options->partition,
-                               .plan = job->plan,
-                               .folder = job->folder,
-                               .prefix = job->prefix,
-                               .level = job->level,
-                               .group_rows = job->group_rows,
-                               .target_bytes = job->target_bytes,
-                               .threads = job->session->engine->threads};
+    firn_direct_write write = {
+        .metadata = options->metadata,
+        .spec = job->spec,
+        .partition = options->partition,
+        .plan = job->plan,
+        .folder = job->folder,
+        .prefix = job->prefix,
+        .level = job->level,
+        .group_rows = firn_metadata_property_i64(options->metadata, GROUP_ROWS, DIRECT_GROUP_ROWS),
+        .group_bytes =
+            firn_metadata_property_i64(options->metadata, GROUP_BYTES, DIRECT_GROUP_BYTES),
+        .target_bytes = job->target_bytes,
+        .threads = job->session->engine->threads};
     *out = NULL;
     if (options->whole_files || options->with_row_lineage || job->sorted || job->v2 ||
         job->blooms || (job->partitioned && options->partition == NULL) || !is_local(job->folder) ||
@@ -368,7 +375,9 @@ static firn_rc open_direct(write_job *job, firn_direct **out, firn_err *err)
         return FIRN_OK;
     }
     FIRN_TRY(firn_storage_prepare_dir(job->storage, job->data, err));
-    write.dictionary_max = (size_t)job->group_rows / 5;
+    write.group_rows = write.group_rows > 0 ? write.group_rows : DIRECT_GROUP_ROWS;
+    write.group_bytes = write.group_bytes > 0 ? write.group_bytes : DIRECT_GROUP_BYTES;
+    write.dictionary_max = (size_t)(write.group_rows / 5);
     firn_rc rc = firn_direct_open(job->arena, &write, out);
     return rc == FIRN_E_UNSUPPORTED ? FIRN_OK : rc;
 }

@@ -304,6 +304,7 @@ firn_rc firn_direct_open(firn_arena *arena, const firn_direct_write *write, firn
                                           .codec = write->codec,
                                           .level = write->level,
                                           .row_group_rows = write->group_rows,
+                                          .row_group_bytes = write->group_bytes,
                                           .dictionary_max = write->dictionary_max,
                                           .threads = write->threads,
                                           .sink = put_bytes,

@@ -15,7 +15,7 @@ enum {
     VERSION = 1,
     STEP_ROWS = 1 << 15,     /* that all columns take before the next ones */
     THREAD_VALUES = 1 << 17, /* of a step that is worth the threads */
-    GROUP_BYTES = 256 << 20, /* that end a row group */
+    GROUP_BYTES = 256 << 20, /* that end a row group, if nothing else is said */
     BOUND_BYTES = 256,       /* of texts in the file's statistics */
     CONVERTED_UTF8 = 0,
     CONVERTED_DECIMAL = 5,
@@ -104,6 +104,9 @@ firn_rc firn_parquet_begin(const firn_parquet_options *options, firn_parquet_wri
     firn_arena *arena = firn_arena_new();
     firn_parquet_writer *w = FIRN_NEW(arena, firn_parquet_writer);
     *w = (firn_parquet_writer){.arena = arena, .options = *options};
+    if (w->options.row_group_bytes <= 0) {
+        w->options.row_group_bytes = GROUP_BYTES;
+    }
     w->stats = FIRN_NEW_N(arena, firn_parquet_stats, options->n_columns);
     w->chunks = FIRN_NEW_N(arena, firn_parquet_chunk, options->n_columns);
     pthread_mutex_init(&w->lock, NULL);
@@ -307,7 +310,7 @@ firn_rc firn_parquet_add(firn_parquet_writer *w, const firn_parquet_rows *rows, 
         FIRN_TRY(encode(w, &step, err));
         w->group_rows += step.count;
         if (w->group_rows == w->options.row_group_rows ||
-            firn_parquet_held_bytes(w) >= GROUP_BYTES) {
+            firn_parquet_held_bytes(w) >= w->options.row_group_bytes) {
             FIRN_TRY(flush(w, err));
         }
     }

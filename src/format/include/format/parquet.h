@@ -53,9 +53,10 @@ typedef struct firn_parquet_options {
     const firn_parquet_column *columns;
     size_t n_columns;
     firn_parquet_codec codec;
-    int level;              /* of zstd; 0: its own */
-    int64_t row_group_rows; /* from 1 */
-    size_t dictionary_max;  /* a column chunk of more different values is written plain */
+    int level;               /* of zstd; 0: its own */
+    int64_t row_group_rows;  /* from 1; a row group ends when it has so many */
+    int64_t row_group_bytes; /* or holds so many of memory; 0: 256 MB */
+    size_t dictionary_max;   /* a column chunk of more different values is written plain */
     int threads;
     firn_rc (*sink)(void *ctx, firn_bytes bytes, firn_err *err);
     void *ctx;
