@@ -24,7 +24,8 @@
 enum {
     PAUSE_MS_MIN = 250,
     PAUSE_MS_MAX = 30000,
-    STOPPING_TRIES = 3, /* after being told to stop */
+    STOPPING_TRIES = 3,     /* after being told to stop */
+    STREAM_BYTES = 1 << 20, /* of rows that are worth a visit to the open file */
 };
 
 /* ---- what waits ------------------------------------------------------------------------------------------------- */
@@ -491,7 +492,7 @@ static void take_block(firn_feed_run *run, firn_feed_block *block, uint64_t epoc
         firn_block_free(run, block);
     } else {
         absorb(run, block);
-        int64_t early_bytes = target->streams ? 0 : run->feed.memory_bytes / 4;
+        int64_t early_bytes = target->streams ? STREAM_BYTES : run->feed.memory_bytes / 4;
         if (mark) {
             commit(target);
         } else if ((int64_t)target->pending->chunk_bytes >= early_bytes &&
