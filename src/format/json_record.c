@@ -175,6 +175,35 @@ static __attribute__((noinline)) const uint8_t *find_member(firn_json_decoding *
     return firn_json_colon(d, p);
 }
 
+/* Could the value [p, end), for which there is no column, have one? Not as long as it is nothing but nulls, empty arrays and objects (json_infer.c), however they
+ * lie in one another; of what is large or deep it is not asked. */
+static __attribute__((noinline)) bool has_a_type(const uint8_t *p, const uint8_t *end)
+{
+    enum { LOOKED_AT_MAX = 1024, DEPTH_MAX = 8 };
+    int depth = 0;
+    if (end - p > LOOKED_AT_MAX)
+        return true;
+    for (; p < end; p++) {
+        if (*p == '"') {
+            for (p++; p < end && *p != '"'; p++)
+                p += *p == '\\';
+            const uint8_t *behind = p < end ? space(p + 1, end) : end;
+            if (behind == end || *behind != ':')
+                return true; /* a text, not a name */
+        } else if (*p == 'n') {
+            p += strlen("null") - 1;
+        } else if (*p == '[' || *p == '{') {
+            if (++depth > DEPTH_MAX)
+                return true;
+        } else if (*p == ']' || *p == '}') {
+            depth--;
+        } else if (*p == '-' || *p == 't' || *p == 'f' || (*p >= '0' && *p <= '9')) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* ---- records ---- */
 
 static __attribute__((noinline)) bool fill_missing(firn_json_decoding *d, const uint8_t *p,
@@ -286,10 +315,11 @@ static inline __attribute__((always_inline)) const uint8_t *record(firn_json_dec
             p = next;
             behind = member->behind;
         } else {
-            d->unknown++;
             if (p <= w.value_roomy && !node->slow)
                 next = firn_json_quick_skip(p, w.end, wide);
-            p = next ? next : firn_json_skip(&d->scan, p, FIRN_AVRO_DEPTH_MAX - d->depth);
+            next = next ? next : firn_json_skip(&d->scan, p, FIRN_AVRO_DEPTH_MAX - d->depth);
+            d->unknown += next && has_a_type(p, next);
+            p = next;
         }
         if (!p)
             return NULL;

@@ -443,13 +443,50 @@ static void members_are_found_in_any_order(void **state)
 static void members_without_a_column_are_counted(void **state)
 {
     fixture f = open_fixture(*state, THREE);
-    add(*state, &f, "{'ids': [{'a': {}}, []], 'id': 1, '': 0, 'Nam': 'x', '\xC3\xA9': 'y'}");
+    add(*state, &f, "{'ids': [{'a': 0}, []], 'id': 1, '': 0, 'Nam': 'x', '\xC3\xA9': 'y'}");
     assert_int_equal(f.unknown, 4);
     assert_string_equal(cell(*state, f.root, 0), "{1 null null}");
     assert_int_equal(f.root->children[1].null_count, 1);
     firn_err err = {0};
     assert_fails(decode(*state, &f, "{'id': 1, 'zz': [1,]}", &err), FIRN_E_CORRUPT, &err, "");
     assert_fails(decode(*state, &f, "{'id': 1, 'zz': '\\q'}", &err), FIRN_E_CORRUPT, &err, "");
+}
+
+/* What has no type yet is nothing to learn from. */
+static void nothings_are_not_counted(void **state)
+{
+    static const char *const nothings[] = {"null",
+                                           "[]",
+                                           "{}",
+                                           "[ ]",
+                                           "{ }",
+                                           "[null, null]",
+                                           "{'a': null}",
+                                           "{'a\\'1': null, 'b': [{}, []]}",
+                                           "[[[[[[[[]]]]]]]]"};
+    static const char *const somethings[] = {"0",
+                                             "-1",
+                                             "true",
+                                             "false",
+                                             "''",
+                                             "'null'",
+                                             "[0]",
+                                             "{'a': 'b'}",
+                                             "[null, {'a': {'b': false}}]",
+                                             "[[[[[[[[[]]]]]]]]]"};
+    fixture f = open_fixture(*state, THREE);
+    char document[128];
+    for (size_t i = 0; i < sizeof nothings / sizeof *nothings; i++) {
+        snprintf(document, sizeof document, "{'id': 1, 'zz': %s, 'y': %s}", nothings[i],
+                 nothings[i]);
+        add(*state, &f, document);
+        assert_int_equal(f.unknown, 0);
+    }
+    for (size_t i = 0; i < sizeof somethings / sizeof *somethings; i++) {
+        snprintf(document, sizeof document, "{'id': 1, 'zz': %s}", somethings[i]);
+        add(*state, &f, document);
+        assert_int_equal(f.unknown, 1);
+    }
 }
 
 static void a_record_without_fields_takes_any_object(void **state)
@@ -700,6 +737,7 @@ int main(void)
         arena_test(types_that_json_cannot_fill_are_refused),
         arena_test(members_are_found_in_any_order),
         arena_test(members_without_a_column_are_counted),
+        arena_test(nothings_are_not_counted),
         arena_test(a_record_without_fields_takes_any_object),
         arena_test(what_is_not_json_is_corrupt),
         arena_test(messages_say_where),

@@ -37,7 +37,7 @@ firn_rc firn_json_decoder_new(firn_arena *arena, const firn_avro_schema *schema,
 /* For firn_avro_batch_new and the Arrow schema. */
 const firn_avro_decoder *firn_json_decoder_shape(const firn_json_decoder *decoder);
 /* Append one document. On failure the batch is as it was: CORRUPT (not JSON, with the byte's position), TYPE (with the path), LIMIT.
- * *unknown (nullable) counts members without a column, at any depth. */
+ * *unknown (nullable) counts members without a column, at any depth, that could have one: nulls, empty arrays and objects have no type yet. */
 firn_rc firn_json_decoder_decode(const firn_json_decoder *decoder, firn_bytes text,
                                  firn_avro_batch *batch, int64_t *unknown,
                                  firn_err *err) FIRN_MUST_USE;
