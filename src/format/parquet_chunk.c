@@ -422,7 +422,7 @@ static firn_rc add_values(const encoder *e, firn_err *err)
     if (!numbered || e->item != FIRN_ITEM_TEXT) {
         firn_parquet_bound(e->column, v, &own);
     }
-    if (numbered) {
+    if (numbered && v->n > 0) {
         int64_t left = e->options->row_group_rows - c->values;
         firn_parquet_range range = range_of(e, &own);
         firn_more_room((void **)&c->codes, &c->codes_bytes,
