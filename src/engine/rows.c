@@ -4,7 +4,6 @@
  * (read_tree.c), before them: session->batch says what it means, for the time of the call.
  */
 #include "rows_batch.h"
-#include "write_parts.h"
 
 #include "base/time.h"
 #include "read.h"

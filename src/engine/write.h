@@ -81,6 +81,12 @@ firn_rc firn_write_projection(firn_session *session, firn_arena *arena,
                               const firn_projection_options *options, char **sql,
                               firn_err *err) FIRN_MUST_USE;
 
+/* Table property firn.write.partition-columns=false: source columns of identity partition fields are left out of data files, as in
+ * Hive's layout; readers take their value from the partition (spec: "Column Projection"). For tables whose files are read as folders,
+ * too: pandas refuses a column that both a folder and a file have. */
+bool firn_write_leaves_out(const firn_metadata *metadata, const firn_partition_spec *spec,
+                           const firn_field *field);
+
 /* Commit a change on a table with retry and rebase; deletes `written` on known failure. VALIDATION when a conflict rule broke,
  * or when the name now means another table than `metadata`. */
 typedef struct firn_write_commit_options {

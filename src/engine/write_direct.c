@@ -33,8 +33,6 @@ struct firn_direct {
     firn_written out;
 };
 
-typedef struct firn_direct direct_job;
-
 /* ---- can it be done? --------------------------------------------------------------------------------- */
 
 static bool kind_of(const firn_type *type, firn_parquet_kind *out)
@@ -57,7 +55,7 @@ static bool kind_of(const firn_type *type, firn_parquet_kind *out)
     }
 }
 
-static bool plan_columns(direct_job *job)
+static bool plan_columns(firn_direct *job)
 {
     const firn_metadata *metadata = job->write.metadata;
     const firn_type *root = &metadata->schema->root;
@@ -141,7 +139,7 @@ static bool is_taken(const struct ArrowSchema *arrow, const firn_parquet_column 
 }
 
 /* Every column of the array is one of the table's, by its exact name and once, or the caller's own. */
-static bool map_rows(const direct_job *job, const firn_rows *rows, firn_parquet_source *sources)
+static bool map_rows(const firn_direct *job, const firn_rows *rows, firn_parquet_source *sources)
 {
     const struct ArrowSchema *schema = rows->schema;
     int64_t used = 0;
@@ -179,12 +177,12 @@ static bool map_rows(const direct_job *job, const firn_rows *rows, firn_parquet_
 
 static firn_rc put_bytes(void *ctx, firn_bytes bytes, firn_err *err)
 {
-    direct_job *job = ctx;
+    firn_direct *job = ctx;
     FIRN_TRY(firn_fault_point("storage.write", job->path, err));
     return firn_fd_write(job->fd, bytes, job->path, err);
 }
 
-static firn_rc begin_file(direct_job *job, firn_err *err)
+static firn_rc begin_file(firn_direct *job, firn_err *err)
 {
     /* Not a name that a finished file gets: those are numbers alone. */
     job->path = firn_arena_printf(job->arena, "%s/%s-rows%zu.parquet", job->write.folder,
@@ -218,7 +216,7 @@ static firn_value value_of(const firn_field *field, firn_parquet_kind kind,
     return out;
 }
 
-static void tell_metrics(direct_job *job, firn_data_file *file)
+static void tell_metrics(firn_direct *job, firn_data_file *file)
 {
     file->metrics = FIRN_NEW_N(job->arena, firn_column_metrics, job->n_columns);
     for (size_t i = 0; i < job->n_columns; i++) {
@@ -238,7 +236,7 @@ static void tell_metrics(direct_job *job, firn_data_file *file)
     firn_write_sort_metrics(file);
 }
 
-static void tell_file(direct_job *job)
+static void tell_file(firn_direct *job)
 {
     firn_data_file *file =
         firn_write_add_file(job->arena, job->write.spec, job->write.partition, &job->out);
@@ -250,7 +248,7 @@ static void tell_file(direct_job *job)
 }
 
 /* Some file systems tell only now that what was written found no room. */
-static firn_rc close_file(direct_job *job, firn_err *err)
+static firn_rc close_file(firn_direct *job, firn_err *err)
 {
     int fd = job->fd;
     firn_parquet_free(job->writer);
@@ -263,7 +261,7 @@ static firn_rc close_file(direct_job *job, firn_err *err)
     return FIRN_OK;
 }
 
-static firn_rc finish_file(direct_job *job, firn_err *err)
+static firn_rc finish_file(firn_direct *job, firn_err *err)
 {
     if (job->writer == NULL) {
         return FIRN_OK;
@@ -273,7 +271,7 @@ static firn_rc finish_file(direct_job *job, firn_err *err)
     return close_file(job, err);
 }
 
-static firn_rc put_rows(direct_job *job, const firn_parquet_rows *rows, firn_err *err)
+static firn_rc put_rows(firn_direct *job, const firn_parquet_rows *rows, firn_err *err)
 {
     firn_parquet_rows step = *rows;
     for (int64_t left = rows->count; left > 0; left -= step.count, step.from += step.count) {
@@ -293,8 +291,8 @@ static firn_rc put_rows(direct_job *job, const firn_parquet_rows *rows, firn_err
 
 firn_rc firn_direct_open(firn_arena *arena, const firn_direct_write *write, firn_direct **out)
 {
-    direct_job *job = FIRN_NEW(arena, direct_job);
-    *job = (direct_job){.arena = arena, .write = *write, .fd = -1};
+    firn_direct *job = FIRN_NEW(arena, firn_direct);
+    *job = (firn_direct){.arena = arena, .write = *write, .fd = -1};
     *out = NULL;
     if (!plan_columns(job)) {
         return FIRN_E_UNSUPPORTED;
@@ -313,7 +311,7 @@ firn_rc firn_direct_open(firn_arena *arena, const firn_direct_write *write, firn
     return FIRN_OK;
 }
 
-static bool is_taken_as_it_is(const direct_job *job, const firn_rows *rows,
+static bool is_taken_as_it_is(const firn_direct *job, const firn_rows *rows,
                               firn_parquet_source *sources, firn_parquet_rows *out)
 {
     *out = (firn_parquet_rows){.sources = sources,

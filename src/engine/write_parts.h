@@ -31,11 +31,6 @@ int64_t firn_write_target_bytes(firn_session *session, const firn_metadata *meta
 
 /* ---- write_sql.c ------------------------------------------------------------------------------------- */
 
-/* Table property firn.write.partition-columns=false: source columns of identity partition fields are left out of data files, as in
- * Hive's layout; readers take their value from the partition (spec: "Column Projection"). For tables whose files are read as folders,
- * too: pandas refuses a column that both a folder and a file have. */
-bool firn_write_leaves_out(const firn_metadata *metadata, const firn_partition_spec *spec,
-                           const firn_field *field);
 /* FIELD_IDS {...} of the columns that are written. */
 char *firn_write_field_ids(firn_arena *arena, const firn_metadata *metadata,
                            const firn_partition_spec *spec, bool with_row_lineage);

@@ -259,7 +259,7 @@ const uint8_t *firn_json_number_scan(firn_json_scan *scan, const uint8_t *p, fir
     return p;
 }
 
-static const uint64_t powers_of_ten[] = {
+const uint64_t firn_json_tens[FIRN_JSON_TENS] = {
     1u,
     10u,
     100u,
@@ -281,7 +281,7 @@ static const uint64_t powers_of_ten[] = {
     1000000000000000000u,
     10000000000000000000u,
 };
-enum { POWER_MAX = sizeof powers_of_ten / sizeof *powers_of_ten - 1 };
+enum { POWER_MAX = FIRN_JSON_TENS - 1 };
 
 /* m / 10^k, rounded once: the quotient has at least 64 bits, and a remainder counts as one more bit behind them. */
 static double divide_exactly(uint64_t m, int k)
@@ -290,8 +290,8 @@ static double divide_exactly(uint64_t m, int k)
         return 0;
     int shift = 64 + __builtin_clzll(m);
     unsigned __int128 wide = (unsigned __int128)m << shift;
-    unsigned __int128 quotient = wide / powers_of_ten[k];
-    if (quotient * powers_of_ten[k] != wide)
+    unsigned __int128 quotient = wide / firn_json_tens[k];
+    if (quotient * firn_json_tens[k] != wide)
         quotient |= 1;
     return ldexp((double)quotient, -shift);
 }
@@ -319,9 +319,9 @@ bool firn_json_number_double(const firn_json_number *number, double *out)
     if (exponent == 0)
         value = (double)m;
     else if (exponent > 0)
-        value = (double)((unsigned __int128)m * powers_of_ten[exponent]);
+        value = (double)((unsigned __int128)m * firn_json_tens[exponent]);
     else if (m <= exact_max) /* 10^19 is a double, too: two exact operands, one rounding */
-        value = (double)m / (double)powers_of_ten[-exponent];
+        value = (double)m / (double)firn_json_tens[-exponent];
     else
         value = divide_exactly(m, -exponent);
     *out = number->negative ? -value : value;

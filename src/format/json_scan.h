@@ -11,6 +11,9 @@
 
 #include "json_wide.h"
 
+enum { FIRN_JSON_TENS = 20 };
+extern const uint64_t firn_json_tens[FIRN_JSON_TENS]; /* powers of ten */
+
 typedef struct firn_json_scan {
     const uint8_t *start, *end;
     firn_rc rc; /* the first failure: CORRUPT, or LIMIT for depth */

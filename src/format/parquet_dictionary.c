@@ -264,6 +264,7 @@ void firn_parquet_dictionary_begin(firn_parquet_dictionary *d, firn_parquet_item
     d->steps = d->seen = d->looked = 0;
     d->text_bytes = 0;
     d->near = item != FIRN_ITEM_TEXT;
+    d->span = d->mask = 0;
     if (item == FIRN_ITEM_TEXT) {
         clear_slots(d, SLOTS_MIN);
         if (d->texts == NULL) {
@@ -366,6 +367,12 @@ bool firn_parquet_dictionary_pays(const firn_parquet_dictionary *d, int64_t left
                       : (double)key_bytes(d->item);
     double keys = foresee(d, left), n = (double)(d->seen + left);
     return keys * each + n * firn_parquet_bits_of((size_t)keys) / 8 < n * each * 0.75;
+}
+
+size_t firn_parquet_dictionary_bytes(const firn_parquet_dictionary *d)
+{
+    size_t table = d->near ? (size_t)d->span * sizeof(uint32_t) : d->mask * sizeof(*d->slots);
+    return d->n * key_bytes(d->item) + d->text_bytes + table;
 }
 
 unsigned firn_parquet_bits_of(size_t n)

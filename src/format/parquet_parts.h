@@ -156,6 +156,8 @@ bool firn_parquet_number(firn_parquet_dictionary *dictionary, const firn_parquet
                          const firn_parquet_range *range, int64_t left, uint32_t *codes);
 /* Is the chunk likely to be smaller with it when `left` more values have come? */
 bool firn_parquet_dictionary_pays(const firn_parquet_dictionary *dictionary, int64_t left);
+/* Of memory that this chunk's values take, without room that is left from an earlier one. */
+size_t firn_parquet_dictionary_bytes(const firn_parquet_dictionary *dictionary);
 void firn_parquet_dictionary_free(firn_parquet_dictionary *dictionary);
 /* Bits that the numbers of n values need, at least one. */
 unsigned firn_parquet_bits_of(size_t n);

@@ -280,10 +280,10 @@ static firn_rc flush(firn_parquet_writer *w, firn_err *err)
 int64_t firn_parquet_held_bytes(const firn_parquet_writer *w)
 {
     size_t bytes = 0;
-    for (size_t i = 0; i < w->options.n_columns; i++) {
+    for (size_t i = 0; i < w->options.n_columns && w->group_rows > 0; i++) {
         const firn_parquet_chunk *c = &w->chunks[i];
-        bytes += c->out.len + c->page.len + c->codes_bytes + c->present_bytes +
-                 c->dictionary.keys_bytes + c->dictionary.slots_bytes + c->dictionary.text_bytes;
+        bytes += c->out.len + c->page.len + (size_t)c->page_values * sizeof(*c->codes) +
+                 firn_parquet_dictionary_bytes(&c->dictionary);
     }
     return (int64_t)bytes;
 }

@@ -385,15 +385,12 @@ static firn_rc stream_rows(write_job *job, bool *taken, firn_err *err)
     firn_pending_table *table = pending_table(pending, job->ident);
     *taken = false;
     FIRN_TRY(finish_open(pending, table, err));
-    firn_table own;
-    FIRN_TRY(firn_catalog_table_load(firn_lake_catalog(job->run->lake), pending->arena,
-                                     job->run->feed.ref, job->ident, &own, err));
-    const firn_rows_write write = {.metadata = own.metadata, .table_text = table->text};
+    const firn_rows_write write = {.metadata = job->metadata, .table_text = table->text};
     FIRN_TRY(firn_rows_file_open(job->run->session, pending->arena, &write, &table->open, err));
     if (table->open == NULL) {
         return FIRN_OK;
     }
-    table->open_metadata = own.metadata;
+    table->open_metadata = job->metadata;
     FIRN_TRY(add_to_open(pending, table, job->rows, job->n_rows, taken, err));
     if (!*taken) {
         firn_rows_file_discard(table->open);
@@ -507,31 +504,23 @@ static firn_rc write_as_changes(write_job *job, firn_err *err)
     return write_log(job, &changes, err);
 }
 
+static write_job job_of(firn_feed_target *target, firn_arena *arena, const firn_rows *rows,
+                        const firn_chunk *const *chunks, size_t n)
+{
+    return (write_job){.run = target->run,
+                       .target = target,
+                       .arena = arena,
+                       .rows = rows,
+                       .chunks = chunks,
+                       .n_rows = n};
+}
+
 firn_rc firn_write_rows(firn_feed_target *target, firn_arena *arena, const firn_rows *rows,
                         const firn_chunk *const *chunks, size_t n, firn_err *err)
 {
-    write_job job = {.run = target->run,
-                     .target = target,
-                     .arena = arena,
-                     .rows = rows,
-                     .chunks = chunks,
-                     .n_rows = n};
+    write_job job = job_of(target, arena, rows, chunks, n);
     return target->run->feed.mode == FIRN_FEED_APPEND ? write_all(&job, err)
                                                       : write_as_changes(&job, err);
-}
-
-/* The same for rows that may go into a file that stays open, of a feed that needs nothing else. */
-static firn_rc stream_or_write(firn_feed_target *target, firn_arena *arena, const firn_rows *rows,
-                               const firn_chunk *const *chunks, size_t n, firn_err *err)
-{
-    write_job job = {.run = target->run,
-                     .target = target,
-                     .arena = arena,
-                     .rows = rows,
-                     .chunks = chunks,
-                     .n_rows = n,
-                     .may_stream = true};
-    return write_all(&job, err);
 }
 
 void firn_pending_table_discard(firn_session *session, firn_pending_table *table, size_t keep)
@@ -621,7 +610,13 @@ firn_rc firn_pending_write(firn_feed_target *target, firn_err *err)
     if (anchor != NULL && anchor->open != NULL) {
         FIRN_TRY(add_to_open(pending, anchor, rows, n, &taken, err));
     }
-    return taken ? FIRN_OK : stream_or_write(target, arena, rows, chunks, n, err);
+    if (taken) {
+        return FIRN_OK;
+    }
+    write_job job = job_of(target, pending->arena, rows, chunks,
+                           n); /* an open file keeps the table's metadata */
+    job.may_stream = true;
+    return write_all(&job, err);
 }
 
 firn_rows firn_chunk_view(firn_arena *arena, const firn_feed *feed, const firn_chunk *chunk)

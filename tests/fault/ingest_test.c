@@ -11,6 +11,9 @@
 
 enum { PARTITIONS = 2, BEFORE = 60, AFTER = 120, POINTS_MAX = 64 };
 
+/* How often a point is passed depends on how the records come. The fewest of so many runs count, and a run that was not killed is made again. */
+enum { CLEAN_COUNTS = 3, KILL_TRIES = 10 };
+
 /* Records that are long, of nothing that packs: blocks are 4 MB. The mock keeps 5 MB of a partition. */
 enum { LONG_PARTITIONS = 6, LONG_RECORDS = 2400, LONG_BYTES = 8000 };
 
@@ -79,7 +82,7 @@ typedef struct point {
     long times;
 } point;
 
-static size_t learn_points(feed_fixture *f, point *points)
+static size_t count_points(feed_fixture *f, point *points)
 {
     firn_arena *arena = f->lake->arena;
     const char *file = firn_arena_printf(arena, "%s.count", f->lake->root);
@@ -87,7 +90,6 @@ static size_t learn_points(feed_fixture *f, point *points)
     rewind_lake(f->lake);
     outcome clean = run_feed(f, firn_arena_printf(arena, "FIRN_FAULT_COUNT=%s", file));
     assert_int_equal(clean.code, 0);
-    assert_each_record_once(f, "a clean run");
     size_t n = 0;
     size_t n_lines;
     char **lines = firn_str_split(arena, slurp(arena, file), '\n', &n_lines);
@@ -98,14 +100,43 @@ static size_t learn_points(feed_fixture *f, point *points)
     return n;
 }
 
-/* How often a point is passed depends on how the records come: `maybe` one run passes it less often than the one that was counted. */
-static void kill_at(feed_fixture *f, const char *where, bool maybe)
+/* `check` looks at what a clean run left. */
+static size_t learn_points(feed_fixture *f, point *points,
+                           void (*check)(feed_fixture *f, const char *what))
 {
-    rewind_lake(f->lake);
-    outcome killed = run_feed(f, firn_arena_printf(f->lake->arena, "FIRN_FAULT_KILL=%s", where));
-    if (killed.code != -SIGKILL && !(maybe && killed.code == 0)) {
+    size_t n = count_points(f, points);
+    check(f, "a clean run");
+    for (int run = 1; run < CLEAN_COUNTS; run++) {
+        point others[POINTS_MAX];
+        size_t n_others = count_points(f, others);
+        for (size_t i = 0; i < n; i++) {
+            for (size_t k = 0; k < n_others; k++) {
+                bool fewer =
+                    firn_streq(points[i].name, others[k].name) && others[k].times < points[i].times;
+                points[i].times = fewer ? others[k].times : points[i].times;
+            }
+        }
+    }
+    return n;
+}
+
+/* Runs the feed until it was killed there. */
+static void run_killed(feed_fixture *f, const char *where)
+{
+    const char *kill = firn_arena_printf(f->lake->arena, "FIRN_FAULT_KILL=%s", where);
+    outcome killed = {0};
+    for (int i = 0; i < KILL_TRIES && killed.code != -SIGKILL; i++) {
+        rewind_lake(f->lake);
+        killed = run_feed(f, kill);
+    }
+    if (killed.code != -SIGKILL) {
         fail_msg("%s: the feed was not killed: %d %s", where, killed.code, killed.err);
     }
+}
+
+static void kill_at(feed_fixture *f, const char *where)
+{
+    run_killed(f, where);
     outcome again = run_feed(f, NULL);
     if (again.code != 0) {
         fail_msg("after a kill at %s: %s", where, again.err);
@@ -119,19 +150,17 @@ static void killed_at_every_point(void **state)
                                        "ingest.after_commit"};
     feed_fixture *f = *state;
     point points[POINTS_MAX];
-    size_t n = learn_points(f, points);
+    size_t n = learn_points(f, points, assert_each_record_once);
     size_t found = 0;
     for (size_t i = 0; i < n; i++) {
         for (size_t k = 0; k < sizeof(ours) / sizeof(ours[0]); k++) {
             found += firn_streq(points[i].name, ours[k]);
         }
         print_message("# %s\n", points[i].name);
-        kill_at(f, firn_arena_printf(f->lake->arena, "%s:1", points[i].name), false);
+        kill_at(f, firn_arena_printf(f->lake->arena, "%s:1", points[i].name));
         if (points[i].times > 1) {
-            kill_at(f,
-                    firn_arena_printf(f->lake->arena, "%s:%ld", points[i].name,
-                                      1 + points[i].times / 2),
-                    true);
+            kill_at(f, firn_arena_printf(f->lake->arena, "%s:%ld", points[i].name,
+                                         1 + points[i].times / 2));
         }
     }
     assert_int_equal(found, sizeof(ours) / sizeof(ours[0]));
@@ -216,23 +245,18 @@ static void an_open_file_fails_or_dies(void **state)
 {
     feed_fixture *f = *state;
     firn_arena *arena = f->lake->arena;
-    const char *file = firn_arena_printf(arena, "%s.count", f->lake->root);
-    rewind_lake(f->lake);
-    assert_int_equal(run_feed(f, firn_arena_printf(arena, "FIRN_FAULT_COUNT=%s", file)).code, 0);
-    assert_each_long_once(f, "a clean run");
-    const char *line = strstr(slurp(arena, file), "point storage.write ");
-    assert_non_null(line);
-    long writes = strtol(line + strlen("point storage.write "), NULL, 10);
-    unlink(file);
-    assert_true(writes > 3); /* how many row groups there are depends on how the records come */
-    for (int eighth = 1; eighth < 8; eighth++) {
-        const char *kill =
-            firn_arena_printf(arena, "FIRN_FAULT_KILL=storage.write:%ld", 1 + writes * eighth / 8);
-        rewind_lake(f->lake);
-        int code = run_feed(f, kill).code;
-        assert_true(code == -SIGKILL || (code == 0 && eighth > 4));
+    point points[POINTS_MAX];
+    size_t n = learn_points(f, points, assert_each_long_once);
+    long writes = 0;
+    for (size_t i = 0; i < n; i++) {
+        writes = firn_streq(points[i].name, "storage.write") ? points[i].times : writes;
+    }
+    assert_true(writes >= 8); /* row groups before the end */
+    for (int eighth = 1; eighth <= 8; eighth++) {
+        const char *where = firn_arena_printf(arena, "storage.write:%ld", writes * eighth / 8);
+        run_killed(f, where);
         assert_int_equal(run_feed(f, NULL).code, 0);
-        assert_each_long_once(f, kill);
+        assert_each_long_once(f, where);
     }
 }
 

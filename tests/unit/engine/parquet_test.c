@@ -354,7 +354,7 @@ typedef struct one {
     int64_t factor;
     firn_parquet_codec codec;
     size_t dictionary_max;
-    int64_t group_rows;
+    int64_t group_rows, group_bytes;
 } one;
 
 static const char *one_path; /* each file a new one: DuckDB remembers footers by name and second */
@@ -378,6 +378,7 @@ static firn_parquet_writer *begin_one(lake_fixture *f, const one *o, FILE **file
                                           .codec = o->codec,
                                           .row_group_rows =
                                               o->group_rows > 0 ? o->group_rows : 1000,
+                                          .row_group_bytes = o->group_bytes,
                                           .dictionary_max = o->dictionary_max,
                                           .sink = put_file,
                                           .ctx = *file};
@@ -682,6 +683,39 @@ static void rows_need_not_stay(void **state)
     }
 }
 
+/* A row group ends by what it holds itself, not by the room that a larger one before it has left: those of few values are full. */
+static void row_groups_end_by_their_own_bytes(void **state)
+{
+    lake_fixture *f = *state;
+    firn_err err = {0};
+    FILE *file;
+    firn_parquet_stats stats;
+    enum { ROWS_ = 20000, STEPS = 20, DIFFERENT = 15000 };
+    int64_t *values = firn_malloc(ROWS_ * sizeof(*values));
+    const void *buffers[3] = {NULL, values, NULL};
+    one o = {.column = {.name = "x", .kind = FIRN_PARQUET_LONG},
+             .array = array_of(ROWS_, buffers),
+             .codec = FIRN_PARQUET_SNAPPY,
+             .dictionary_max = 100000,
+             .group_rows = ROWS_ * 5,
+             .group_bytes = 300000};
+    const firn_parquet_source source = {.array = &o.array, .factor = 1};
+    const firn_parquet_rows rows = {.sources = &source, .count = ROWS_};
+    firn_parquet_writer *w = begin_one(f, &o, &file);
+    for (int64_t i = 0; i < (int64_t)ROWS_ * STEPS; i++) { /* many different values, then few */
+        values[i % ROWS_] = (i < ROWS_ * 5 ? i % DIFFERENT : i % 3) * INT64_C(1000000007);
+        if (i % ROWS_ == ROWS_ - 1) {
+            assert_int_equal(firn_parquet_add(w, &rows, &err), FIRN_OK);
+        }
+    }
+    assert_int_equal(firn_parquet_finish(w, &err), FIRN_OK);
+    assert_int_equal(firn_parquet_held_bytes(w), 0);
+    end_one(f, &o, w, file, &stats);
+    free(values);
+    assert_true(ask_one(f, "count(*)", "parquet_metadata", "WHERE num_values = 100000") >= 2);
+    assert_int_equal(ask_one(f, "count(*)", "read_parquet", ""), (int64_t)ROWS_ * STEPS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -694,6 +728,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_does_not_fit_is_refused, lake_setup, lake_teardown),
         cmocka_unit_test_setup_teardown(a_refusal_takes_nothing, lake_setup, lake_teardown),
         cmocka_unit_test_setup_teardown(rows_need_not_stay, lake_setup, lake_teardown),
+        cmocka_unit_test_setup_teardown(row_groups_end_by_their_own_bytes, lake_setup,
+                                        lake_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

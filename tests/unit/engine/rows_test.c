@@ -515,6 +515,20 @@ static void rows_of_one_known_partition_are_not_parted(void **state)
     lake_expect(f, "SELECT count(DISTINCT parse_dirpath(_file)) FROM t", "1"); /* the same folder */
 }
 
+/* A constant is a column that the rows need not have, whoever writes them. */
+static void constants_are_columns(void **state)
+{
+    lake_fixture *f = *state;
+    static const firn_rows_constant constants[] = {{"year", "2025"}, {"place", "Ain / Var"}};
+    lake_exec(
+        f, "CREATE TABLE t (id bigint, year integer, place varchar) PARTITIONED BY (year, place)");
+    arrow_sql given = arrow_of_sql(f, "SELECT range AS id FROM range(3)");
+    assert_int_equal(write_constants(f, &given, constants, 2), FIRN_OK);
+    lake_expect(f, "SELECT DISTINCT year, place, partition.year FROM t, \"t$files\"",
+                "2025|Ain / Var|2025");
+    lake_expect(f, "SELECT count(year), count(place) FROM t", "3|3");
+}
+
 static void missing_members_get_their_defaults(void **state)
 {
     lake_fixture *f = *state;
@@ -945,6 +959,7 @@ int main(void)
         ROWS_TEST(columns_meet_by_name),
         ROWS_TEST(unknown_columns_are_told_or_left_out),
         ROWS_TEST(rows_of_one_known_partition_are_not_parted),
+        ROWS_TEST(constants_are_columns),
         ROWS_TEST(missing_members_get_their_defaults),
         ROWS_TEST(schemas_are_united),
         ROWS_TEST(statements_clean_and_enrich),

@@ -11,11 +11,6 @@ typedef struct fixture {
     const firn_avro_column *root;
 } fixture;
 
-static void free_batch(void *ctx)
-{
-    firn_avro_batch_free(ctx);
-}
-
 static fixture open_fixture(firn_arena *arena, const char *writer, const char *reader,
                             const firn_avro_decoder_opts *opts)
 {
@@ -23,8 +18,7 @@ static fixture open_fixture(firn_arena *arena, const char *writer, const char *r
     fixture f = {.writer = schema_of(arena, writer)};
     const firn_avro_schema *as = reader ? schema_of(arena, reader) : NULL;
     assert_ok(firn_avro_decoder_new(arena, f.writer, as, opts, &f.decoder, &err), &err);
-    f.batch = firn_avro_batch_new(f.decoder);
-    firn_arena_defer(arena, free_batch, f.batch);
+    f.batch = batch_of(arena, f.decoder);
     f.root = firn_avro_batch_root(f.batch);
     return f;
 }

@@ -16,11 +16,6 @@ typedef struct fixture {
     firn_avro_column *roots[WAYS];
 } fixture;
 
-static void free_batch(void *ctx)
-{
-    firn_avro_batch_free(ctx);
-}
-
 static fixture open_fixture(firn_arena *arena, const char *writer, const char *reader,
                             const firn_avro_decoder_opts *opts)
 {
@@ -29,8 +24,7 @@ static fixture open_fixture(firn_arena *arena, const char *writer, const char *r
     const firn_avro_schema *as = reader ? schema_of(arena, reader) : NULL;
     assert_ok(firn_avro_decoder_new(arena, f.writer, as, opts, &f.decoder, &err), &err);
     for (int w = 0; w < WAYS; w++) {
-        f.batches[w] = firn_avro_batch_new(f.decoder);
-        firn_arena_defer(arena, free_batch, f.batches[w]);
+        f.batches[w] = batch_of(arena, f.decoder);
         f.roots[w] = (firn_avro_column *)firn_avro_batch_root(f.batches[w]);
     }
     avro_forget_quick(f.roots[GENERAL]);

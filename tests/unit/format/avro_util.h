@@ -24,6 +24,19 @@ static inline int arena_teardown(void **state)
     return 0;
 }
 
+static inline void free_batch(void *ctx)
+{
+    firn_avro_batch_free(ctx);
+}
+
+/* A batch that goes with the arena. */
+static inline firn_avro_batch *batch_of(firn_arena *arena, const firn_avro_decoder *decoder)
+{
+    firn_avro_batch *batch = firn_avro_batch_new(decoder);
+    firn_arena_defer(arena, free_batch, batch);
+    return batch;
+}
+
 #define arena_test(f) cmocka_unit_test_setup_teardown(f, arena_setup, arena_teardown)
 
 #define assert_ok(expr, err)                           \

@@ -15,18 +15,12 @@ typedef struct fixture {
     int64_t unknown;
 } fixture;
 
-static void free_batch(void *ctx)
-{
-    firn_avro_batch_free(ctx);
-}
-
 static fixture open_fixture(firn_arena *arena, const char *schema)
 {
     firn_err err = {0};
     fixture f = {0};
     assert_ok(firn_json_decoder_new(arena, schema_of(arena, schema), NULL, &f.decoder, &err), &err);
-    f.batch = firn_avro_batch_new(firn_json_decoder_shape(f.decoder));
-    firn_arena_defer(arena, free_batch, f.batch);
+    f.batch = batch_of(arena, firn_json_decoder_shape(f.decoder));
     f.root = firn_avro_batch_root(f.batch);
     return f;
 }
@@ -591,8 +585,7 @@ static void a_batch_has_a_bound(void **state)
     firn_avro_decoder_opts opts = {.batch_bytes_max = 64 << 10};
     const firn_avro_schema *schema = schema_of(*state, one_field(*state, "'string'"));
     assert_ok(firn_json_decoder_new(*state, schema, &opts, &f.decoder, &err), &err);
-    f.batch = firn_avro_batch_new(firn_json_decoder_shape(f.decoder));
-    firn_arena_defer(*state, free_batch, f.batch);
+    f.batch = batch_of(*state, firn_json_decoder_shape(f.decoder));
     f.root = firn_avro_batch_root(f.batch);
     int rows = 0;
     while (decode(*state, &f, "{'x': 'thirty bytes of text, or so.'}", &err) == FIRN_OK)

@@ -13,11 +13,6 @@ typedef struct way {
     firn_avro_batch *batch;
 } way;
 
-static void free_batch(void *ctx)
-{
-    firn_avro_batch_free(ctx);
-}
-
 static void open_ways(firn_arena *arena, const char *schema, way *ways)
 {
     firn_err err = {0};
@@ -28,8 +23,7 @@ static void open_ways(firn_arena *arena, const char *schema, way *ways)
         if (w == SLOW)
             firn_json_plan_slow(&ways[w].decoder->root);
         ways[w].decoder->wide &= w == QUICK;
-        ways[w].batch = firn_avro_batch_new(firn_json_decoder_shape(ways[w].decoder));
-        firn_arena_defer(arena, free_batch, ways[w].batch);
+        ways[w].batch = batch_of(arena, firn_json_decoder_shape(ways[w].decoder));
     }
 }
 

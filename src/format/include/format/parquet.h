@@ -110,7 +110,8 @@ firn_rc firn_parquet_finish(firn_parquet_writer *writer, firn_err *err) FIRN_MUS
 int64_t firn_parquet_bytes(const firn_parquet_writer *writer); /* that the sink has got */
 int64_t firn_parquet_row_count(
     const firn_parquet_writer *writer); /* of row groups that it has got */
-int64_t firn_parquet_held_bytes(const firn_parquet_writer *writer); /* of memory, about */
+/* Of memory for the row group that is being filled, about. */
+int64_t firn_parquet_held_bytes(const firn_parquet_writer *writer);
 const firn_parquet_stats *firn_parquet_column_stats(const firn_parquet_writer *writer,
                                                     size_t column);
 void firn_parquet_free(firn_parquet_writer *writer);
