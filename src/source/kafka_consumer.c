@@ -299,6 +299,8 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
         forget_due(c);
         c->due = rd_kafka_topic_partition_list_copy(list);
         c->due_asked_us = 0;
+        rd_kafka_yield(
+            rk); /* else it is not before the poll's time is over that they are started */
     } else if (code == RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS) {
         take_away(c, list);
     } else {
@@ -752,7 +754,9 @@ firn_rc firn_kafka_poll(firn_kafka_consumer *c, size_t max, int timeout_ms, firn
         FIRN_TRY(say_failure(c, err));
         int64_t left_ms = (end_us - firn_monotonic_us()) / 1000;
         int wait_ms = left_ms <= 0 ? 0 : left_ms < SLICE_MS ? (int)left_ms : SLICE_MS;
-        if (!c->paused) {
+        bool none =
+            c->paused || c->assigned.len == 0; /* messages cannot come, but partitions can */
+        if (!none) {
             take_messages(c, max, wait_ms, out);
         }
         if (out->n > 0) {
@@ -762,7 +766,7 @@ firn_rc firn_kafka_poll(firn_kafka_consumer *c, size_t max, int timeout_ms, firn
         if (left_ms <= 0) {
             break;
         }
-        FIRN_TRY(serve_group(c, c->paused ? wait_ms : 0, err));
+        FIRN_TRY(serve_group(c, none ? wait_ms : 0, err));
     }
     FIRN_TRY(check_trouble(c, err));
     return check_missing(c, err);
