@@ -3,5 +3,6 @@
 
 int main(int argc, char **argv)
 {
+    firn_cli_choose_allocator(argc, argv);
     return firn_cli_main(argc, argv);
 }
