@@ -17,7 +17,7 @@
 
 enum {
     BUFFER_BYTES_MAX = 4 << 20,
-    RECEIVE_BYTES = 256 << 10, /* what one read of the socket takes */
+    RECEIVE_BYTES = 64 << 10, /* what one read of the socket takes */
     KEEPALIVE_S = 30,
 };
 

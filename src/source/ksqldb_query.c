@@ -15,7 +15,7 @@ enum {
     BATCH_BYTES_MAX = 2 << 20, /* what stays in a core's cache until it is encoded */
     ROW_BYTES_MAX = 64 << 20,
     REFUSAL_BYTES_MAX = 64 << 10,
-    STREAM_BUFFER_BYTES = 1 << 20,
+    STREAM_BUFFER_BYTES = 256 << 10,
     CLOSE_TIMEOUT_MS = 2000,
     CODE_WANTS_HTTP2 = 40004,
 };
