@@ -55,7 +55,7 @@ typedef struct write_job {
     const char *prefix; /* of this write's file names */
     const char *copy_options;
     int64_t target_bytes;
-    int level; /* of zstd; 0: its own */
+    int level; /* of zstd, by COPY; 0: its own */
     bool partitioned, sorted, blooms, v2;
     size_t n_moved; /* files that have their final name */
     firn_written *out;
@@ -362,7 +362,7 @@ static firn_rc open_direct(write_job *job, firn_direct **out, firn_err *err)
         .plan = job->plan,
         .folder = job->folder,
         .prefix = job->prefix,
-        .level = job->level,
+        .level = zstd_level(options->metadata, 0),
         .group_rows = firn_metadata_property_i64(options->metadata, GROUP_ROWS, DIRECT_GROUP_ROWS),
         .group_bytes =
             firn_metadata_property_i64(options->metadata, GROUP_BYTES, DIRECT_GROUP_BYTES),

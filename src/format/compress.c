@@ -148,11 +148,27 @@ firn_rc firn_snappy_decompress(firn_bytes packed, size_t plain_bytes_max, firn_b
 firn_zstd *firn_zstd_new(int level)
 {
     ZSTD_CCtx *zstd = ZSTD_createCCtx();
-    if (zstd != NULL) { /* a level beyond zstd's own is its nearest one */
-        (void)ZSTD_CCtx_setParameter(zstd, ZSTD_c_compressionLevel,
-                                     level ? level : ZSTD_CLEVEL_DEFAULT);
-    }
+    if (zstd != NULL)
+        firn_zstd_choose(zstd, FIRN_ZSTD_WHOLE, level);
     return zstd;
+}
+
+void firn_zstd_choose(firn_zstd *zstd, firn_zstd_way way, int level)
+{
+    /* 0: as the level has it. The last is zstd's "literalCompressionMode", whose number is not promised to stay: levels below 0 do without,
+     * unless it is 1. A level beyond zstd's own is its nearest one. */
+    const struct {
+        int level, hash_log, min_match, literals;
+    } ways[] = {
+        [FIRN_ZSTD_LITERALS] = {-1000, 0, 0, 1},
+        [FIRN_ZSTD_NEAR] = {1, 10, 7, 0},
+        [FIRN_ZSTD_WHOLE] = {level ? level : ZSTD_CLEVEL_DEFAULT, 0, 0, 0},
+    };
+    size_t known = ZSTD_CCtx_setParameter(zstd, ZSTD_c_experimentalParam5, ways[way].literals);
+    way = way == FIRN_ZSTD_LITERALS && ZSTD_isError(known) ? FIRN_ZSTD_WHOLE : way;
+    (void)ZSTD_CCtx_setParameter(zstd, ZSTD_c_compressionLevel, ways[way].level);
+    (void)ZSTD_CCtx_setParameter(zstd, ZSTD_c_hashLog, ways[way].hash_log);
+    (void)ZSTD_CCtx_setParameter(zstd, ZSTD_c_minMatch, ways[way].min_match);
 }
 
 void firn_zstd_free(firn_zstd *zstd)

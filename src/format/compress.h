@@ -24,6 +24,13 @@ firn_rc firn_zstd_compress(firn_bytes plain, int level, firn_buf *out, firn_err 
 typedef struct ZSTD_CCtx_s firn_zstd;
 firn_zstd *firn_zstd_new(int level);
 void firn_zstd_free(firn_zstd *zstd);
+/* How frames are made from now on; it is WHOLE at first. What a way is to be, a zstd that does not know it takes for WHOLE. */
+typedef enum firn_zstd_way {
+    FIRN_ZSTD_LITERALS, /* bytes that are frequent get short codes, but nothing is looked for that came before: random text */
+    FIRN_ZSTD_NEAR,     /* level 1 with a table that stays in the nearest cache */
+    FIRN_ZSTD_WHOLE,    /* as the level says */
+} firn_zstd_way;
+void firn_zstd_choose(firn_zstd *zstd, firn_zstd_way way, int level);
 firn_rc firn_zstd_pack(firn_zstd *zstd, firn_bytes plain, firn_buf *out,
                        firn_err *err) FIRN_MUST_USE;
 firn_rc firn_zstd_decompress(firn_bytes packed, size_t plain_bytes_max, firn_buf *out,

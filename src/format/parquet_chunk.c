@@ -6,8 +6,8 @@
  * pays; when later the different values become too many, the pages so far stay as they are, and those to come are plain. Bounds of texts are then those of
  * the dictionary's values, of which there are few.
  *
- * A data page (version 1) is the definition levels (when the column may have nulls: length, then runs of one bit), then the values, compressed together.
- * When the first page shows that compression gains next to nothing, the chunk goes without: each chunk has a codec of its own.
+ * A data page (version 1) is the definition levels (when the column may have nulls: length, then runs of one bit), then the values, compressed together
+ * (parquet_pack.c).
  */
 #include "parquet_parts.h"
 #include "parquet_text.h"
@@ -16,11 +16,7 @@ enum {
     PAGE_BYTES = 1 << 20,
     PAGE_ROWS = 1 << 13,
     LEVELS_MAX = 4 + 5 + PAGE_ROWS / 8, /* bytes, that a page has room for before its values */
-    JUDGED_BYTES = 1 << 14,             /* a page that says how well a chunk packs */
-    GAIN_MIN_ZSTD =
-        32, /* one part in so many, or it is not worth it: zstd is asked for small files, */
-    GAIN_MIN_SNAPPY = 12, /* snappy for quick ones */
-    SKIPPED_MAX = 31,     /* row groups, between trials of what has failed */
+    SKIPPED_MAX = 31,                   /* row groups, between trials of a dictionary */
     PAGE_DATA = 0,
     PAGE_DICTIONARY = 2,
 };
@@ -184,6 +180,7 @@ static void put_keys(const encoder *e, firn_buf *out)
         firn_buf_append(out, d->keys, d->n * e->width);
         return;
     }
+    (void)firn_buf_reserve(out, d->text_bytes + d->n * sizeof(uint32_t) + AT_ONCE);
     for (size_t i = 0; i < d->n; i++) {
         put_texts(out, &entries[i].text, 1, NULL);
     }
@@ -206,17 +203,6 @@ static void put_numbered(const encoder *e)
 }
 
 /* ---- pages ---- */
-
-static firn_rc pack(const encoder *e, firn_bytes plain, firn_buf *out, firn_err *err)
-{
-    firn_parquet_desk *desk = e->desk;
-    firn_buf_clear(out);
-    if (e->chunk->codec == FIRN_PARQUET_SNAPPY) {
-        return firn_snappy_compress(plain, out, err);
-    }
-    desk->zstd = desk->zstd != NULL ? desk->zstd : firn_zstd_new(e->options->level);
-    return firn_zstd_pack(desk->zstd, plain, out, err);
-}
 
 static void put_header(firn_buf *out, int type, size_t plain, size_t packed, int64_t values,
                        int encoding)
@@ -245,46 +231,29 @@ static firn_rc check_page(const encoder *e, const firn_buf *page, firn_err *err)
     return FIRN_OK;
 }
 
-static bool packs(const firn_parquet_chunk *c, size_t plain, size_t packed)
-{
-    size_t part = c->codec == FIRN_PARQUET_ZSTD ? GAIN_MIN_ZSTD : GAIN_MIN_SNAPPY;
-    return packed + plain / part <= plain;
-}
-
-/* The first page, packed in desk->packed, says whether the chunk is: together with its dictionary so far, if it has one. */
-static firn_rc judge(const encoder *e, size_t plain, firn_err *err)
+static firn_rc judge(const encoder *e, firn_bytes page, firn_err *err)
 {
     FIRN_AUTO_BUF firn_buf keys = {0};
-    FIRN_AUTO_BUF firn_buf packed_keys = {0};
-    firn_parquet_chunk *c = e->chunk;
-    size_t packed = e->desk->packed.len;
-    if (c->manner == FIRN_PARQUET_CODED && !packs(c, plain, packed)) {
+    if (e->chunk->manner == FIRN_PARQUET_CODED) {
         put_keys(e, &keys);
-        FIRN_TRY(pack(e, firn_buf_bytes(&keys), &packed_keys, err));
     }
-    if (plain + keys.len >= JUDGED_BYTES) {
-        bool good = packs(c, plain + keys.len, packed + packed_keys.len);
-        learn(&c->habit.packing_skip, &c->habit.packing_failures, good);
-        c->codec = good ? c->codec : FIRN_PARQUET_PLAIN;
-    }
-    return FIRN_OK;
+    return firn_parquet_judge(e, page, firn_buf_bytes(&keys), err);
 }
 
 static firn_rc add_page(const encoder *e, firn_bytes plain, int encoding, firn_err *err)
 {
     firn_parquet_chunk *c = e->chunk;
-    firn_bytes body = plain;
-    size_t before = c->out.len;
-    if (c->codec != FIRN_PARQUET_PLAIN) {
-        FIRN_TRY(pack(e, plain, &e->desk->packed, err));
-        if (before == 0) {
-            FIRN_TRY(judge(e, plain.len, err));
-        }
-        body = c->codec != FIRN_PARQUET_PLAIN ? firn_buf_bytes(&e->desk->packed) : plain;
+    if (c->out.len == 0) {
+        FIRN_TRY(judge(e, plain, err));
     }
-    put_header(&c->out, PAGE_DATA, plain.len, body.len, c->page_rows, encoding);
-    c->plain_bytes += (int64_t)(c->out.len - before + plain.len);
-    firn_buf_append(&c->out, body.data, body.len);
+    firn_bytes body;
+    FIRN_TRY(firn_parquet_pack(e, plain, c->packing.way, &body, err));
+    firn_buf *header = &e->desk->header;
+    firn_buf_clear(header);
+    put_header(header, PAGE_DATA, plain.len, body.len, c->page_rows, encoding);
+    firn_parquet_pages_add(&c->out, firn_buf_bytes(header));
+    firn_parquet_pages_add(&c->out, body);
+    c->plain_bytes += (int64_t)(header->len + plain.len);
     return FIRN_OK;
 }
 
@@ -360,11 +329,8 @@ static firn_rc put_dictionary(const encoder *e, firn_err *err)
     firn_buf_clear(page);
     put_keys(e, page);
     FIRN_TRY(check_page(e, page, err));
-    firn_bytes plain = firn_buf_bytes(page), body = plain;
-    if (c->codec != FIRN_PARQUET_PLAIN) {
-        FIRN_TRY(pack(e, plain, &e->desk->packed, err));
-        body = firn_buf_bytes(&e->desk->packed);
-    }
+    firn_bytes plain = firn_buf_bytes(page), body;
+    FIRN_TRY(firn_parquet_pack(e, plain, FIRN_ZSTD_WHOLE, &body, err));
     put_header(&c->head, PAGE_DICTIONARY, plain.len, body.len, (int64_t)c->dictionary.n,
                FIRN_ENCODING_PLAIN);
     c->plain_bytes += (int64_t)(c->head.len + plain.len);
@@ -489,11 +455,10 @@ void firn_parquet_chunk_begin(const firn_parquet_encoder *e)
 {
     firn_parquet_chunk *c = e->chunk;
     bool can = e->item == FIRN_ITEM_4 || e->item == FIRN_ITEM_8 || e->item == FIRN_ITEM_TEXT;
-    firn_buf_clear(&c->out);
+    firn_parquet_pages_clear(&c->out);
     firn_buf_clear(&c->head);
     c->values = c->plain_bytes = 0;
     c->stats = (firn_parquet_stats){0};
-    c->codec = is_tried(&c->habit.packing_skip) ? e->options->codec : FIRN_PARQUET_PLAIN;
     c->manner =
         can && is_tried(&c->habit.dictionary_skip) ? FIRN_PARQUET_TRIED : FIRN_PARQUET_AS_VALUES;
     if (c->manner == FIRN_PARQUET_TRIED) {
@@ -516,7 +481,7 @@ firn_rc firn_parquet_chunk_end(const firn_parquet_encoder *e, firn_err *err)
         firn_parquet_bound_entries(&c->dictionary, &own);
         widen(e, &own);
     }
-    if (c->out.overflow || c->head.overflow) {
+    if (c->out.len > FIRN_BUF_MAX_DEFAULT || c->head.overflow) {
         FIRN_FAIL(err, FIRN_E_LIMIT,
                   "column %s: its part of a row group would be larger than 1 GB; set "
                   "write.parquet.row-group-rows lower",
@@ -528,7 +493,7 @@ firn_rc firn_parquet_chunk_end(const firn_parquet_encoder *e, firn_err *err)
 
 void firn_parquet_chunk_deinit(firn_parquet_chunk *chunk)
 {
-    firn_buf_deinit(&chunk->out);
+    firn_parquet_pages_deinit(&chunk->out);
     firn_buf_deinit(&chunk->head);
     firn_buf_deinit(&chunk->low);
     firn_buf_deinit(&chunk->high);
@@ -543,5 +508,6 @@ void firn_parquet_desk_deinit(firn_parquet_desk *desk)
     firn_parquet_values_free(&desk->values);
     firn_buf_deinit(&desk->page);
     firn_buf_deinit(&desk->packed);
+    firn_buf_deinit(&desk->header);
     firn_zstd_free(desk->zstd);
 }

@@ -6,7 +6,9 @@
  *   parquet_dictionary.c  the different ones of a chunk, and a number for each value
  *   parquet_bounds.c   the least and the greatest of them
  *   parquet_bits.c     numbers and levels as runs and packed bits
- *   parquet_chunk.c    values into the pages of a column chunk: dictionary or plain, compressed
+ *   parquet_chunk.c    values into the pages of a column chunk: dictionary or plain
+ *   parquet_pack.c     how its pages are compressed
+ *   parquet_pages.c    where they wait for the end of the row group
  *   parquet_writer.c   row groups, threads, the footer
  *
  * Words are read and written as they lie in memory: little-endian, as the file wants them.
@@ -181,13 +183,50 @@ void firn_put_levels(firn_buf *out, const uint8_t *present, int64_t rows);
 void firn_put_runs(firn_buf *out, const uint32_t *codes, int64_t n, unsigned bits);
 void firn_put_bools(firn_buf *out, const uint8_t *values, int64_t n); /* bytes of 0 and 1 */
 
+/* ---- parquet_pack.c ---- */
+
+typedef struct firn_parquet_packing {
+    firn_parquet_codec codec;
+    firn_zstd_way way; /* of pages of data; a dictionary is packed whole */
+} firn_parquet_packing;
+
+typedef struct firn_parquet_encoder firn_parquet_encoder;
+
+/* By the chunk's first page and its dictionary so far. */
+firn_rc firn_parquet_judge(const firn_parquet_encoder *e, firn_bytes page, firn_bytes keys,
+                           firn_err *err) FIRN_MUST_USE;
+/* `plain` itself, or what lies in the desk as `packed` afterwards. */
+firn_rc firn_parquet_pack(const firn_parquet_encoder *e, firn_bytes plain, firn_zstd_way way,
+                          firn_bytes *out, firn_err *err) FIRN_MUST_USE;
+
+/* ---- parquet_pages.c ---- */
+
+typedef struct firn_parquet_block {
+    uint8_t *data;
+    size_t bytes, len; /* room, and what of it is taken */
+} firn_parquet_block;
+
+/* The blocks that are used hold the bytes in order; the others are kept. Zeroed is empty. */
+typedef struct firn_parquet_pages {
+    firn_parquet_block *blocks;
+    size_t blocks_bytes; /* of room for the array */
+    size_t n, used;
+    size_t len; /* of all bytes */
+} firn_parquet_pages;
+
+void firn_parquet_pages_add(firn_parquet_pages *pages, firn_bytes bytes);
+void firn_parquet_pages_clear(firn_parquet_pages *pages);
+void firn_parquet_pages_deinit(firn_parquet_pages *pages);
+
 /* ---- parquet_chunk.c ---- */
 
 /* What one row group teaches about a column for the next ones. */
 typedef struct firn_parquet_habit {
     unsigned dictionary_skip,
         dictionary_failures; /* row groups without a trial, trials that failed */
-    unsigned packing_skip, packing_failures;
+    firn_parquet_packing packing;
+    unsigned packing_skip,
+        packing_repeats; /* row groups that are taken for alike, judgements that were the same */
 } firn_parquet_habit;
 
 typedef enum firn_parquet_manner {
@@ -198,9 +237,9 @@ typedef enum firn_parquet_manner {
 
 /* A column chunk that grows. It keeps its room for the next row group; zeroed is empty. */
 typedef struct firn_parquet_chunk {
-    firn_buf out;  /* pages of data that are done */
-    firn_buf head; /* the dictionary's, once the chunk has ended; empty: there is none */
-    firn_parquet_codec codec;
+    firn_parquet_pages out; /* pages of data that are done */
+    firn_buf head;          /* the dictionary's, once the chunk has ended; empty: there is none */
+    firn_parquet_packing packing;
     int64_t values, plain_bytes;
     firn_parquet_stats stats;
     firn_buf low, high; /* where its bounds of texts are */
@@ -223,21 +262,21 @@ void firn_parquet_chunk_deinit(firn_parquet_chunk *chunk);
 /* What a thread needs to encode a piece of a column, kept for the next one. Zeroed is empty. */
 typedef struct firn_parquet_desk {
     firn_parquet_values values;
-    firn_buf page, packed;
+    firn_buf page, packed, header;
     firn_zstd *zstd;
     struct firn_parquet_desk *next; /* the writer's list of those that are free */
 } firn_parquet_desk;
 
 void firn_parquet_desk_deinit(firn_parquet_desk *desk);
 
-typedef struct firn_parquet_encoder {
+struct firn_parquet_encoder {
     const firn_parquet_options *options;
     const firn_parquet_column *column;
     firn_parquet_chunk *chunk;
     firn_parquet_desk *desk;
     firn_parquet_item item;
     size_t width; /* in the file */
-} firn_parquet_encoder;
+};
 
 void firn_parquet_chunk_begin(const firn_parquet_encoder *e);
 firn_rc firn_parquet_chunk_add(const firn_parquet_encoder *e, const firn_parquet_source *source,

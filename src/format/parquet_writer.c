@@ -242,7 +242,7 @@ static firn_rc put_chunk(firn_parquet_writer *w, size_t i, row_group *group, fir
 {
     const firn_parquet_chunk *chunk = &w->chunks[i];
     int64_t bytes = (int64_t)(chunk->head.len + chunk->out.len);
-    group->chunks[i] = (written_chunk){.codec = chunk->codec,
+    group->chunks[i] = (written_chunk){.codec = chunk->packing.codec,
                                        .offset = w->bytes,
                                        .dictionary_bytes = (int64_t)chunk->head.len,
                                        .values = chunk->values,
@@ -252,7 +252,10 @@ static firn_rc put_chunk(firn_parquet_writer *w, size_t i, row_group *group, fir
     if (chunk->head.len > 0) {
         FIRN_TRY(put(w, firn_buf_bytes(&chunk->head), err));
     }
-    FIRN_TRY(put(w, firn_buf_bytes(&chunk->out), err));
+    for (size_t b = 0; b < chunk->out.used; b++) {
+        const firn_parquet_block *block = &chunk->out.blocks[b];
+        FIRN_TRY(put(w, firn_bytes_of(block->data, block->len), err));
+    }
     join_stats(w, i);
     group->bytes += bytes;
     group->plain_bytes += chunk->plain_bytes;
