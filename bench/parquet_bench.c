@@ -43,6 +43,7 @@ typedef struct trial {
     const char *name;
     firn_parquet_codec codec;
     int level;
+    bool deltas;
     size_t dictionary_max;
 } trial;
 
@@ -308,6 +309,11 @@ static const trial trials[] = {
     {.name = "snappy", .codec = FIRN_PARQUET_SNAPPY, .dictionary_max = DICTIONARY_MAX},
     {.name = "zstd", .codec = FIRN_PARQUET_ZSTD, .dictionary_max = DICTIONARY_MAX},
     {.name = "zstd 1", .codec = FIRN_PARQUET_ZSTD, .level = 1, .dictionary_max = DICTIONARY_MAX},
+    {.name = "snappyd",
+     .codec = FIRN_PARQUET_SNAPPY,
+     .deltas = true,
+     .dictionary_max = DICTIONARY_MAX},
+    {.name = "zstdd", .codec = FIRN_PARQUET_ZSTD, .deltas = true, .dictionary_max = DICTIONARY_MAX},
 };
 
 /* ---- measured ---- */
@@ -356,6 +362,7 @@ static result measure(const trial *t, const firn_parquet_column *columns, size_t
                                           .n_columns = n,
                                           .codec = t->codec,
                                           .level = t->level,
+                                          .deltas = t->deltas,
                                           .row_group_rows = GROUP_ROWS,
                                           .row_group_bytes = GROUP_BYTES,
                                           .dictionary_max = t->dictionary_max,
@@ -384,6 +391,7 @@ static void keep(const trial *t, const shape *s, const firn_parquet_source *sour
                                           .n_columns = s->n_columns,
                                           .codec = t->codec,
                                           .level = t->level,
+                                          .deltas = t->deltas,
                                           .row_group_rows = GROUP_ROWS,
                                           .row_group_bytes = GROUP_BYTES,
                                           .dictionary_max = t->dictionary_max,

@@ -351,7 +351,7 @@ static bool direct_codec(const firn_metadata *metadata, firn_parquet_codec *out)
     return *out != FIRN_PARQUET_PLAIN || firn_strcaseeq(name, "uncompressed");
 }
 
-/* Rows that need a sort, parting, Bloom filters or the encodings of version 2 are the COPY's. */
+/* Rows that need a sort, parting or Bloom filters are the COPY's. */
 static firn_rc open_direct(write_job *job, firn_direct **out, firn_err *err)
 {
     const firn_write_options *options = job->options;
@@ -363,14 +363,15 @@ static firn_rc open_direct(write_job *job, firn_direct **out, firn_err *err)
         .folder = job->folder,
         .prefix = job->prefix,
         .level = zstd_level(options->metadata, 0),
+        .deltas = job->v2,
         .group_rows = firn_metadata_property_i64(options->metadata, GROUP_ROWS, DIRECT_GROUP_ROWS),
         .group_bytes =
             firn_metadata_property_i64(options->metadata, GROUP_BYTES, DIRECT_GROUP_BYTES),
         .target_bytes = job->target_bytes,
         .threads = job->session->engine->threads};
     *out = NULL;
-    if (options->whole_files || options->with_row_lineage || job->sorted || job->v2 ||
-        job->blooms || (job->partitioned && options->partition == NULL) || !is_local(job->folder) ||
+    if (options->whole_files || options->with_row_lineage || job->sorted || job->blooms ||
+        (job->partitioned && options->partition == NULL) || !is_local(job->folder) ||
         !direct_codec(options->metadata, &write.codec)) {
         return FIRN_OK;
     }

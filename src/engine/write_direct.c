@@ -301,6 +301,7 @@ firn_rc firn_direct_open(firn_arena *arena, const firn_direct_write *write, firn
                                           .n_columns = job->n_columns,
                                           .codec = write->codec,
                                           .level = write->level,
+                                          .deltas = write->deltas,
                                           .row_group_rows = write->group_rows,
                                           .row_group_bytes = write->group_bytes,
                                           .dictionary_max = write->dictionary_max,

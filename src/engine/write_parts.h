@@ -98,6 +98,7 @@ typedef struct firn_direct_write {
     const char *folder, *prefix; /* files are <folder>/<prefix>-... */
     firn_parquet_codec codec;
     int level;
+    bool deltas;
     int64_t group_rows, group_bytes, target_bytes;
     size_t dictionary_max;
     int threads;

@@ -15,8 +15,8 @@
 enum {
     PAGE_BYTES = 1 << 20,
     PAGE_ROWS = 1 << 13,
-    LEVELS_MAX = 4 + 5 + PAGE_ROWS / 8, /* bytes, that a page has room for before its values */
-    SKIPPED_MAX = 31,                   /* row groups, between trials of a dictionary */
+    LEVELS_MAX = 16 + PAGE_ROWS / 8, /* bytes: room before a page's values, which are aligned */
+    SKIPPED_MAX = 31,                /* row groups, between trials of a dictionary */
     PAGE_DATA = 0,
     PAGE_DICTIONARY = 2,
 };
@@ -257,6 +257,26 @@ static firn_rc add_page(const encoder *e, firn_bytes plain, int encoding, firn_e
     return FIRN_OK;
 }
 
+/* Pages of values are of differences, where those take less. */
+static bool has_deltas(const encoder *e)
+{
+    firn_parquet_physical physical = firn_parquet_physical_of(e->column);
+    return e->options->deltas &&
+           (physical == FIRN_PHYSICAL_INT32 || physical == FIRN_PHYSICAL_INT64);
+}
+
+/* Of a difference, at most: one bit more than the range of the values so far. */
+static double delta_bytes(const encoder *e)
+{
+    firn_parquet_range range = range_of(e, &e->chunk->stats);
+    uint64_t span = (uint64_t)range.high - (uint64_t)range.low;
+    if (!has_deltas(e) || !range.known) {
+        return 0;
+    }
+    double bytes = span > 0 ? (65 - __builtin_clzll(span)) / 8.0 : 0.125;
+    return bytes < (double)e->width ? bytes : (double)e->width;
+}
+
 /* What is told of a page that is full, the last one of its chunk (no values are left then), or the last with numbers. */
 static void choose_manner(const encoder *e, int64_t left)
 {
@@ -264,7 +284,7 @@ static void choose_manner(const encoder *e, int64_t left)
     if (c->manner != FIRN_PARQUET_TRIED || c->dictionary.seen == 0) {
         return;
     }
-    bool good = firn_parquet_dictionary_pays(&c->dictionary, left);
+    bool good = firn_parquet_dictionary_pays(&c->dictionary, left, delta_bytes(e));
     learn(&c->habit.dictionary_skip, &c->habit.dictionary_failures, good);
     c->manner = good ? FIRN_PARQUET_CODED : FIRN_PARQUET_AS_VALUES;
     if (good) {
@@ -279,10 +299,12 @@ static void choose_manner(const encoder *e, int64_t left)
 }
 
 /* Levels and what comes behind them, side by side. */
-static firn_bytes page_bytes(const encoder *e, bool coded)
+static firn_bytes page_bytes(const encoder *e, int *encoding)
 {
     firn_parquet_chunk *c = e->chunk;
     firn_buf *small = &e->desk->page;
+    bool coded = c->manner == FIRN_PARQUET_CODED;
+    *encoding = coded ? FIRN_ENCODING_DICTIONARY : FIRN_ENCODING_PLAIN;
     if (!e->column->required) {
         firn_put_levels(small, c->has_nulls ? c->present : NULL, c->page_rows);
     }
@@ -300,6 +322,15 @@ static firn_bytes page_bytes(const encoder *e, bool coded)
     if (page->overflow) {
         return (firn_bytes){0};
     }
+    if (has_deltas(e)) {
+        size_t levels = small->len;
+        firn_put_deltas(small, page->data + LEVELS_MAX, c->page_values, e->width);
+        if (small->len - levels < page->len - LEVELS_MAX) {
+            *encoding = FIRN_ENCODING_DELTA;
+            return firn_buf_bytes(small);
+        }
+        small->len = levels;
+    }
     uint8_t *from = page->data + LEVELS_MAX - small->len;
     memcpy(from, small->len > 0 ? small->data : from, small->len);
     return firn_bytes_of(from, page->len - LEVELS_MAX + small->len);
@@ -309,13 +340,14 @@ static firn_rc finish_page(const encoder *e, int64_t left, firn_err *err)
 {
     firn_parquet_chunk *c = e->chunk;
     choose_manner(e, left);
-    bool coded = c->manner == FIRN_PARQUET_CODED;
+    int encoding;
     firn_buf_clear(&e->desk->page);
-    firn_bytes page = page_bytes(e, coded);
+    firn_bytes page = page_bytes(e, &encoding);
     FIRN_TRY(check_page(e, &e->desk->page, err));
     FIRN_TRY(check_page(e, &c->page, err));
-    FIRN_TRY(add_page(e, page, coded ? FIRN_ENCODING_DICTIONARY : FIRN_ENCODING_PLAIN, err));
-    c->coded_pages += coded;
+    FIRN_TRY(add_page(e, page, encoding, err));
+    c->coded_pages += encoding == FIRN_ENCODING_DICTIONARY;
+    c->delta_pages += encoding == FIRN_ENCODING_DELTA;
     firn_buf_clear(&c->page);
     c->page_rows = c->page_values = 0;
     c->has_nulls = false;
@@ -464,7 +496,7 @@ void firn_parquet_chunk_begin(const firn_parquet_encoder *e)
     if (c->manner == FIRN_PARQUET_TRIED) {
         firn_parquet_dictionary_begin(&c->dictionary, e->item, e->options->dictionary_max);
     }
-    c->coded_pages = 0;
+    c->coded_pages = c->delta_pages = 0;
 }
 
 firn_rc firn_parquet_chunk_end(const firn_parquet_encoder *e, firn_err *err)

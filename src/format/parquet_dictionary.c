@@ -357,16 +357,16 @@ bool firn_parquet_number(firn_parquet_dictionary *d, const firn_parquet_values *
 }
 
 /* Supposing that the dictionary's values are as long as the others. */
-bool firn_parquet_dictionary_pays(const firn_parquet_dictionary *d, int64_t left)
+bool firn_parquet_dictionary_pays(const firn_parquet_dictionary *d, int64_t left, double each)
 {
     if (d->seen == 0) {
         return false;
     }
-    double each = d->item == FIRN_ITEM_TEXT
-                      ? sizeof(uint32_t) + (double)d->text_bytes / (double)d->n
-                      : (double)key_bytes(d->item);
+    double key = d->item == FIRN_ITEM_TEXT ? sizeof(uint32_t) + (double)d->text_bytes / (double)d->n
+                                           : (double)key_bytes(d->item);
     double keys = foresee(d, left), n = (double)(d->seen + left);
-    return keys * each + n * firn_parquet_bits_of((size_t)keys) / 8 < n * each * 0.75;
+    double with = keys * key + n * firn_parquet_bits_of((size_t)keys) / 8;
+    return with < (each > 0 ? n * each : n * key * 0.75);
 }
 
 size_t firn_parquet_dictionary_bytes(const firn_parquet_dictionary *d)

@@ -6,6 +6,7 @@
  *   parquet_dictionary.c  the different ones of a chunk, and a number for each value
  *   parquet_bounds.c   the least and the greatest of them
  *   parquet_bits.c     numbers and levels as runs and packed bits
+ *   parquet_delta.c    whole numbers as differences
  *   parquet_chunk.c    values into the pages of a column chunk: dictionary or plain
  *   parquet_pack.c     how its pages are compressed
  *   parquet_pages.c    where they wait for the end of the row group
@@ -57,7 +58,12 @@ void firn_put_varint(firn_buf *out, uint64_t value);
 
 /* ---- what the specification numbers ---- */
 
-enum { FIRN_ENCODING_PLAIN = 0, FIRN_ENCODING_RLE = 3, FIRN_ENCODING_DICTIONARY = 8 };
+enum {
+    FIRN_ENCODING_PLAIN = 0,
+    FIRN_ENCODING_RLE = 3,
+    FIRN_ENCODING_DELTA = 5,
+    FIRN_ENCODING_DICTIONARY = 8,
+};
 
 typedef enum firn_parquet_physical {
     FIRN_PHYSICAL_BOOLEAN = 0,
@@ -156,8 +162,9 @@ void firn_parquet_dictionary_begin(firn_parquet_dictionary *dictionary, firn_par
  * nothing. */
 bool firn_parquet_number(firn_parquet_dictionary *dictionary, const firn_parquet_values *values,
                          const firn_parquet_range *range, int64_t left, uint32_t *codes);
-/* Is the chunk likely to be smaller with it when `left` more values have come? */
-bool firn_parquet_dictionary_pays(const firn_parquet_dictionary *dictionary, int64_t left);
+/* Is the chunk likely to be smaller with it when `left` more values have come? `each`: bytes of a value without it; 0: as many as it has in the dictionary. */
+bool firn_parquet_dictionary_pays(const firn_parquet_dictionary *dictionary, int64_t left,
+                                  double each);
 /* Of memory that this chunk's values take, without room that is left from an earlier one. */
 size_t firn_parquet_dictionary_bytes(const firn_parquet_dictionary *dictionary);
 void firn_parquet_dictionary_free(firn_parquet_dictionary *dictionary);
@@ -182,6 +189,11 @@ void firn_put_levels(firn_buf *out, const uint8_t *present, int64_t rows);
 /* Runs of `bits` wide numbers, none of them larger than what the bits hold. */
 void firn_put_runs(firn_buf *out, const uint32_t *codes, int64_t n, unsigned bits);
 void firn_put_bools(firn_buf *out, const uint8_t *values, int64_t n); /* bytes of 0 and 1 */
+
+/* ---- parquet_delta.c ---- */
+
+/* n numbers of `width` bytes, 4 or 8. */
+void firn_put_deltas(firn_buf *out, const void *values, int64_t n, size_t width);
 
 /* ---- parquet_pack.c ---- */
 
@@ -247,6 +259,7 @@ typedef struct firn_parquet_chunk {
     firn_parquet_manner manner;
     firn_parquet_dictionary dictionary;
     int64_t coded_pages; /* that need the dictionary */
+    int64_t delta_pages; /* of differences */
     /* The page that is being filled. */
     int64_t page_rows, page_values;
     firn_buf page;   /* values */

@@ -35,6 +35,7 @@ static const char MAGIC[] = "PAR1";
 typedef struct written_chunk {
     firn_parquet_codec codec;
     int64_t offset, dictionary_bytes, values, plain_bytes, size_bytes;
+    bool has_deltas;
     firn_parquet_stats stats;
 } written_chunk;
 
@@ -248,6 +249,7 @@ static firn_rc put_chunk(firn_parquet_writer *w, size_t i, row_group *group, fir
                                        .values = chunk->values,
                                        .plain_bytes = chunk->plain_bytes,
                                        .size_bytes = bytes,
+                                       .has_deltas = chunk->delta_pages > 0,
                                        .stats = kept_stats(w, i)};
     if (chunk->head.len > 0) {
         FIRN_TRY(put(w, firn_buf_bytes(&chunk->head), err));
@@ -472,11 +474,14 @@ static void put_chunk_meta(const firn_parquet_writer *w, firn_thrift *t, size_t 
     firn_thrift_i64(t, 2, 0); /* where this is once more: nowhere */
     firn_thrift_open(t, 3);
     firn_thrift_i32(t, 1, (int32_t)firn_parquet_physical_of(column));
-    firn_thrift_list(t, 2, FIRN_THRIFT_I32, coded ? 3 : 2);
+    firn_thrift_list(t, 2, FIRN_THRIFT_I32, 2u + coded + chunk->has_deltas);
     firn_thrift_item_i32(t, FIRN_ENCODING_PLAIN);
     firn_thrift_item_i32(t, FIRN_ENCODING_RLE);
     if (coded) {
         firn_thrift_item_i32(t, FIRN_ENCODING_DICTIONARY);
+    }
+    if (chunk->has_deltas) {
+        firn_thrift_item_i32(t, FIRN_ENCODING_DELTA);
     }
     firn_thrift_list(t, 3, FIRN_THRIFT_BINARY, 1);
     firn_thrift_item_bytes(t, firn_bytes_str(column->name));

@@ -256,7 +256,7 @@ static firn_rc write_rows(firn_parquet_writer *w, const firn_parquet_source *sou
 
 static const char *const CODECS[] = {"none", "snappy", "zstd"};
 
-static void write_file(const rows_case *r, firn_parquet_codec codec, const char *path)
+static void write_file(const rows_case *r, firn_parquet_codec codec, bool deltas, const char *path)
 {
     firn_err err = {0};
     arrow_column made[KINDS];
@@ -278,6 +278,7 @@ static void write_file(const rows_case *r, firn_parquet_codec codec, const char 
                                           .n_columns = KINDS,
                                           .codec = codec,
                                           .level = r->picked ? 1 : 0,
+                                          .deltas = deltas,
                                           .row_group_rows = r->group_rows,
                                           .dictionary_max = r->dictionary_max,
                                           .threads = 3,
@@ -336,11 +337,12 @@ static void values_come_back(void **state)
     lake_fixture *f = *state;
     const char *keep = getenv("FIRN_PARQUET_FOLDER");
     for (size_t r = 0; r < sizeof(ROWS) / sizeof(*ROWS); r++) {
-        for (int codec = FIRN_PARQUET_PLAIN; codec <= FIRN_PARQUET_ZSTD; codec++) {
+        for (int way = 0; way < 5; way++) { /* the codecs, then differences without and with one */
+            int codec = way < 3 ? way : way == 3 ? FIRN_PARQUET_PLAIN : FIRN_PARQUET_SNAPPY;
             const char *path =
-                firn_arena_printf(f->arena, "%s/%s-%s.parquet", keep != NULL ? keep : f->root,
-                                  ROWS[r].name, CODECS[codec]);
-            write_file(&ROWS[r], (firn_parquet_codec)codec, path);
+                firn_arena_printf(f->arena, "%s/%s-%s%s.parquet", keep != NULL ? keep : f->root,
+                                  ROWS[r].name, CODECS[codec], way < 3 ? "" : "-deltas");
+            write_file(&ROWS[r], (firn_parquet_codec)codec, way >= 3, path);
             expect_rows(f, &ROWS[r], path);
         }
     }
@@ -354,6 +356,7 @@ typedef struct one {
     int64_t factor;
     firn_parquet_codec codec;
     int level;
+    bool deltas;
     size_t dictionary_max;
     int64_t group_rows, group_bytes;
 } one;
@@ -378,6 +381,7 @@ static firn_parquet_writer *begin_one(lake_fixture *f, const one *o, FILE **file
                                           .n_columns = 1,
                                           .codec = o->codec,
                                           .level = o->level,
+                                          .deltas = o->deltas,
                                           .row_group_rows =
                                               o->group_rows > 0 ? o->group_rows : 1000,
                                           .row_group_bytes = o->group_bytes,
@@ -601,6 +605,57 @@ static void zstd_goes_about_it_as_the_column_is(void **state)
     }
 }
 
+/* Numbers of as many bits as there are, steps that wrap around, and ends of blocks. */
+static void differences_add_up(void **state)
+{
+    lake_fixture *f = *state;
+    firn_err err = {0};
+    firn_parquet_stats stats;
+    enum { N = 20000 };
+    static const int64_t sizes[] = {1, 2, 32, 33, 34, 128, 129, 130, 257, N};
+    int64_t *longs = firn_calloc(N, sizeof(*longs));
+    int32_t *ints = firn_calloc(N, sizeof(*ints));
+    const void *long_buffers[3] = {NULL, longs, NULL}, *int_buffers[3] = {NULL, ints, NULL};
+    for (unsigned bits = 0; bits <= 64; bits += bits == 0 || bits >= 60 ? 1 : 3) {
+        __int128 sum[2] = {0};
+        int64_t n = sizes[bits % (sizeof(sizes) / sizeof(*sizes))];
+        for (int64_t i = 0; i < n; i++) {
+            uint64_t noise = noise_of((uint64_t)i + bits * 7919);
+            longs[i] = (int64_t)(bits == 0 ? (uint64_t)i * 1000 : noise >> (64 - bits));
+            longs[i] = bits == 64 && i % 3 == 0 ? i % 2 ? INT64_MIN : INT64_MAX : longs[i];
+            ints[i] = bits == 64 && i % 3 == 0 ? i % 2 ? INT32_MIN : INT32_MAX : (int32_t)longs[i];
+            sum[0] += longs[i];
+            sum[1] += ints[i];
+        }
+        for (int wide = 0; wide < 2; wide++) {
+            const one o = {.column = {.name = "x",
+                                      .kind = wide ? FIRN_PARQUET_LONG : FIRN_PARQUET_INT,
+                                      .required = bits % 2 == 0},
+                           .array = array_of(n, wide ? long_buffers : int_buffers),
+                           .codec = FIRN_PARQUET_PLAIN,
+                           .deltas = true,
+                           .group_rows = N,
+                           .dictionary_max = 100};
+            assert_int_equal(write_one(f, &o, &stats, &err), FIRN_OK);
+            assert_int_equal(ask_one(f, "count(x)", "read_parquet", ""), n);
+            __int128 want = sum[wide ? 0 : 1];
+            const char *same = firn_arena_printf(
+                f->arena, "(sum(x::HUGEINT) = %lld::HUGEINT * 1000000000 + %lld)::INT",
+                (long long)(want / 1000000000), (long long)(want % 1000000000));
+            assert_int_equal(ask_one(f, same, "read_parquet", ""), 1);
+            assert_int_equal(ask_one(f, "x", "read_parquet", "LIMIT 1 OFFSET 0"),
+                             wide ? longs[0] : ints[0]);
+            if (n == N && bits < 30) {
+                assert_int_equal(ask_one(f, "count(*)", "parquet_metadata",
+                                         "WHERE encodings LIKE '%DELTA_BINARY_PACKED%'"),
+                                 1);
+            }
+        }
+    }
+    free(longs);
+    free(ints);
+}
+
 static void what_does_not_fit_is_refused(void **state)
 {
     lake_fixture *f = *state;
@@ -786,6 +841,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_does_not_pack_goes_without, lake_setup, lake_teardown),
         cmocka_unit_test_setup_teardown(zstd_goes_about_it_as_the_column_is, lake_setup,
                                         lake_teardown),
+        cmocka_unit_test_setup_teardown(differences_add_up, lake_setup, lake_teardown),
         cmocka_unit_test_setup_teardown(what_does_not_fit_is_refused, lake_setup, lake_teardown),
         cmocka_unit_test_setup_teardown(a_refusal_takes_nothing, lake_setup, lake_teardown),
         cmocka_unit_test_setup_teardown(rows_need_not_stay, lake_setup, lake_teardown),

@@ -529,6 +529,44 @@ static void constants_are_columns(void **state)
     lake_expect(f, "SELECT count(year), count(place) FROM t", "3|3");
 }
 
+/* Times and keys as differences, in files of firn's own writer: a fraction of a byte each, and every value is what it was. */
+static void differences_are_the_tables_wish(void **state)
+{
+    lake_fixture *f = *state;
+    for (int wish = 0; wish < 2; wish++) {
+        const char *t = wish ? "t2" : "t1";
+        lake_exec(f,
+                  firn_arena_printf(f->arena,
+                                    "CREATE TABLE %s (id bigint, made timestamp, d decimal(9, 2), "
+                                    "n integer) TBLPROPERTIES ('write.parquet.page-version' = "
+                                    "'%s')",
+                                    t, wish ? "v2" : "v1"));
+        arrow_sql given = arrow_of_sql(
+            f,
+            "SELECT range * 3 AS id, TIMESTAMP '2026-01-01' + range * INTERVAL 1 SECOND AS made, "
+            "CAST(range % 90000 / 100.0 AS DECIMAL(9, 2)) AS d, CASE WHEN range % 3 > 0 THEN "
+            "CAST(range * 7919 % 1000003 AS INTEGER) END AS n FROM range(20000)");
+        rows_append(f, t, given.rows.items, given.rows.len, NULL);
+        lake_expect(
+            f,
+            firn_arena_printf(f->arena,
+                              "SELECT count(*), sum(id), max(made), sum(d), count(n), sum(n) "
+                              "= (SELECT sum(range * 7919 %% 1000003) FROM range(20000) "
+                              "WHERE range %% 3 > 0) FROM %s",
+                              t),
+            "20000|599970000|2026-01-01 05:33:19|1999900.00|13333|true");
+        lake_expect(
+            f,
+            firn_arena_printf(
+                f->arena,
+                "SELECT count(*), bool_and(total_compressed_size < 2000) FROM "
+                "parquet_metadata('%s/warehouse/default/%s/data/*.parquet') WHERE encodings LIKE "
+                "'%%DELTA_BINARY_PACKED%%' AND path_in_schema IN ('id', 'made', 'd')",
+                f->root, t),
+            wish ? "3|true" : "0|NULL");
+    }
+}
+
 static void missing_members_get_their_defaults(void **state)
 {
     lake_fixture *f = *state;
@@ -960,6 +998,7 @@ int main(void)
         ROWS_TEST(unknown_columns_are_told_or_left_out),
         ROWS_TEST(rows_of_one_known_partition_are_not_parted),
         ROWS_TEST(constants_are_columns),
+        ROWS_TEST(differences_are_the_tables_wish),
         ROWS_TEST(missing_members_get_their_defaults),
         ROWS_TEST(schemas_are_united),
         ROWS_TEST(statements_clean_and_enrich),

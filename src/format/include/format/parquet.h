@@ -54,7 +54,8 @@ typedef struct firn_parquet_options {
     size_t n_columns;
     firn_parquet_codec codec;
     int level; /* of zstd; 0: for each column the quickest way that is nearly as small as level 1 */
-    int64_t row_group_rows;  /* from 1; a row group ends when it has so many */
+    bool deltas;            /* whole numbers as differences: small, but not every reader has that */
+    int64_t row_group_rows; /* from 1; a row group ends when it has so many */
     int64_t row_group_bytes; /* or holds so many of memory; 0: 256 MB */
     size_t dictionary_max;   /* a column chunk of more different values is written plain */
     int threads;

@@ -1,0 +1,95 @@
+/* Whole numbers by what each is more than the one before (format/Encodings.md, DELTA_BINARY_PACKED). Differences wrap around at the type's width. A block of 128 has its
+ * least difference once, then four times 32 of what is more than that, each in as many bits as the largest of its 32 needs.
+ */
+#include "parquet_parts.h"
+
+enum { MINI = 32, MINIS = 4, BLOCK = MINI * MINIS, BLOCK_BYTES_MAX = 10 + MINIS + BLOCK * 8 };
+
+static uint64_t zigzag(int64_t value)
+{
+    return (uint64_t)value << 1 ^ (uint64_t)(value >> 63);
+}
+
+static uint8_t *put_varint(uint8_t *to, uint64_t value)
+{
+    for (; value >= 0x80; value >>= 7) {
+        *to++ = (uint8_t)(value | 0x80);
+    }
+    *to++ = (uint8_t)value;
+    return to;
+}
+
+/* 32 numbers; gives where they end. */
+static uint8_t *pack(uint8_t *to, const uint64_t *numbers, unsigned bits)
+{
+    uint64_t word = 0;
+    unsigned used = 0;
+    for (unsigned i = 0; i < MINI; i++) {
+        word |= numbers[i] << used;
+        used += bits;
+        if (used >= 64) {
+            memcpy(to, &word, sizeof(word));
+            to += sizeof(word);
+            used -= 64;
+            word = used > 0 ? numbers[i] >> (bits - used) : 0;
+        }
+    }
+    memcpy(to, &word, used / 8); /* nothing, or four bytes */
+    return to + used / 8;
+}
+
+/* `more`: n numbers, from 1 to 128, zeros behind them. */
+static uint8_t *put_block(uint8_t *to, int64_t least, const uint64_t *more, unsigned n)
+{
+    to = put_varint(to, zigzag(least));
+    uint8_t *widths = to;
+    to += MINIS;
+    memset(widths, 0, MINIS);
+    for (unsigned from = 0; from < n; from += MINI) {
+        uint64_t all = 0;
+        for (unsigned i = 0; i < MINI; i++) {
+            all |= more[from + i];
+        }
+        unsigned bits = all > 0 ? 64 - (unsigned)__builtin_clzll(all) : 0;
+        widths[from / MINI] = (uint8_t)bits;
+        to = bits > 0 ? pack(to, more + from, bits) : to;
+    }
+    return to;
+}
+
+#define PUT_DELTAS(NAME, TYPE, UNSIGNED)                                                        \
+    static uint8_t *NAME(uint8_t *to, const TYPE *values, int64_t n)                            \
+    {                                                                                           \
+        to = put_varint(to, zigzag(n > 0 ? values[0] : 0));                                     \
+        for (int64_t from = 1; from < n; from += BLOCK) {                                       \
+            unsigned count = (unsigned)(n - from < BLOCK ? n - from : BLOCK);                   \
+            TYPE steps[BLOCK], least = 0;                                                       \
+            uint64_t more[BLOCK] = {0};                                                         \
+            for (unsigned i = 0; i < count; i++) {                                              \
+                steps[i] = (TYPE)((UNSIGNED)values[from + i] - (UNSIGNED)values[from + i - 1]); \
+                least = i == 0 || steps[i] < least ? steps[i] : least;                          \
+            }                                                                                   \
+            for (unsigned i = 0; i < count; i++) {                                              \
+                more[i] = (UNSIGNED)((UNSIGNED)steps[i] - (UNSIGNED)least);                     \
+            }                                                                                   \
+            to = put_block(to, least, more, count);                                             \
+        }                                                                                       \
+        return to;                                                                              \
+    }
+
+PUT_DELTAS(put_ints, int32_t, uint32_t)
+PUT_DELTAS(put_longs, int64_t, uint64_t)
+
+void firn_put_deltas(firn_buf *out, const void *values, int64_t n, size_t width)
+{
+    size_t blocks = ((size_t)n + BLOCK - 1) / BLOCK;
+    uint8_t *start = firn_buf_reserve(out, 32 + blocks * BLOCK_BYTES_MAX);
+    if (start == NULL) {
+        return;
+    }
+    uint8_t *to = put_varint(start, BLOCK);
+    to = put_varint(to, MINIS);
+    to = put_varint(to, (uint64_t)n);
+    to = width == sizeof(int32_t) ? put_ints(to, values, n) : put_longs(to, values, n);
+    out->len += (size_t)(to - start);
+}
