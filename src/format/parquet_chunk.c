@@ -234,6 +234,9 @@ static firn_rc check_page(const encoder *e, const firn_buf *page, firn_err *err)
 static firn_rc judge(const encoder *e, firn_bytes page, firn_err *err)
 {
     FIRN_AUTO_BUF firn_buf keys = {0};
+    if (firn_parquet_packs_alike(e)) {
+        return FIRN_OK;
+    }
     if (e->chunk->manner == FIRN_PARQUET_CODED) {
         put_keys(e, &keys);
     }

@@ -5,20 +5,6 @@
 
 enum { MINI = 32, MINIS = 4, BLOCK = MINI * MINIS, BLOCK_BYTES_MAX = 10 + MINIS + BLOCK * 8 };
 
-static uint64_t zigzag(int64_t value)
-{
-    return (uint64_t)value << 1 ^ (uint64_t)(value >> 63);
-}
-
-static uint8_t *put_varint(uint8_t *to, uint64_t value)
-{
-    for (; value >= 0x80; value >>= 7) {
-        *to++ = (uint8_t)(value | 0x80);
-    }
-    *to++ = (uint8_t)value;
-    return to;
-}
-
 /* 32 numbers; gives where they end. */
 static uint8_t *pack(uint8_t *to, const uint64_t *numbers, unsigned bits)
 {
@@ -38,12 +24,11 @@ static uint8_t *pack(uint8_t *to, const uint64_t *numbers, unsigned bits)
     return to + used / 8;
 }
 
-/* `more`: n numbers, from 1 to 128, zeros behind them. */
-static uint8_t *put_block(uint8_t *to, int64_t least, const uint64_t *more, unsigned n)
+/* `more`: n numbers, from 1 to 128, zeros behind them. There is room in `out`. */
+static void put_block(firn_buf *out, int64_t least, const uint64_t *more, unsigned n)
 {
-    to = put_varint(to, zigzag(least));
-    uint8_t *widths = to;
-    to += MINIS;
+    firn_put_zigzag(out, least);
+    uint8_t *widths = out->data + out->len, *to = widths + MINIS;
     memset(widths, 0, MINIS);
     for (unsigned from = 0; from < n; from += MINI) {
         uint64_t all = 0;
@@ -52,15 +37,15 @@ static uint8_t *put_block(uint8_t *to, int64_t least, const uint64_t *more, unsi
         }
         unsigned bits = all > 0 ? 64 - (unsigned)__builtin_clzll(all) : 0;
         widths[from / MINI] = (uint8_t)bits;
-        to = bits > 0 ? pack(to, more + from, bits) : to;
+        to = pack(to, more + from, bits);
     }
-    return to;
+    out->len = (size_t)(to - out->data);
 }
 
 #define PUT_DELTAS(NAME, TYPE, UNSIGNED)                                                        \
-    static uint8_t *NAME(uint8_t *to, const TYPE *values, int64_t n)                            \
+    static void NAME(firn_buf *out, const TYPE *values, int64_t n)                              \
     {                                                                                           \
-        to = put_varint(to, zigzag(n > 0 ? values[0] : 0));                                     \
+        firn_put_zigzag(out, n > 0 ? values[0] : 0);                                            \
         for (int64_t from = 1; from < n; from += BLOCK) {                                       \
             unsigned count = (unsigned)(n - from < BLOCK ? n - from : BLOCK);                   \
             TYPE steps[BLOCK], least = 0;                                                       \
@@ -72,9 +57,8 @@ static uint8_t *put_block(uint8_t *to, int64_t least, const uint64_t *more, unsi
             for (unsigned i = 0; i < count; i++) {                                              \
                 more[i] = (UNSIGNED)((UNSIGNED)steps[i] - (UNSIGNED)least);                     \
             }                                                                                   \
-            to = put_block(to, least, more, count);                                             \
+            put_block(out, least, more, count);                                                 \
         }                                                                                       \
-        return to;                                                                              \
     }
 
 PUT_DELTAS(put_ints, int32_t, uint32_t)
@@ -83,13 +67,15 @@ PUT_DELTAS(put_longs, int64_t, uint64_t)
 void firn_put_deltas(firn_buf *out, const void *values, int64_t n, size_t width)
 {
     size_t blocks = ((size_t)n + BLOCK - 1) / BLOCK;
-    uint8_t *start = firn_buf_reserve(out, 32 + blocks * BLOCK_BYTES_MAX);
-    if (start == NULL) {
+    if (firn_buf_reserve(out, 32 + blocks * BLOCK_BYTES_MAX) == NULL) {
         return;
     }
-    uint8_t *to = put_varint(start, BLOCK);
-    to = put_varint(to, MINIS);
-    to = put_varint(to, (uint64_t)n);
-    to = width == sizeof(int32_t) ? put_ints(to, values, n) : put_longs(to, values, n);
-    out->len += (size_t)(to - start);
+    firn_put_varint(out, BLOCK);
+    firn_put_varint(out, MINIS);
+    firn_put_varint(out, (uint64_t)n);
+    if (width == sizeof(int32_t)) {
+        put_ints(out, values, n);
+    } else {
+        put_longs(out, values, n);
+    }
 }

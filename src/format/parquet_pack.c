@@ -28,11 +28,16 @@ static const firn_parquet_packing PACKINGS[] = {
 };
 enum { N_PACKINGS = sizeof(PACKINGS) / sizeof(PACKINGS[0]) };
 
+static bool has_level(const firn_parquet_options *options)
+{
+    return options->codec == FIRN_PARQUET_ZSTD && options->level > 0;
+}
+
 static bool is_considered(const firn_parquet_options *options, const firn_parquet_packing *packing)
 {
-    bool level = options->codec == FIRN_PARQUET_ZSTD && options->level > 0;
     return packing->codec == FIRN_PARQUET_PLAIN ||
-           (packing->codec == options->codec && (!level || packing->way == FIRN_ZSTD_WHOLE));
+           (packing->codec == options->codec &&
+            (!has_level(options) || packing->way == FIRN_ZSTD_WHOLE));
 }
 
 static firn_rc pack(const encoder *e, const firn_parquet_packing *packing, firn_bytes plain,
@@ -90,8 +95,7 @@ static firn_rc compare(const encoder *e, firn_bytes page, firn_bytes keys,
             smallest = sizes[i] < smallest ? sizes[i] : smallest;
         }
     }
-    size_t part =
-        options->codec == FIRN_PARQUET_ZSTD && options->level > 0 ? GAIN_MIN_LEVEL : GAIN_MIN_QUICK;
+    size_t part = has_level(options) ? GAIN_MIN_LEVEL : GAIN_MIN_QUICK;
     for (size_t i = N_PACKINGS; i-- > 0;) {
         if (is_considered(options, &PACKINGS[i]) && sizes[i] - sizes[i] / part <= smallest) {
             *out = PACKINGS[i];
@@ -105,23 +109,35 @@ static bool is_same(const firn_parquet_packing *a, const firn_parquet_packing *b
     return a->codec == b->codec && a->way == b->way;
 }
 
+static bool is_coded(const encoder *e)
+{
+    return e->chunk->manner == FIRN_PARQUET_CODED;
+}
+
+bool firn_parquet_packs_alike(const firn_parquet_encoder *e)
+{
+    firn_parquet_habit *habit = &e->chunk->habit;
+    if (habit->packing_skip == 0 || habit->packing_coded != is_coded(e)) {
+        return false;
+    }
+    habit->packing_skip--;
+    e->chunk->packing = habit->packing;
+    return true;
+}
+
 firn_rc firn_parquet_judge(const firn_parquet_encoder *e, firn_bytes page, firn_bytes keys,
                            firn_err *err)
 {
     firn_parquet_chunk *c = e->chunk;
     firn_parquet_habit *habit = &c->habit;
     c->packing = (firn_parquet_packing){.codec = e->options->codec, .way = FIRN_ZSTD_WHOLE};
-    if (habit->packing_skip > 0) {
-        habit->packing_skip--;
-        c->packing = habit->packing;
-        return FIRN_OK;
-    }
     if (c->packing.codec == FIRN_PARQUET_PLAIN || page.len + keys.len < JUDGED_BYTES) {
         return FIRN_OK;
     }
     FIRN_TRY(compare(e, page, keys, &c->packing, err));
-    bool same = is_same(&c->packing, &habit->packing);
+    bool same = is_same(&c->packing, &habit->packing) && habit->packing_coded == is_coded(e);
     habit->packing = c->packing;
+    habit->packing_coded = is_coded(e);
     habit->packing_repeats = same ? habit->packing_repeats + 1 : 0;
     habit->packing_skip =
         habit->packing_repeats < 5 ? (1u << habit->packing_repeats) - 1 : ALIKE_MAX;

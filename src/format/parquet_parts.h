@@ -53,8 +53,9 @@ void firn_thrift_item_i32(firn_thrift *t, int32_t value);
 void firn_thrift_item_bytes(firn_thrift *t, firn_bytes value);
 void firn_thrift_close(firn_thrift *t); /* a field's struct, an element's, the outermost one */
 
-/* Unsigned, as Thrift and Parquet's runs have them. */
+/* Unsigned and signed, as Thrift, Parquet's runs and its differences have them. */
 void firn_put_varint(firn_buf *out, uint64_t value);
+void firn_put_zigzag(firn_buf *out, int64_t value);
 
 /* ---- what the specification numbers ---- */
 
@@ -204,6 +205,8 @@ typedef struct firn_parquet_packing {
 
 typedef struct firn_parquet_encoder firn_parquet_encoder;
 
+/* As the row group before, if that still stands for this one, too; false: it has to be judged. For the chunk's first page. */
+bool firn_parquet_packs_alike(const firn_parquet_encoder *e);
 /* By the chunk's first page and its dictionary so far. */
 firn_rc firn_parquet_judge(const firn_parquet_encoder *e, firn_bytes page, firn_bytes keys,
                            firn_err *err) FIRN_MUST_USE;
@@ -237,6 +240,7 @@ typedef struct firn_parquet_habit {
     unsigned dictionary_skip,
         dictionary_failures; /* row groups without a trial, trials that failed */
     firn_parquet_packing packing;
+    bool packing_coded; /* it was of pages with numbers of a dictionary */
     unsigned packing_skip,
         packing_repeats; /* row groups that are taken for alike, judgements that were the same */
 } firn_parquet_habit;

@@ -11,7 +11,7 @@ void firn_put_varint(firn_buf *out, uint64_t value)
     firn_buf_putc(out, (uint8_t)value);
 }
 
-static void put_signed(firn_buf *out, int64_t value)
+void firn_put_zigzag(firn_buf *out, int64_t value)
 {
     firn_put_varint(out, ((uint64_t)value << 1) ^ (uint64_t)(value >> 63));
 }
@@ -23,7 +23,7 @@ static void put_field(firn_thrift *t, int id, int type)
         firn_buf_putc(t->out, (uint8_t)(delta << 4 | type));
     } else {
         firn_buf_putc(t->out, (uint8_t)type);
-        put_signed(t->out, id);
+        firn_put_zigzag(t->out, id);
     }
     t->last[t->depth] = id;
 }
@@ -31,13 +31,13 @@ static void put_field(firn_thrift *t, int id, int type)
 void firn_thrift_i32(firn_thrift *t, int id, int32_t value)
 {
     put_field(t, id, FIRN_THRIFT_I32);
-    put_signed(t->out, value);
+    firn_put_zigzag(t->out, value);
 }
 
 void firn_thrift_i64(firn_thrift *t, int id, int64_t value)
 {
     put_field(t, id, I64_TYPE);
-    put_signed(t->out, value);
+    firn_put_zigzag(t->out, value);
 }
 
 void firn_thrift_bool(firn_thrift *t, int id, bool value)
@@ -75,7 +75,7 @@ void firn_thrift_item(firn_thrift *t)
 
 void firn_thrift_item_i32(firn_thrift *t, int32_t value)
 {
-    put_signed(t->out, value);
+    firn_put_zigzag(t->out, value);
 }
 
 void firn_thrift_item_bytes(firn_thrift *t, firn_bytes value)

@@ -214,4 +214,80 @@ static inline const char *rows_fail(lake_fixture *f, const char *name, const fir
     return f->err.message;
 }
 
+/* ---- round trips: what DuckDB gives for ROWS rows, as a table ---- */
+
+#define ROWS_FLAT                                                                                                     \
+    "SELECT i AS id, i % 2 = 0 AS b, CAST(i % 100 AS TINYINT) AS i8, CAST(i % 200 AS UTINYINT) AS u8, "               \
+    "CAST(i - 5000 AS SMALLINT) AS i16, CAST(i AS USMALLINT) AS u16, CAST(-i AS INTEGER) AS i32, "                    \
+    "CAST(i + 3000000000 AS UINTEGER) AS u32, -i * 4000000000 AS i64, "                                               \
+    "CAST(18446744073709551615 - i AS UBIGINT) AS u64, CAST(i / 3 AS FLOAT) AS f, i / 7 AS g, "                       \
+    "CAST(i % 1000 AS DECIMAL(4, 1)) AS d4, CAST(-i AS DECIMAL(9, 2)) AS d9, "                                        \
+    "CAST(i AS DECIMAL(18, 3)) AS d18, CAST(-i AS DECIMAL(38, 10)) AS d38, "                                          \
+    "DATE '1960-01-01' + CAST(i AS INTEGER) AS dt, TIME '00:00:00' + INTERVAL (i * 7001) MILLISECOND AS tt, "         \
+    "TIMESTAMP '1969-12-31' + INTERVAL (i * 1000003) MICROSECOND AS ts, "                                             \
+    "TIMESTAMPTZ '1969-12-31 00:00:00+00' + INTERVAL (i * 1000003) MICROSECOND AS tz, "                               \
+    "CASE WHEN i % 3 = 0 THEN '' WHEN i % 3 = 1 THEN 'short' ELSE repeat('long', CAST(i % 50 AS INTEGER)) END AS s, " \
+    "encode(repeat(chr(CAST(i % 90 + 33 AS INTEGER)), CAST(i % 20 AS INTEGER))) AS z, "                               \
+    "CAST(md5(CAST(i AS VARCHAR)) AS UUID) AS u, NULL AS nothing FROM range(ROWS) r(i)"
+
+#define ROWS_NESTED                                                                                       \
+    "SELECT i AS id, CASE WHEN i % 5 = 0 THEN NULL ELSE {'a': CASE WHEN i % 3 = 0 THEN NULL ELSE i END, " \
+    "'b': {'c': 'x' || i, 'd': CASE WHEN i % 7 = 0 THEN NULL ELSE [i, NULL, i + 1] END}} END AS st, "     \
+    "CASE WHEN i % 4 = 0 THEN NULL ELSE list_transform(range(i % 9), lambda x: CASE WHEN x = 3 THEN "     \
+    "NULL ELSE {'n': x, 't': repeat('text', CAST(x AS INTEGER))} END) END AS li, "                        \
+    "CASE WHEN i % 6 = 0 THEN NULL ELSE map_from_entries(list_transform(range(i % 5), lambda x: "         \
+    "{'k': 'key number ' || x, 'v': CASE WHEN x = 2 THEN NULL ELSE [x, x * 2] END})) END AS ma, "         \
+    "list_transform(range(i % 3), lambda x: list_transform(range(x + 1), lambda y: CAST(y AS "            \
+    "DECIMAL(30, 3)))) AS ll, [i, i + 1, i + 2]::BIGINT[3] AS fx "                                        \
+    "FROM range(ROWS) r(i)"
+
+/* Every column null in every k-th row. */
+static inline const char *rows_with_nulls(firn_arena *arena, const char *sql, int every)
+{
+    return firn_arena_printf(
+        arena,
+        "SELECT id, CASE WHEN id %% %d = 0 THEN NULL ELSE COLUMNS(* EXCLUDE (id)) END "
+        "FROM (%s)",
+        every, sql);
+}
+
+static inline const char *rows_create(lake_fixture *f, const char *name, const firn_rows *rows,
+                                      int version)
+{
+    firn_err err = {0};
+    firn_schema *schema = NULL;
+    lake_check(firn_rows_describe(f->session, f->arena, rows, 1, NULL, version, &schema, &err),
+               &err, name);
+    FIRN_AUTO_BUF firn_buf out = {0};
+    firn_buf_printf(&out, "CREATE TABLE %s (", name);
+    for (size_t i = 0; i < schema->root.n_fields; i++) {
+        const char *type = NULL;
+        const firn_field *field = &schema->root.fields[i];
+        lake_check(firn_type_to_duck(f->arena, field->type, field->name, &type, &err), &err, name);
+        firn_buf_printf(&out, "%s%s %s", i > 0 ? ", " : "", firn_sql_ident(f->arena, field->name),
+                        type);
+    }
+    firn_buf_printf(&out, ") TBLPROPERTIES ('format-version' = '%d')", version);
+    return firn_arena_strdup(f->arena, firn_buf_cstr(&out));
+}
+
+/* What DuckDB said it gives is what the table holds. */
+static inline void rows_expect(lake_fixture *f, const char *table, const char *sql,
+                               const char *rows)
+{
+    lake_exec(f, firn_arena_printf(f->arena, "CREATE OR REPLACE TEMP TABLE given AS %s", sql));
+    lake_expect(f, firn_arena_printf(f->arena, "SELECT count(*) FROM %s", table), rows);
+    const char *columns = lake_text(
+        f,
+        "SELECT string_agg('\"' || column_name || '\"::VARCHAR', ', ') FROM (DESCRIBE given) WHERE "
+        "column_name <> 'nothing'");
+    lake_expect(
+        f,
+        firn_arena_printf(f->arena,
+                          "SELECT count(*) FROM ((SELECT %s FROM given EXCEPT ALL SELECT %s FROM "
+                          "%s) UNION ALL (SELECT %s FROM %s EXCEPT ALL SELECT %s FROM given))",
+                          columns, columns, table, columns, table, columns),
+        "0");
+}
+
 #endif

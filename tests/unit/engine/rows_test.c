@@ -122,81 +122,19 @@ static void uuids_are_told_by_their_fields_metadata(void **state)
 
 /* ---- round trips ------------------------------------------------------------------------------------- */
 
-#define FLAT                                                                                                          \
-    "SELECT i AS id, i % 2 = 0 AS b, CAST(i % 100 AS TINYINT) AS i8, CAST(i % 200 AS UTINYINT) AS u8, "               \
-    "CAST(i - 5000 AS SMALLINT) AS i16, CAST(i AS USMALLINT) AS u16, CAST(-i AS INTEGER) AS i32, "                    \
-    "CAST(i + 3000000000 AS UINTEGER) AS u32, -i * 4000000000 AS i64, "                                               \
-    "CAST(18446744073709551615 - i AS UBIGINT) AS u64, CAST(i / 3 AS FLOAT) AS f, i / 7 AS g, "                       \
-    "CAST(i % 1000 AS DECIMAL(4, 1)) AS d4, CAST(-i AS DECIMAL(9, 2)) AS d9, "                                        \
-    "CAST(i AS DECIMAL(18, 3)) AS d18, CAST(-i AS DECIMAL(38, 10)) AS d38, "                                          \
-    "DATE '1960-01-01' + CAST(i AS INTEGER) AS dt, TIME '00:00:00' + INTERVAL (i * 7001) MILLISECOND AS tt, "         \
-    "TIMESTAMP '1969-12-31' + INTERVAL (i * 1000003) MICROSECOND AS ts, "                                             \
-    "TIMESTAMPTZ '1969-12-31 00:00:00+00' + INTERVAL (i * 1000003) MICROSECOND AS tz, "                               \
-    "CASE WHEN i % 3 = 0 THEN '' WHEN i % 3 = 1 THEN 'short' ELSE repeat('long', CAST(i % 50 AS INTEGER)) END AS s, " \
-    "encode(repeat(chr(CAST(i % 90 + 33 AS INTEGER)), CAST(i % 20 AS INTEGER))) AS z, "                               \
-    "CAST(md5(CAST(i AS VARCHAR)) AS UUID) AS u, NULL AS nothing FROM range(ROWS) r(i)"
-
-/* Every column null in every k-th row. */
-static const char *with_nulls(firn_arena *arena, const char *sql, int every)
-{
-    return firn_arena_printf(
-        arena,
-        "SELECT id, CASE WHEN id %% %d = 0 THEN NULL ELSE COLUMNS(* EXCLUDE (id)) END "
-        "FROM (%s)",
-        every, sql);
-}
-
-static const char *create_from(lake_fixture *f, const char *name, const firn_rows *rows,
-                               int version)
-{
-    firn_err err = {0};
-    firn_schema *schema = NULL;
-    lake_check(firn_rows_describe(f->session, f->arena, rows, 1, NULL, version, &schema, &err),
-               &err, name);
-    FIRN_AUTO_BUF firn_buf out = {0};
-    firn_buf_printf(&out, "CREATE TABLE %s (", name);
-    for (size_t i = 0; i < schema->root.n_fields; i++) {
-        const char *type = NULL;
-        const firn_field *field = &schema->root.fields[i];
-        lake_check(firn_type_to_duck(f->arena, field->type, field->name, &type, &err), &err, name);
-        firn_buf_printf(&out, "%s%s %s", i > 0 ? ", " : "", firn_sql_ident(f->arena, field->name),
-                        type);
-    }
-    firn_buf_printf(&out, ") TBLPROPERTIES ('format-version' = '%d')", version);
-    return firn_arena_strdup(f->arena, firn_buf_cstr(&out));
-}
-
-/* What DuckDB said it gives is what the table holds. */
-static void expect_equal(lake_fixture *f, const char *table, const char *sql, const char *rows)
-{
-    lake_exec(f, firn_arena_printf(f->arena, "CREATE OR REPLACE TEMP TABLE given AS %s", sql));
-    lake_expect(f, firn_arena_printf(f->arena, "SELECT count(*) FROM %s", table), rows);
-    const char *columns = lake_text(
-        f,
-        "SELECT string_agg('\"' || column_name || '\"::VARCHAR', ', ') FROM (DESCRIBE given) WHERE "
-        "column_name <> 'nothing'");
-    lake_expect(
-        f,
-        firn_arena_printf(f->arena,
-                          "SELECT count(*) FROM ((SELECT %s FROM given EXCEPT ALL SELECT %s FROM "
-                          "%s) UNION ALL (SELECT %s FROM %s EXCEPT ALL SELECT %s FROM given))",
-                          columns, columns, table, columns, table, columns),
-        "0");
-}
-
 static void flat_values_come_back(void **state)
 {
     lake_fixture *f = *state;
     for (int every = 1; every <= 67;
          every += 11) { /* all null, and nulls across words of validity */
         const char *sql =
-            with_nulls(f->arena, firn_str_replace(f->arena, FLAT, "ROWS", "5000"), every);
+            rows_with_nulls(f->arena, firn_str_replace(f->arena, ROWS_FLAT, "ROWS", "5000"), every);
         arrow_sql given = arrow_of_sql(f, sql);
         const char *name = firn_arena_printf(f->arena, "t%d", every);
         assert_true(given.rows.len >= 3);
-        lake_exec(f, create_from(f, name, given.rows.items, 2));
+        lake_exec(f, rows_create(f, name, given.rows.items, 2));
         rows_append(f, name, given.rows.items, given.rows.len, NULL);
-        expect_equal(f, name, sql, "5000");
+        rows_expect(f, name, sql, "5000");
     }
 }
 
@@ -210,15 +148,16 @@ static void plain_rows_are_written_without_sql(void **state)
         const char *name = firn_arena_printf(f->arena, "plain%d", i);
         const char *sql = firn_arena_printf(
             f->arena, "SELECT * EXCLUDE (i8, u8, i16, u16, u32, u64, u, nothing) FROM (%s)",
-            with_nulls(f->arena, firn_str_replace(f->arena, FLAT, "ROWS", ROWS[i / 3]), 2 + i));
+            rows_with_nulls(f->arena, firn_str_replace(f->arena, ROWS_FLAT, "ROWS", ROWS[i / 3]),
+                            2 + i));
         arrow_sql given = arrow_of_sql(f, sql);
-        lake_exec(f, create_from(f, name, given.rows.items, 2));
+        lake_exec(f, rows_create(f, name, given.rows.items, 2));
         lake_exec(f, firn_arena_printf(f->arena,
                                        "ALTER TABLE %s SET TBLPROPERTIES "
                                        "('write.parquet.compression-codec' = '%s')",
                                        name, CODECS[i % 3]));
         rows_append(f, name, given.rows.items, given.rows.len, NULL);
-        expect_equal(f, name, sql, ROWS[i / 3]);
+        rows_expect(f, name, sql, ROWS[i / 3]);
         const char *path =
             lake_text(f, firn_arena_printf(f->arena, "SELECT min(file_path) FROM %s.files", name));
         lake_contains(
@@ -280,29 +219,18 @@ static void plain_numbers_are_cast_without_sql(void **state)
     lake_expect(f, "SELECT count(*) FROM t", "1000");
 }
 
-#define NESTED                                                                                            \
-    "SELECT i AS id, CASE WHEN i % 5 = 0 THEN NULL ELSE {'a': CASE WHEN i % 3 = 0 THEN NULL ELSE i END, " \
-    "'b': {'c': 'x' || i, 'd': CASE WHEN i % 7 = 0 THEN NULL ELSE [i, NULL, i + 1] END}} END AS st, "     \
-    "CASE WHEN i % 4 = 0 THEN NULL ELSE list_transform(range(i % 9), lambda x: CASE WHEN x = 3 THEN "     \
-    "NULL ELSE {'n': x, 't': repeat('text', CAST(x AS INTEGER))} END) END AS li, "                        \
-    "CASE WHEN i % 6 = 0 THEN NULL ELSE map_from_entries(list_transform(range(i % 5), lambda x: "         \
-    "{'k': 'key number ' || x, 'v': CASE WHEN x = 2 THEN NULL ELSE [x, x * 2] END})) END AS ma, "         \
-    "list_transform(range(i % 3), lambda x: list_transform(range(x + 1), lambda y: CAST(y AS "            \
-    "DECIMAL(30, 3)))) AS ll, [i, i + 1, i + 2]::BIGINT[3] AS fx "                                        \
-    "FROM range(ROWS) r(i)"
-
 static void nested_values_come_back(void **state)
 {
     lake_fixture *f = *state;
-    const char *sql = firn_str_replace(f->arena, NESTED, "ROWS", "6000");
+    const char *sql = firn_str_replace(f->arena, ROWS_NESTED, "ROWS", "6000");
     arrow_sql given = arrow_of_sql(f, sql);
     for (int version = 2; version <= 3; version++) {
         const char *name = version == 2 ? "v2" : "v3";
-        lake_exec(f, create_from(f, name, given.rows.items, version));
+        lake_exec(f, rows_create(f, name, given.rows.items, version));
         rows_append(f, name, given.rows.items, given.rows.len, NULL);
-        expect_equal(f, name,
-                     firn_str_replace(f->arena, sql, "::BIGINT[3]", "::BIGINT[3]::BIGINT[]"),
-                     "6000");
+        rows_expect(f, name,
+                    firn_str_replace(f->arena, sql, "::BIGINT[3]", "::BIGINT[3]::BIGINT[]"),
+                    "6000");
     }
 }
 
@@ -310,9 +238,9 @@ static void nested_values_come_back(void **state)
 static void slices_are_what_they_say(void **state)
 {
     lake_fixture *f = *state;
-    const char *sql = firn_str_replace(f->arena, NESTED, "ROWS", "2048");
+    const char *sql = firn_str_replace(f->arena, ROWS_NESTED, "ROWS", "2048");
     arrow_sql given = arrow_of_sql(f, sql);
-    lake_exec(f, create_from(f, "t", given.rows.items, 2));
+    lake_exec(f, rows_create(f, "t", given.rows.items, 2));
     static const int64_t STARTS[] = {0, 1, 7, 64, 65, 1000, 1999, 2048};
     firn_rows slices[7];
     for (size_t i = 0; i < 7; i++) {
@@ -330,8 +258,8 @@ static void slices_are_what_they_say(void **state)
         }
     }
     rows_append(f, "t", slices, 7, NULL);
-    expect_equal(f, "t", firn_str_replace(f->arena, sql, "::BIGINT[3]", "::BIGINT[3]::BIGINT[]"),
-                 "2048");
+    rows_expect(f, "t", firn_str_replace(f->arena, sql, "::BIGINT[3]", "::BIGINT[3]::BIGINT[]"),
+                "2048");
     slices[0].from = 2047;
     slices[0].count = 2;
     lake_contains(rows_fail(f, "t", slices, 1, NULL, FIRN_E_INVALID), "do not exist");
@@ -363,7 +291,7 @@ static void times_of_each_unit_become_microseconds(void **state)
     rows = arrow_rows(a, 4, schemas, arrays, 9);
     for (int version = 2; version <= 3; version++) {
         const char *name = version == 2 ? "v2" : "v3";
-        lake_exec(f, create_from(f, name, &rows, version));
+        lake_exec(f, rows_create(f, name, &rows, version));
         rows_append(f, name, &rows, 1, NULL);
         lake_expect(
             f, firn_arena_printf(a, "SELECT s, m, n, cs, cm, cu, cn, d FROM %s ORDER BY s", name),
@@ -393,7 +321,7 @@ static void decimals_of_each_width_are_exact(void **state)
     struct ArrowArray *arrays[] = {arrow_data(a, 2, D32), arrow_data(a, 2, D64),
                                    arrow_data(a, 2, WIDE)};
     firn_rows rows = arrow_rows(a, 2, schemas, arrays, 3);
-    lake_exec(f, create_from(f, "t", &rows, 2));
+    lake_exec(f, rows_create(f, "t", &rows, 2));
     rows_append(f, "t", &rows, 1, NULL);
     lake_expect(f, "SELECT * FROM t ORDER BY a",
                 "-99.99|-999999999999999.999|-9999\n99.99|999999999999999.999|9999");
@@ -416,7 +344,7 @@ static void values_under_a_null_do_not_matter(void **state)
                                             (struct ArrowArray *[]){arrow_data(a, 2, HUGE)}, 1);
     firn_rows rows =
         arrow_rows(a, 2, (struct ArrowSchema *[]){outer}, (struct ArrowArray *[]){array}, 1);
-    lake_exec(f, create_from(f, "t", &rows, 2));
+    lake_exec(f, rows_create(f, "t", &rows, 2));
     rows_append(f, "t", &rows, 1, NULL);
     lake_expect(f, "SELECT st, st.t FROM t ORDER BY st NULLS FIRST",
                 "NULL|NULL\n{'t': '1970-01-01 00:00:05'}|1970-01-01 00:00:05");
@@ -792,119 +720,6 @@ static void large_batches_keep_every_row(void **state)
     assert_int_equal(data_files(f, "t"), 1);
 }
 
-/* ---- fan-out ----------------------------------------------------------------------------------------- */
-
-static firn_route *routes_of(lake_fixture *f, const firn_rows *rows, size_t n, const char *sql,
-                             const char *by, size_t *n_routes)
-{
-    firn_err err = {0};
-    firn_route *routes = NULL;
-    const firn_rows_parting parting = {
-        .rows = rows, .n_rows = n, .sql = sql, .by = by, .routes_max = 5};
-    lake_check(firn_rows_route(f->session, f->arena, &parting, &routes, n_routes, &err), &err, by);
-    return routes;
-}
-
-/* Every kind of column, picked row by row; the parts together are the whole. */
-static void routes_part_rows(void **state)
-{
-    lake_fixture *f = *state;
-    const char *const queries[] = {
-        with_nulls(f->arena, firn_str_replace(f->arena, FLAT, "ROWS", "5000"), 13),
-        firn_str_replace(f->arena, NESTED, "ROWS", "5000"),
-    };
-    for (int q = 0; q < 2; q++) {
-        arrow_sql given = arrow_of_sql(f, queries[q]);
-        const char *name = q == 0 ? "flat" : "nested";
-        size_t n = 0;
-        lake_exec(f, create_from(f, name, given.rows.items, 2));
-        given.rows.items[0].from = 0;
-        firn_route *routes =
-            routes_of(f, given.rows.items, given.rows.len, NULL,
-                      "CASE WHEN id % 7 < 3 THEN 'r' || id % 7 WHEN id > 4000 THEN 'late' END", &n);
-        assert_int_equal(n, 5);
-        assert_null(routes[0].value);
-        assert_string_equal(routes[1].value, "late");
-        assert_string_equal(routes[2].value, "r0");
-        assert_int_equal(routes[2].count, 715);
-        for (size_t i = 0; i < n; i++) {
-            rows_append(f, name, routes[i].rows, routes[i].n_rows, NULL);
-        }
-        expect_equal(f, name,
-                     firn_str_replace(f->arena, queries[q], "::BIGINT[3]", "::BIGINT[3]::BIGINT[]"),
-                     "5000");
-        /* parts of parts */
-        firn_route *inner = routes_of(f, routes[2].rows, routes[2].n_rows, NULL, "id % 2", &n);
-        assert_int_equal(n, 3);
-        assert_int_equal(inner[0].count, 0);
-        assert_int_equal(inner[1].count + inner[2].count, 715);
-    }
-}
-
-static void routes_see_what_the_statement_gives(void **state)
-{
-    lake_fixture *f = *state;
-    lake_exec(
-        f,
-        "CREATE TABLE names (k bigint, name varchar); INSERT INTO names VALUES (0, 'zero'), (1, 'one');"
-        "CREATE TABLE t (id bigint, name varchar, u uuid, h decimal(38,0), e varchar)");
-    arrow_sql given = arrow_of_sql(f, "SELECT i AS id FROM range(5000) r(i)");
-    size_t n = 0;
-    const char *sql =
-        "SELECT b.id, n.name, CAST(md5(CAST(id AS VARCHAR)) AS UUID) AS u, CAST(id AS HUGEINT) AS h, "
-        "CAST('a' AS ENUM('a', 'b')) AS e FROM batch AS b LEFT JOIN names AS n ON b.id % 3 = n.k WHERE id >= 3";
-    firn_route *routes = routes_of(f, given.rows.items, given.rows.len, sql, "name", &n);
-    assert_int_equal(n, 3);
-    assert_string_equal(routes[1].value, "one");
-    for (size_t i = 0; i < n; i++) {
-        rows_append(f, "t", routes[i].rows, routes[i].n_rows, NULL);
-    }
-    lake_expect(
-        f,
-        "SELECT name, count(*), min(id), max(h) FROM t WHERE u = CAST(md5(CAST(id AS VARCHAR)) AS UUID) AND e = 'a' GROUP BY name ORDER BY name",
-        "one|1666|4|4999\nzero|1666|3|4998\nNULL|1665|5|4997");
-    firn_err err = {0};
-    firn_schema *schema = NULL;
-    lake_check(firn_rows_describe(f->session, f->arena, routes[0].rows, routes[0].n_rows, NULL, 2,
-                                  &schema, &err),
-               &err, "t");
-    assert_string_equal(firn_type_text(f->arena, schema->root.fields[2].type), "uuid");
-}
-
-static void routes_without_rows_and_too_many_are_told(void **state)
-{
-    lake_fixture *f = *state;
-    arrow_sql given = arrow_of_sql(f, "SELECT i AS id FROM range(10) r(i)");
-    size_t n = 0;
-    firn_route *routes =
-        routes_of(f, given.rows.items, 1, "SELECT * FROM batch WHERE id < 0", "id", &n);
-    assert_int_equal(n, 1);
-    assert_int_equal(routes[0].count, 0);
-    assert_int_equal(routes[0].n_rows, 1);
-    const struct {
-        const char *by, *says;
-        firn_rc code;
-    } CASES[] = {{"id", "more than 5 routes", FIRN_E_LIMIT},
-                 {"idd", "idd", FIRN_E_NO_COLUMN},
-                 {"id) FROM batch; --", "", FIRN_E_SYNTAX},
-                 {"strptime('x', '%Y')", "x", FIRN_E_TYPE}};
-    for (size_t i = 0; i < sizeof(CASES) / sizeof(CASES[0]); i++) {
-        const firn_rows_parting parting = {
-            .rows = given.rows.items, .n_rows = 1, .by = CASES[i].by, .routes_max = 5};
-        f->err = (firn_err){0};
-        firn_rc rc = firn_rows_route(f->session, f->arena, &parting, &routes, &n, &f->err);
-        if (rc != CASES[i].code) {
-            fail_msg("%s: %s: %s", CASES[i].by, firn_rc_name(rc), f->err.message);
-        }
-        lake_contains(f->err.message, CASES[i].says);
-    }
-    static const uint32_t BEYOND[] = {3, 10};
-    given.rows.items[0].pick = BEYOND;
-    given.rows.items[0].count = 2;
-    lake_exec(f, "CREATE TABLE t (id bigint)");
-    lake_contains(rows_fail(f, "t", given.rows.items, 1, NULL, FIRN_E_INVALID), "do not exist");
-}
-
 /* ---- several sessions -------------------------------------------------------------------------------- */
 
 enum { WRITERS = 4, WRITES = 8 };
@@ -1008,9 +823,6 @@ int main(void)
         ROWS_TEST(nothing_written_is_no_file),
         ROWS_TEST(discarded_files_are_gone),
         ROWS_TEST(large_batches_keep_every_row),
-        ROWS_TEST(routes_part_rows),
-        ROWS_TEST(routes_see_what_the_statement_gives),
-        ROWS_TEST(routes_without_rows_and_too_many_are_told),
         ROWS_TEST(sessions_write_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
