@@ -51,6 +51,7 @@ typedef struct ksql_server {
     ksql_source sources[KSQL_SOURCES_MAX];
     size_t n_sources;
     int cut_after, error_after; /* rows of the next query; -1: not */
+    int cut_wait_ms;            /* from the last row to the cut */
     bool silent;                /* push queries show nothing */
     const char *cluster;
     char last_sql[8192];
@@ -369,7 +370,11 @@ static inline bool ksql_query(ksql_server *s, int fd, const char *sql)
     }
     static const char head[] = "HTTP/1.1 200 OK\r\nContent-Type: application/vnd.ksql.v1+json\r\n"
                                "Transfer-Encoding: chunked\r\n\r\n";
-    if (!ksql_send(fd, head, sizeof(head) - 1) || !ksql_chunk(fd, &out) || cut) {
+    if (!ksql_send(fd, head, sizeof(head) - 1) || !ksql_chunk(fd, &out)) {
+        return false;
+    }
+    if (cut) {
+        poll(NULL, 0, s->cut_wait_ms);
         return false;
     }
     if (push) {

@@ -98,10 +98,12 @@ static void a_cut_answer_is_nothing(void **state)
 {
     export_fixture *f = *state;
     ksql_source *s = pay(f, "");
+    export_one(f, "pay", FIRN_EXPORT_NOTHING_NEW); /* the table, whoever is quicker below */
     add_ids(f, s, 0, 10);
-    f->options.flush_bytes = 1; /* files are there by then */
+    f->options.flush_bytes = 1;
     f->options.batch_rows_max = 2;
     f->server->cut_after = 7;
+    f->server->cut_wait_ms = 100; /* files are there by then */
     export_fails(f, "pay");
     f->server->error_after = 5;
     lake_contains(export_fails(f, "pay"), "the disk burns");
