@@ -2,19 +2,20 @@
 """./run bench export: ksqlDB's streams and tables into a data lake, by firn and by a Python exporter.
 
 One server on this machine (bench/ksqldb_load.c, a process of its own, whose time is not counted) sends the same rows to both, from memory. For
-each source, one after the other, with nothing between, from exec to exit:
+each source, in turns, with nothing between, from exec to exit:
 
   firn    `firn export FEED`: into an Iceberg table and the folder tree, snappy as the description has it
   zstd    the same with "compression": "zstd" in the feed's file
   pages2  snappy with "properties": {"write.parquet.page-version": "v2"}: Parquet's delta encodings
-  python  bench/export_python.py: requests, pandas, pyarrow, as the data lake was first described, into one Parquet file
+  python  bench/export_python.py with requests, pandas and pyarrow, doing the same: exact decimals, times, rows that are new, whole files
+  script  the same program as the data lake was first described: decimals as doubles, times as texts, all rows each time
 
 The sources are the four of that description's own table of times, with records of its size (500 bytes of JSON), and a stream of 10 M small
 records. The server ends a stream by a final message, so that nobody's wait for silence is measured. Python holds all rows in
 memory: of the large stream it gets PYTHON records, and its figures are extrapolated from these, which the output says.
 
 usage: export.py [WORD...]    sources whose name holds one of the words
-RECORDS (10,000,000, or 1,000,000) of the large stream; PYTHON (500,000); RUNS (3) of the small ones, of which the best counts;
+RECORDS (10,000,000, or 1,000,000) of the large stream; PYTHON (500,000); RUNS (5) of the small ones, in turns, of which the best counts;
 KEEP=1 keeps the folder.
 """
 import contextlib
@@ -36,9 +37,10 @@ LOAD = os.path.join(os.path.dirname(FIRN), "bench", "ksqldb_load")
 PYTHON = os.environ.get("BENCH_PYTHON", sys.executable)
 RECORDS = int(os.environ.get("RECORDS", "10000000"))
 PYTHON_RECORDS = int(os.environ.get("PYTHON", "500000"))
-RUNS = int(os.environ.get("RUNS", "3"))
+RUNS = int(os.environ.get("RUNS", "5"))
 LIMIT_S = 1800
 # name: (source, kind, records, what the first description says that it takes)
+PEERS = {"python": "same", "script": "script"}
 CASES = {
     "stream of 10,000": ("WIDE_10000", "stream", 10_000, "2-3 s"),
     "stream of 100,000": ("WIDE_100000", "stream", 100_000, "15-20 s"),
@@ -123,15 +125,16 @@ def measure_firn(lake, name, kind, source, records, settings, log):
     return got
 
 
-def measure_python(folder, uri, kind, source, records, log):
+def measure_python(folder, uri, kind, source, records, how, log):
     """Of the large stream a part, and from two sizes of it the whole: what does not grow with the records is counted once."""
-    command = [PYTHON, os.path.join(HERE, "export_python.py"), uri, source, kind, folder]
+    command = [PYTHON, os.path.join(HERE, "export_python.py"), uri, source, kind, folder, how]
     if records <= PYTHON_RECORDS:
         got = measure(command, log)
         got["parquet_bytes"] = json.loads(got["output"].strip().splitlines()[-1])["parquet_bytes"]
         return got
     parts = []
     for n in (PYTHON_RECORDS // 10, PYTHON_RECORDS):
+        command[5] = os.path.join(folder, str(n))
         part = measure([*command, str(n)], log)
         part["parquet_bytes"] = json.loads(part["output"].strip().splitlines()[-1])["parquet_bytes"]
         parts.append(part)
@@ -143,35 +146,37 @@ def measure_python(folder, uri, kind, source, records, log):
 
 
 def show(name, records, described, sizes, columns):
-    print(f"\n{name} records: {sizes['python'] / records:.0f} bytes of JSON each" + (f"; said to take {described}" if described else ""))
+    print(f"\n{name} records: {sizes['script'] / records:.0f} bytes of JSON each" + (f"; said to take {described}" if described else ""))
     print(f"    {'':<7}{'wall s':>9}{'CPU s':>9}{'records/s':>13}{'per CPU s':>13}{'MB/CPU s':>10}{'peak MB':>9}{'Parquet MB':>12}{'of JSON':>9}")
-    python = columns["python"]
+    python, script = columns["python"], columns["script"]
     for who, got in columns.items():
         note = f"   extrapolated from {got['from']:,}" if "from" in got else ""
         print(f"    {who:<7}{got['wall_s']:>9.2f}{got['cpu_s']:>9.2f}{records / got['wall_s']:>13,.0f}{records / got['cpu_s']:>13,.0f}{sizes[who] / got['cpu_s'] / 1e6:>10,.0f}"
-              f"{got['peak_mb']:>9,.0f}{got['parquet_bytes'] / 1e6:>12,.2f}{got['parquet_bytes'] / sizes['python']:>9.1%}{note}")
+              f"{got['peak_mb']:>9,.0f}{got['parquet_bytes'] / 1e6:>12,.2f}{got['parquet_bytes'] / sizes['script']:>9.1%}{note}")
     for who in FEEDS:
         firn = columns[who]
         print(f"    {who}: {python['cpu_s'] / firn['cpu_s']:.1f} times Python's records per CPU second, {python['wall_s'] / firn['wall_s']:.1f} times as fast, "
-              f"{firn['peak_mb'] / python['peak_mb']:.2f} of its memory, {firn['parquet_bytes'] / python['parquet_bytes']:.2f} of its Parquet", flush=True)
-
-
-def best_of(runs, measured):
-    return min((measured(i) for i in range(runs)), key=lambda got: got["cpu_s"])
+              f"{firn['peak_mb'] / python['peak_mb']:.2f} of its memory, {firn['parquet_bytes'] / python['parquet_bytes']:.2f} of its Parquet; "
+              f"{script['cpu_s'] / firn['cpu_s']:.1f} times the script's", flush=True)
 
 
 def measure_case(lake, folder, load, name):
+    """In turns, the best of each by CPU time: a machine's speed changes from minute to minute, and then it does for all."""
     source, kind, records, described = CASES[name]
-    runs = RUNS if records <= 100_000 else 1
     push = " EMIT CHANGES" if kind == "stream" else ""
     log = os.path.join(folder, "log")
     feed = source.lower()
-    columns = {who: best_of(runs, lambda i: measure_firn(lake, f"{feed}_{who}_{i}", kind, source, records, settings, log)) for who, settings in FEEDS.items()}
-    columns["python"] = best_of(runs, lambda i: measure_python(os.path.join(folder, f"python{i}"), load.uri, kind, source, records, log))
-    # What each gets: a stream's rows come with their partition, offset and time for firn.
+    runs = []
+    for i in range(RUNS if records <= 100_000 else 1):
+        got = {who: measure_firn(lake, f"{feed}_{who}_{i}", kind, source, records, settings, log) for who, settings in FEEDS.items()}
+        for who, how in PEERS.items():
+            got[who] = measure_python(os.path.join(folder, f"{who}{i}"), load.uri, kind, source, records, how, log)
+        runs.append(got)
+    columns = {who: min((got[who] for got in runs), key=lambda measured: measured["cpu_s"]) for who in runs[0]}
+    # What each gets: a stream's rows come with their partition, offset and time for all but the script.
     leading = "ROWPARTITION, " if kind == "stream" else ""
-    sizes = dict.fromkeys(FEEDS, load.bytes_of(f"SELECT {leading}* FROM {source}{push};"))
-    sizes["python"] = load.bytes_of(f"SELECT * FROM {source}{push};")
+    sizes = dict.fromkeys(columns, load.bytes_of(f"SELECT {leading}* FROM {source}{push};"))
+    sizes["script"] = load.bytes_of(f"SELECT * FROM {source}{push};")
     show(name, records, described, sizes, columns)
 
 

@@ -17,8 +17,7 @@ enum {
     LOCK_WAIT_MS = 2000,
     FIRST_TIMES_QUIET = 5, /* what a server gets to set up a push query */
     QUEUE_BYTES =
-        4
-        << 20, /* of rows that wait to be written: few batches, so that their memory is used again */
+        1 << 20, /* of rows that wait to be written: few batches, whose memory is used again */
 };
 
 void firn_export_warn(firn_export_job *job, const char *format, ...)

@@ -11,6 +11,7 @@
 
 enum {
     BLOCK = 2048,
+    ROOM = 256, /* for new values, before as many are looked at: most columns have few */
     SLOTS_MIN = 1024,
     SPAN_MAX = 1 << 16,  /* of a table of all that could be */
     STEPS_EACH = 8,      /* of a value, on average: hashes that collide by intent */
@@ -276,15 +277,16 @@ void firn_parquet_dictionary_begin(firn_parquet_dictionary *d, firn_parquet_item
 
 static void need_keys(firn_parquet_dictionary *d)
 {
-    size_t bytes = (d->n + BLOCK) * key_bytes(d->item);
+    size_t bytes = (d->n + ROOM) * key_bytes(d->item);
     if (bytes > d->keys_bytes) {
         d->keys_bytes = 2 * bytes;
         d->keys = firn_realloc(d->keys, d->keys_bytes);
     }
 }
 
-static void number_block(firn_parquet_dictionary *d, const firn_parquet_values *v, int64_t from,
-                         int64_t n, uint32_t *codes)
+/* At most ROOM of them. */
+static void number_some(firn_parquet_dictionary *d, const firn_parquet_values *v, int64_t from,
+                        int64_t n, uint32_t *codes)
 {
     const uint32_t *ints = v->data;
     const uint64_t *longs = v->data;
@@ -305,6 +307,15 @@ static void number_block(firn_parquet_dictionary *d, const firn_parquet_values *
         }
         return;
     default: number_texts(d, (const firn_bytes *)v->data + from, v->texts_end, n, codes); return;
+    }
+}
+
+static void number_block(firn_parquet_dictionary *d, const firn_parquet_values *v, int64_t from,
+                         int64_t n, uint32_t *codes)
+{
+    for (int64_t done = 0; done < n; done += ROOM) {
+        int64_t some = n - done < ROOM ? n - done : ROOM;
+        number_some(d, v, from + done, some, codes + done);
     }
 }
 

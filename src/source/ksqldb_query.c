@@ -12,7 +12,7 @@
 
 enum {
     BATCH_ROWS_MAX = 16384,
-    BATCH_BYTES_MAX = 2 << 20, /* what stays in a core's cache until it is encoded */
+    BATCH_BYTES_MAX = 1 << 20, /* what stays in a core's cache until it is encoded */
     ROW_BYTES_MAX = 64 << 20,
     REFUSAL_BYTES_MAX = 64 << 10,
     STREAM_BUFFER_BYTES = 256 << 10,

@@ -1,7 +1,8 @@
-/* The second start of `ingest run`: this program starts itself as main() does, and says by its exit code which allocator it got. */
+/* The second start of `ingest run`: this program starts itself as main() does, and says by its exit code which allocator it got. The heap of `export`. */
 #include "cli/cli.h"
 
 #include <dlfcn.h>
+#include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -15,10 +16,11 @@
 
 #include <cmocka.h>
 
-enum { PLAIN = 10, QUICK = 11, NOT_CALLED_AS_WAS = 12 };
+enum { PLAIN = 10, QUICK = 11, NOT_CALLED_AS_WAS = 12, LARGE = 13 };
 
 static const char *const FEED[] = {"firn", "--lake", "/nowhere", "ingest", "run", "orders", NULL};
 static const char *const OTHER[] = {"firn", "ingest", "status", "run", NULL};
+static const char *const EXPORT[] = {"firn", "--lake", "/nowhere", "export", "orders", NULL};
 
 static bool has_quick_one(void)
 {
@@ -52,7 +54,7 @@ static int start(const char *const *argv, const char *preload)
             unsetenv("LD_PRELOAD");
         }
         firn_cli_choose_allocator(argc, copy);
-        _exit(told(argc, copy));
+        _exit(mallinfo2().arena >= 32 << 20 ? LARGE : told(argc, copy));
     }
     int status = 0;
     assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -60,16 +62,21 @@ static int start(const char *const *argv, const char *preload)
     return WEXITSTATUS(status);
 }
 
+static bool is_sanitized(void)
+{
+#if defined(__SANITIZE_ADDRESS__)
+    return true;
+#elif defined(__has_feature)
+    return __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
+#else
+    return false;
+#endif
+}
+
 static void a_feed_starts_again(void **state)
 {
     (void)state;
-#if defined(__SANITIZE_ADDRESS__)
-    bool sanitized = true;
-#elif defined(__has_feature)
-    bool sanitized = __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
-#else
-    bool sanitized = false;
-#endif
+    bool sanitized = is_sanitized();
     if (!sanitized && !has_quick_one()) {
         fail_msg("libtcmalloc_minimal.so.4 is not installed: ./run setup does that");
     }
@@ -81,6 +88,13 @@ static void others_and_who_has_chosen_do_not(void **state)
     (void)state;
     assert_int_equal(start(OTHER, NULL), PLAIN);
     assert_int_equal(start(FEED, ""), PLAIN);
+    assert_int_equal(start(EXPORT, ""), PLAIN);
+}
+
+static void an_export_has_its_heap_at_once(void **state)
+{
+    (void)state;
+    assert_int_equal(start(EXPORT, NULL), is_sanitized() ? PLAIN : LARGE);
 }
 
 int main(int argc, char **argv)
@@ -88,6 +102,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(others_and_who_has_chosen_do_not),
         cmocka_unit_test(a_feed_starts_again),
+        cmocka_unit_test(an_export_has_its_heap_at_once),
     };
     if (argc > 1) { /* the second start */
         return told(argc, argv);
