@@ -3,8 +3,8 @@
  *     ksqldb_load          prints the port and serves until its stdin ends
  *
  * Sources are named by what they hold: WIDE_10000 and SMALL_10000000 are streams, STATE_1000 is a table, of so many rows. A query is
- * answered by the rows' bytes as they stand in memory: a block of at most 100,000 rows, over and over, in which only the numbers
- * that must differ (id, offset) are written anew. A push query ends with a final message, which a real one would not, so that nobody's
+ * answered by the rows' bytes as they stand in memory: a block of at most 100,000 rows, over and over, in which only what
+ * must differ (id, offset, the day) is written anew: each block is a day later. A push query ends with a final message, which a real one would not, so that nobody's
  * waiting for silence is measured; "LIMIT n" is understood. GET /bytes?SQL tells how long that answer is. What rows hold is in
  * ksqldb_rows.h.
  */
@@ -12,6 +12,7 @@
 
 #include "base/json.h"
 #include "base/thread.h"
+#include "base/time.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -38,7 +39,7 @@ static const char *const KIND_NAMES[] = {"WIDE_", "SMALL_", "STATE_"};
 typedef struct block {
     firn_buf text;
     size_t ends[BLOCK_ROWS];
-    size_t id_at[BLOCK_ROWS], offset_at[BLOCK_ROWS]; /* 0: none */
+    size_t id_at[BLOCK_ROWS], offset_at[BLOCK_ROWS], day_at[BLOCK_ROWS]; /* 0: none */
 } block;
 
 static block
@@ -68,6 +69,10 @@ static block *make_block(kind k, bool leading)
         else
             put_state(&b->text, i);
         firn_buf_puts(&b->text, "]}},\n");
+        size_t start = i > 0 ? b->ends[i - 1] : 0;
+        const uint8_t *day =
+            memmem(b->text.data + start, b->text.len - start, FIRST_DAY "T", sizeof FIRST_DAY);
+        b->day_at[i] = day ? (size_t)(day - b->text.data) : 0;
         b->ends[i] = b->text.len;
     }
     return b;
@@ -162,14 +167,20 @@ static void put_number(uint8_t *at, int64_t number)
         at[i] = (uint8_t)('0' + number % 10);
 }
 
-/* Ids and offsets of the block that begins with row `first`. */
+/* Ids, offsets and day of the block that begins with row `first`. */
 static void renumber(const block *b, uint8_t *text, int64_t first, int64_t rows)
 {
+    firn_civil civil;
+    char day[sizeof FIRST_DAY + 8];
+    firn_civil_from_days(firn_days_from_civil(2025, 1, 15) + (int32_t)(first / BLOCK_ROWS), &civil);
+    snprintf(day, sizeof day, "%04d-%02d-%02d", civil.year, civil.month, civil.day);
     for (int64_t i = 0; i < rows; i++) {
         if (b->id_at[i])
             put_number(text + b->id_at[i], NUMBER_BASE + first + i);
         if (b->offset_at[i])
             put_number(text + b->offset_at[i], NUMBER_BASE + (first + i) / PARTITIONS);
+        if (b->day_at[i])
+            memcpy(text + b->day_at[i], day, strlen(FIRST_DAY));
     }
 }
 

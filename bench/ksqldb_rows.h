@@ -9,7 +9,8 @@
 
 #include "base/buf.h"
 
-enum { BLOCK_ROWS = 100000 }; /* rows whose times are one day's */
+enum { BLOCK_ROWS = 100000 }; /* rows whose times are one day's: */
+#define FIRST_DAY "2025-01-15"
 
 typedef enum kind { WIDE, SMALL, STATE, KINDS } kind;
 
@@ -68,7 +69,7 @@ static const char *const SEGMENTS[] = {
 static inline void put_time(firn_buf *out, uint64_t i)
 {
     uint64_t r = random_of(i, 90);
-    firn_buf_printf(out, "\"2025-01-15T%02d:%02d:%02d.%03d\"", (int)(i * 24 / BLOCK_ROWS % 24),
+    firn_buf_printf(out, "\"" FIRST_DAY "T%02d:%02d:%02d.%03d\"", (int)(i * 24 / BLOCK_ROWS % 24),
                     (int)(r % 60), (int)(r / 60 % 60), (int)(r / 3600 % 1000));
 }
 
