@@ -7,6 +7,7 @@
 #include "scripted_server.h"
 
 #include <semaphore.h>
+#include <stdatomic.h>
 
 enum { STREAM_STEPS_MAX = 12, STREAM_CONNECTIONS_MAX = 8 };
 
@@ -31,8 +32,8 @@ typedef struct stream_server {
     pthread_t thread;
     sem_t go;
     firn_buf requests[STREAM_CONNECTIONS_MAX];
-    volatile int64_t sent; /* bytes, over all connections */
-    volatile bool ending;
+    _Atomic int64_t sent; /* bytes, over all connections */
+    atomic_bool ending;
 } stream_server;
 
 static bool stream_send(stream_server *s, int fd, const stream_step *step)
