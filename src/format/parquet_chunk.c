@@ -231,26 +231,30 @@ static firn_rc check_page(const encoder *e, const firn_buf *page, firn_err *err)
     return FIRN_OK;
 }
 
-static firn_rc judge(const encoder *e, firn_bytes page, firn_err *err)
+static firn_rc judge(const encoder *e, firn_bytes page, bool *ready, firn_err *err)
 {
     FIRN_AUTO_BUF firn_buf keys = {0};
+    *ready = false;
     if (firn_parquet_packs_alike(e)) {
         return FIRN_OK;
     }
     if (e->chunk->manner == FIRN_PARQUET_CODED) {
         put_keys(e, &keys);
     }
-    return firn_parquet_judge(e, page, firn_buf_bytes(&keys), err);
+    return firn_parquet_judge(e, page, firn_buf_bytes(&keys), ready, err);
 }
 
 static firn_rc add_page(const encoder *e, firn_bytes plain, int encoding, firn_err *err)
 {
     firn_parquet_chunk *c = e->chunk;
+    bool ready = false;
     if (c->out.len == 0) {
-        FIRN_TRY(judge(e, plain, err));
+        FIRN_TRY(judge(e, plain, &ready, err));
     }
-    firn_bytes body;
-    FIRN_TRY(firn_parquet_pack(e, plain, c->packing.way, &body, err));
+    firn_bytes body = firn_buf_bytes(&e->desk->packed);
+    if (!ready) {
+        FIRN_TRY(firn_parquet_pack(e, plain, c->packing.way, &body, err));
+    }
     firn_buf *header = &e->desk->header;
     firn_buf_clear(header);
     put_header(header, PAGE_DATA, plain.len, body.len, c->page_rows, encoding);

@@ -81,11 +81,12 @@ static firn_rc size_of(const encoder *e, const firn_parquet_packing *packing, fi
     return FIRN_OK;
 }
 
+/* *ready: the desk's `packed` is the page as *out has it. */
 static firn_rc compare(const encoder *e, firn_bytes page, firn_bytes keys,
-                       firn_parquet_packing *out, firn_err *err)
+                       firn_parquet_packing *out, bool *ready, firn_err *err)
 {
     const firn_parquet_options *options = e->options;
-    size_t sizes[N_PACKINGS], smallest = SIZE_MAX, packed_keys = 0;
+    size_t sizes[N_PACKINGS], smallest = SIZE_MAX, packed_keys = 0, last = 0;
     firn_parquet_packing whole = {.codec = options->codec, .way = FIRN_ZSTD_WHOLE};
     FIRN_TRY(size_of(e, &whole, keys, &packed_keys, err));
     for (size_t i = 0; i < N_PACKINGS; i++) {
@@ -93,12 +94,14 @@ static firn_rc compare(const encoder *e, firn_bytes page, firn_bytes keys,
             FIRN_TRY(size_of(e, &PACKINGS[i], page, &sizes[i], err));
             sizes[i] += PACKINGS[i].codec == FIRN_PARQUET_PLAIN ? keys.len : packed_keys;
             smallest = sizes[i] < smallest ? sizes[i] : smallest;
+            last = i;
         }
     }
     size_t part = has_level(options) ? GAIN_MIN_LEVEL : GAIN_MIN_QUICK;
     for (size_t i = N_PACKINGS; i-- > 0;) {
         if (is_considered(options, &PACKINGS[i]) && sizes[i] - sizes[i] / part <= smallest) {
             *out = PACKINGS[i];
+            *ready = i == last && i > 0 && page.len > 0;
         }
     }
     return FIRN_OK;
@@ -126,15 +129,16 @@ bool firn_parquet_packs_alike(const firn_parquet_encoder *e)
 }
 
 firn_rc firn_parquet_judge(const firn_parquet_encoder *e, firn_bytes page, firn_bytes keys,
-                           firn_err *err)
+                           bool *ready, firn_err *err)
 {
     firn_parquet_chunk *c = e->chunk;
     firn_parquet_habit *habit = &c->habit;
+    *ready = false;
     c->packing = (firn_parquet_packing){.codec = e->options->codec, .way = FIRN_ZSTD_WHOLE};
     if (c->packing.codec == FIRN_PARQUET_PLAIN || page.len + keys.len < JUDGED_BYTES) {
         return FIRN_OK;
     }
-    FIRN_TRY(compare(e, page, keys, &c->packing, err));
+    FIRN_TRY(compare(e, page, keys, &c->packing, ready, err));
     bool same = is_same(&c->packing, &habit->packing) && habit->packing_coded == is_coded(e);
     habit->packing = c->packing;
     habit->packing_coded = is_coded(e);

@@ -207,9 +207,9 @@ typedef struct firn_parquet_encoder firn_parquet_encoder;
 
 /* As the row group before, if that still stands for this one, too; false: it has to be judged. For the chunk's first page. */
 bool firn_parquet_packs_alike(const firn_parquet_encoder *e);
-/* By the chunk's first page and its dictionary so far. */
+/* By the chunk's first page and its dictionary so far. *ready: the page lies packed in the desk. */
 firn_rc firn_parquet_judge(const firn_parquet_encoder *e, firn_bytes page, firn_bytes keys,
-                           firn_err *err) FIRN_MUST_USE;
+                           bool *ready, firn_err *err) FIRN_MUST_USE;
 /* `plain` itself, or what lies in the desk as `packed` afterwards. */
 firn_rc firn_parquet_pack(const firn_parquet_encoder *e, firn_bytes plain, firn_zstd_way way,
                           firn_bytes *out, firn_err *err) FIRN_MUST_USE;
