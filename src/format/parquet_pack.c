@@ -9,6 +9,7 @@
 
 enum {
     JUDGED_BYTES = 1 << 14, /* of a page and a dictionary that say something */
+    SAMPLE_BYTES = 1 << 14, /* of a dictionary: the others are taken to be like these */
     GAIN_MIN_LEVEL =
         32, /* one part in so many, or it is not worth it: a level is asked for small files, */
     GAIN_MIN_QUICK = 12, /* snappy, or no level, for quick ones */
@@ -81,14 +82,23 @@ static firn_rc size_of(const encoder *e, const firn_parquet_packing *packing, fi
     return FIRN_OK;
 }
 
+/* What a dictionary will be, packed whole. */
+static firn_rc size_of_keys(const encoder *e, firn_bytes keys, size_t *out, firn_err *err)
+{
+    firn_parquet_packing whole = {.codec = e->options->codec, .way = FIRN_ZSTD_WHOLE};
+    size_t sample = keys.len < SAMPLE_BYTES ? keys.len : SAMPLE_BYTES;
+    FIRN_TRY(size_of(e, &whole, firn_bytes_of(keys.data, sample), out, err));
+    *out = sample > 0 ? (size_t)((double)*out * (double)keys.len / (double)sample) : 0;
+    return FIRN_OK;
+}
+
 /* *ready: the desk's `packed` is the page as *out has it. */
 static firn_rc compare(const encoder *e, firn_bytes page, firn_bytes keys,
                        firn_parquet_packing *out, bool *ready, firn_err *err)
 {
     const firn_parquet_options *options = e->options;
     size_t sizes[N_PACKINGS], smallest = SIZE_MAX, packed_keys = 0, last = 0;
-    firn_parquet_packing whole = {.codec = options->codec, .way = FIRN_ZSTD_WHOLE};
-    FIRN_TRY(size_of(e, &whole, keys, &packed_keys, err));
+    FIRN_TRY(size_of_keys(e, keys, &packed_keys, err));
     for (size_t i = 0; i < N_PACKINGS; i++) {
         if (is_considered(options, &PACKINGS[i])) {
             FIRN_TRY(size_of(e, &PACKINGS[i], page, &sizes[i], err));
