@@ -421,9 +421,12 @@ static void note_present(firn_parquet_chunk *c, const firn_parquet_values *v)
 static firn_rc add_values(const encoder *e, firn_err *err)
 {
     firn_parquet_chunk *c = e->chunk;
-    const firn_parquet_values *v = &e->desk->values;
+    firn_parquet_values *v = &e->desk->values;
     firn_parquet_stats own = {.nulls = v->rows - v->n};
     bool numbered = c->manner != FIRN_PARQUET_AS_VALUES;
+    if (!numbered) {
+        firn_parquet_gather_texts(v);
+    }
     if (!numbered || e->item != FIRN_ITEM_TEXT) {
         firn_parquet_bound(e->column, v, &own);
     }
@@ -435,6 +438,7 @@ static firn_rc add_values(const encoder *e, firn_err *err)
         numbered = firn_parquet_number(&c->dictionary, v, &range, left, c->codes + c->page_values);
         if (!numbered) {
             FIRN_TRY(give_up(e, err));
+            firn_parquet_gather_texts(v);
             firn_parquet_bound(e->column, v, &own);
         }
     }

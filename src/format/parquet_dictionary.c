@@ -48,10 +48,13 @@ static uint64_t hash_long(firn_bytes text)
     return multiply(firn_load8(last) ^ UINT64_C(0xE7037ED1A0B428DB), firn_load8(last + 8) ^ h);
 }
 
-static inline firn_parquet_entry entry_of(firn_bytes text, const uint8_t *end)
+/* `inside`: 16 bytes can be read where it begins. */
+static inline firn_parquet_entry entry_of(firn_bytes text, const uint8_t *end, bool inside)
 {
     firn_parquet_entry e = {.text = text};
-    if (text.len <= FIRN_TEXT_WORDS) {
+    if (text.len <= FIRN_TEXT_WORDS && inside) {
+        firn_text_words_inside(text, e.words);
+    } else if (text.len <= FIRN_TEXT_WORDS) {
         firn_text_words(text, end, e.words);
     } else {
         e.words[0] = hash_long(text);
@@ -126,6 +129,16 @@ static void clear_slots(firn_parquet_dictionary *d, size_t n)
 
 /* ---- a block ---- */
 
+/* Where a block's texts are. */
+typedef struct text_span {
+    const uint8_t *texts, *end;
+} text_span;
+
+static inline firn_bytes text_at(const int32_t *offsets, int64_t i, text_span from)
+{
+    return firn_bytes_of(from.texts + offsets[i], (size_t)(offsets[i + 1] - offsets[i]));
+}
+
 static firn_parquet_entry own_entry(firn_parquet_dictionary *d, firn_parquet_entry e)
 {
     d->text_bytes += e.text.len;
@@ -133,15 +146,15 @@ static firn_parquet_entry own_entry(firn_parquet_dictionary *d, firn_parquet_ent
     return e;
 }
 
-/* KEY_OF(value) is it as KEY, the type of the dictionary's values; OWN(d, key) is what can stay. */
+/* KEY_OF(values, i, from) is the value as KEY, the type of the dictionary's values; `from` says where texts are. OWN(d, key) is what can stay. */
 #define NUMBER_BLOCK(NAME, KEY, VALUE, KEY_OF, HASH, EQUAL, OWN)                                \
     static __attribute__((noinline)) void NAME(firn_parquet_dictionary *d, const VALUE *values, \
-                                               const uint8_t *end, int64_t n, uint32_t *codes)  \
+                                               text_span from, int64_t n, uint32_t *codes)      \
     {                                                                                           \
         KEY *keys = d->keys;                                                                    \
-        (void)end;                                                                              \
+        (void)from;                                                                             \
         for (int64_t i = 0; i < n; i++) {                                                       \
-            KEY key = KEY_OF(values[i], end);                                                   \
+            KEY key = KEY_OF(values, i, from);                                                  \
             uint32_t hash = HASH(key);                                                          \
             size_t at = hash & d->mask;                                                         \
             for (;; at = (at + 1) & d->mask, d->steps++) {                                      \
@@ -161,15 +174,33 @@ static firn_parquet_entry own_entry(firn_parquet_dictionary *d, firn_parquet_ent
         }                                                                                       \
     }
 
-#define NUMBER_OF(x, end) (x)
-#define EQUAL(a, b)       ((a) == (b))
-#define OWN_NUMBER(d, x)  (x)
-#define EQUAL_TEXT(a, b)  equal_entries(&(a), &(b))
+#define NUMBER_AT(values, i, from)  ((values)[i])
+#define TEXT_AT(values, i, from)    entry_of((values)[i], (from).end, false)
+#define INSIDE_AT(offsets, i, from) entry_of(text_at(offsets, i, from), NULL, true)
+#define OFFSET_AT(offsets, i, from) entry_of(text_at(offsets, i, from), (from).end, false)
+#define EQUAL(a, b)                 ((a) == (b))
+#define OWN_NUMBER(d, x)            (x)
+#define EQUAL_TEXT(a, b)            equal_entries(&(a), &(b))
 
-NUMBER_BLOCK(number_ints, uint32_t, uint32_t, NUMBER_OF, hash_number, EQUAL, OWN_NUMBER)
-NUMBER_BLOCK(number_longs, uint64_t, uint64_t, NUMBER_OF, hash_number, EQUAL, OWN_NUMBER)
-NUMBER_BLOCK(number_texts, firn_parquet_entry, firn_bytes, entry_of, hash_entry, EQUAL_TEXT,
+NUMBER_BLOCK(number_ints, uint32_t, uint32_t, NUMBER_AT, hash_number, EQUAL, OWN_NUMBER)
+NUMBER_BLOCK(number_longs, uint64_t, uint64_t, NUMBER_AT, hash_number, EQUAL, OWN_NUMBER)
+NUMBER_BLOCK(number_texts, firn_parquet_entry, firn_bytes, TEXT_AT, hash_entry, EQUAL_TEXT,
              own_entry)
+NUMBER_BLOCK(number_inside, firn_parquet_entry, int32_t, INSIDE_AT, hash_entry, EQUAL_TEXT,
+             own_entry)
+NUMBER_BLOCK(number_last, firn_parquet_entry, int32_t, OFFSET_AT, hash_entry, EQUAL_TEXT, own_entry)
+
+/* Texts that lie one behind the other: but for the last few, 16 bytes can be read of each. */
+static void number_offsets(firn_parquet_dictionary *d, const int32_t *offsets, text_span from,
+                           int64_t n, uint32_t *codes)
+{
+    int64_t inside = n;
+    while (inside > 0 && from.end - from.texts - offsets[inside - 1] < FIRN_TEXT_WORDS) {
+        inside--;
+    }
+    number_inside(d, offsets, from, inside, codes);
+    number_last(d, offsets + inside, from, n - inside, codes + inside);
+}
 
 /* The table in d->slots has a number for each value from `low` on. */
 #define NUMBER_NEAR(NAME, TYPE)                                                                  \
@@ -290,23 +321,29 @@ static void number_some(firn_parquet_dictionary *d, const firn_parquet_values *v
 {
     const uint32_t *ints = v->data;
     const uint64_t *longs = v->data;
+    text_span span = {.texts = v->texts, .end = v->texts_end};
     need_keys(d);
     switch (d->item) {
     case FIRN_ITEM_4:
         if (d->near) {
             number_near_ints(d, ints + from, n, codes);
         } else {
-            number_ints(d, ints + from, NULL, n, codes);
+            number_ints(d, ints + from, span, n, codes);
         }
         return;
     case FIRN_ITEM_8:
         if (d->near) {
             number_near_longs(d, longs + from, n, codes);
         } else {
-            number_longs(d, longs + from, NULL, n, codes);
+            number_longs(d, longs + from, span, n, codes);
         }
         return;
-    default: number_texts(d, (const firn_bytes *)v->data + from, v->texts_end, n, codes); return;
+    default: break;
+    }
+    if (v->offsets != NULL) {
+        number_offsets(d, v->offsets + from, span, n, codes);
+    } else {
+        number_texts(d, (const firn_bytes *)v->data + from, span, n, codes);
     }
 }
 

@@ -170,6 +170,7 @@ void firn_parquet_gather(const firn_parquet_column *column, const firn_parquet_p
     out->rows = out->n = piece->count;
     out->present = NULL;
     out->texts_end = array != NULL && item == FIRN_ITEM_TEXT ? texts_end(array) : NULL;
+    out->offsets = NULL;
     if (array == NULL) {
         memset(firn_room((void **)&out->present_room, &out->present_bytes, rows + 1), 0, rows);
         out->present = out->present_room;
@@ -187,12 +188,33 @@ void firn_parquet_gather(const firn_parquet_column *column, const firn_parquet_p
         out->data = (const uint8_t *)array->buffers[1] + (size_t)first * width;
         return;
     }
+    if (bits == NULL && piece->pick == NULL && item == FIRN_ITEM_TEXT) {
+        out->offsets = (const int32_t *)array->buffers[1] + first;
+        out->texts = array->buffers[2] != NULL ? array->buffers[2] : NO_TEXT;
+        return;
+    }
     void *data = firn_room(&out->room, &out->room_bytes, firn_mul_size(width, rows + 1));
     out->data = data;
     take_all(column, piece, first, data);
     if (out->present != NULL) {
         out->n = move_present(item, data, out->present, piece->count);
     }
+}
+
+void firn_parquet_gather_texts(firn_parquet_values *values)
+{
+    const int32_t *offsets = values->offsets;
+    if (offsets == NULL) {
+        return;
+    }
+    size_t n = (size_t)values->n;
+    firn_bytes *texts =
+        firn_room(&values->room, &values->room_bytes, firn_mul_size(sizeof(*texts), n + 1));
+    for (size_t i = 0; i < n; i++) {
+        texts[i] = firn_bytes_of(values->texts + offsets[i], (size_t)(offsets[i + 1] - offsets[i]));
+    }
+    values->data = texts;
+    values->offsets = NULL;
 }
 
 void firn_parquet_values_free(firn_parquet_values *values)

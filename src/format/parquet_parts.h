@@ -114,6 +114,9 @@ typedef struct firn_parquet_values {
     const uint8_t *present;   /* a byte for each row; NULL: all */
     const void *data;         /* n items, in the room or in the array itself */
     const uint8_t *texts_end; /* TEXT: behind the array's last text */
+    const int32_t
+        *offsets; /* TEXT: n + 1 of them, into `texts`, in place of `data`; NULL: `data` */
+    const uint8_t *texts;
     void *room;
     size_t room_bytes;
     uint8_t *present_room;
@@ -122,6 +125,8 @@ typedef struct firn_parquet_values {
 
 void firn_parquet_gather(const firn_parquet_column *column, const firn_parquet_piece *piece,
                          firn_parquet_values *out);
+/* Texts that only have offsets as firn_bytes, too. */
+void firn_parquet_gather_texts(firn_parquet_values *values);
 void firn_parquet_values_free(firn_parquet_values *values);
 
 /* ---- parquet_dictionary.c ---- */

@@ -54,20 +54,25 @@ static inline bool firn_text_has_room(firn_bytes text, const uint8_t *end, ptrdi
     return end - text.data >= bytes;
 }
 
-/* The first 16 bytes, zeros behind a shorter text. */
-static inline void firn_text_words(firn_bytes text, const uint8_t *end, uint64_t out[2])
+/* The first 16 bytes, zeros behind a shorter text. As many can be read. */
+static inline void firn_text_words_inside(firn_bytes text, uint64_t out[2])
 {
+    size_t len = text.len < FIRN_TEXT_WORDS ? text.len : FIRN_TEXT_WORDS;
     static const uint8_t MASK[2 * FIRN_TEXT_WORDS] = {255, 255, 255, 255, 255, 255, 255, 255,
                                                       255, 255, 255, 255, 255, 255, 255, 255};
-    size_t len = text.len < FIRN_TEXT_WORDS ? text.len : FIRN_TEXT_WORDS;
+    const uint8_t *mask = MASK + FIRN_TEXT_WORDS - len;
+    out[0] = firn_load8(text.data) & firn_load8(mask);
+    out[1] = firn_load8(text.data + 8) & firn_load8(mask + 8);
+}
+
+static inline void firn_text_words(firn_bytes text, const uint8_t *end, uint64_t out[2])
+{
     if (firn_text_has_room(text, end, FIRN_TEXT_WORDS)) {
-        const uint8_t *mask = MASK + FIRN_TEXT_WORDS - len;
-        out[0] = firn_load8(text.data) & firn_load8(mask);
-        out[1] = firn_load8(text.data + 8) & firn_load8(mask + 8);
+        firn_text_words_inside(text, out);
         return;
     }
     out[0] = out[1] = 0;
-    memcpy(out, text.data, len);
+    memcpy(out, text.data, text.len < FIRN_TEXT_WORDS ? text.len : FIRN_TEXT_WORDS);
 }
 
 /* As firn_text_rank. */
