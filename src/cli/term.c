@@ -2,6 +2,7 @@
 #include "output.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -68,15 +69,26 @@ const char *firn_term_plain(FILE *file)
     return escape(file, "\x1b[0m");
 }
 
+/* Why an earlier write failed, of which nothing is left to be flushed: what errno says may be of another call since. */
+static int earlier_error(FILE *file, int left)
+{
+    struct pollfd fd = {.fd = fileno(file), .events = POLLOUT};
+    if (left == EPIPE || (poll(&fd, 1, 0) == 1 && (fd.revents & POLLERR) != 0)) {
+        return EPIPE; /* of a pipe: its reader has left */
+    }
+    return left == ENOSPC || left == EDQUOT || left == EFBIG ? left : EIO;
+}
+
 firn_rc firn_output_flush(FILE *file, firn_err *err)
 {
+    int left = errno;
     errno = 0;
     if (fflush(file) == 0 && !ferror(file)) {
         return FIRN_OK;
     }
-    if (errno == EPIPE) {
+    int why = errno != 0 ? errno : earlier_error(file, left);
+    if (why == EPIPE) {
         FIRN_FAIL(err, FIRN_E_CANCELLED, "nobody reads the output any more");
     }
-    return firn_err_errno(err, __FILE__, __LINE__, errno != 0 ? errno : EIO,
-                          "cannot write the output");
+    return firn_err_errno(err, __FILE__, __LINE__, why, "cannot write the output");
 }

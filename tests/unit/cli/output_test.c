@@ -3,7 +3,9 @@
 
 #include "output.h"
 
+#include <errno.h>
 #include <pty.h>
+#include <signal.h>
 
 static const firn_column COLUMNS[] = {
     {"name", FIRN_COLUMN_TEXT}, {"n", FIRN_COLUMN_INTEGER}, {"amount", FIRN_COLUMN_DECIMAL}};
@@ -216,6 +218,29 @@ static void a_full_disk_is_an_error(void **state)
     fclose(full);
 }
 
+/* Nothing is left to be flushed then, so the flush itself has nothing to say. */
+static void a_write_that_failed_before_is_told(void **state)
+{
+    (void)state;
+    firn_err err = {0};
+    int ends[2];
+    signal(SIGPIPE, SIG_IGN);
+    FILE *full = fopen("/dev/full", "w");
+    setvbuf(full, NULL, _IONBF, 0);
+    assert_int_equal(fputs("rows", full), EOF);
+    assert_int_equal(firn_output_flush(full, &err), FIRN_E_NO_SPACE);
+    fclose(full);
+
+    assert_int_equal(pipe(ends), 0);
+    close(ends[0]);
+    FILE *left = fdopen(ends[1], "w");
+    setvbuf(left, NULL, _IONBF, 0);
+    assert_int_equal(fputs("rows", left), EOF);
+    errno = ENOENT; /* of something else in between */
+    assert_int_equal(firn_output_flush(left, &err), FIRN_E_CANCELLED);
+    fclose(left);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -237,6 +262,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(colours_are_for_terminals_that_want_them, testing_setup,
                                         testing_teardown),
         cmocka_unit_test_setup_teardown(a_full_disk_is_an_error, testing_setup, testing_teardown),
+        cmocka_unit_test_setup_teardown(a_write_that_failed_before_is_told, testing_setup,
+                                        testing_teardown),
     };
     return cmocka_run_group_tests_name("cli/output", tests, NULL, NULL);
 }
