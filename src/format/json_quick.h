@@ -301,14 +301,14 @@ static inline __attribute__((always_inline)) const uint8_t *firn_json_quick_text
     const firn_json_decoding *d, const uint8_t *p, const uint8_t *end, bool wide,
     firn_avro_column *column, int64_t row)
 {
-    int32_t at = column->offsets[row];
+    int32_t *offset = column->offsets + row, at = *offset;
     if (*p != '"' || column->data_cap - at < FIRN_JSON_STEP)
         return NULL;
     uint64_t stop = firn_json_ascii(p + 1, true, column->data + at, wide);
     if (__builtin_expect(stop != 0, 1)) {
         int len = __builtin_ctzll(stop) / FIRN_JSON_STEP_BITS;
         if (__builtin_expect(p[1 + len] == '"', 1)) {
-            column->offsets[row + 1] = at + len;
+            offset[1] = at + len;
             return p + len + 2;
         }
     } else {

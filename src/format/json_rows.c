@@ -49,9 +49,10 @@ static inline __attribute__((always_inline)) const uint8_t *take_row(firn_json_d
     p = firn_json_space(p + 1, end);
     if (member == last)
         goto done;
+    bool has_room = p <= roomy;
     for (;;) {
         behind = NULL;
-        if (__builtin_expect(p <= roomy, 1))
+        if (__builtin_expect(has_room, 1))
             behind = firn_json_quick(d, p, end, wide, &member->node, column, row);
         if (__builtin_expect(!behind, 0) &&
             !(behind = any_value(d, p, &member->node, column, row))) {
@@ -64,12 +65,14 @@ static inline __attribute__((always_inline)) const uint8_t *take_row(firn_json_d
             break;
         if (__builtin_expect(p < roomy && p[0] == ',' && p[1] > ' ', 1)) {
             p++;
+            has_room = true; /* so that it is not asked again */
             continue;
         }
         p = firn_json_space(p, end);
         if (p == end || *p != ',')
             goto unexpected;
         p = firn_json_space(p + 1, end);
+        has_room = p <= roomy;
     }
 done:
     p = firn_json_space(p, end);
