@@ -105,7 +105,10 @@ def export_same(url, source, kind, folder, limit):
     seen, written = before["offsets"], before["partitions"]
     leading = "ROWPARTITION AS `partition`, ROWOFFSET AS `offset`, ROWTIME AS `time`, " if kind == "stream" else ""
     decoder = json.JSONDecoder(parse_float=str)  # once: json.loads() would make one for each line
-    loads = lambda line: decoder.decode(line.decode())
+
+    def loads(line):
+        return decoder.decode(line.decode())
+
     columns, rows = read_rows(url, f"SELECT {leading}* FROM {source}{' EMIT CHANGES' if kind == 'stream' else ''}{limit};", loads)
     names = [name.lower() for name, _ in columns]
     if leading:

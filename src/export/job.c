@@ -16,8 +16,7 @@
 enum {
     LOCK_WAIT_MS = 2000,
     FIRST_TIMES_QUIET = 5, /* what a server gets to set up a push query */
-    QUEUE_BYTES =
-        1 << 20, /* of rows that wait to be written: few batches, whose memory is used again */
+    QUEUE_BYTES = 1 << 20, /* of rows that wait: few batches, whose memory is used again */
 };
 
 void firn_export_warn(firn_export_job *job, const char *format, ...)

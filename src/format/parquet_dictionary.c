@@ -134,11 +134,6 @@ typedef struct text_span {
     const uint8_t *texts, *end;
 } text_span;
 
-static inline firn_bytes text_at(const int32_t *offsets, int64_t i, text_span from)
-{
-    return firn_bytes_of(from.texts + offsets[i], (size_t)(offsets[i + 1] - offsets[i]));
-}
-
 static firn_parquet_entry own_entry(firn_parquet_dictionary *d, firn_parquet_entry e)
 {
     d->text_bytes += e.text.len;
@@ -176,11 +171,12 @@ static firn_parquet_entry own_entry(firn_parquet_dictionary *d, firn_parquet_ent
 
 #define NUMBER_AT(values, i, from)  ((values)[i])
 #define TEXT_AT(values, i, from)    entry_of((values)[i], (from).end, false)
-#define INSIDE_AT(offsets, i, from) entry_of(text_at(offsets, i, from), NULL, true)
-#define OFFSET_AT(offsets, i, from) entry_of(text_at(offsets, i, from), (from).end, false)
-#define EQUAL(a, b)                 ((a) == (b))
-#define OWN_NUMBER(d, x)            (x)
-#define EQUAL_TEXT(a, b)            equal_entries(&(a), &(b))
+#define INSIDE_AT(offsets, i, from) entry_of(firn_text_at((from).texts, offsets, i), NULL, true)
+#define OFFSET_AT(offsets, i, from) \
+    entry_of(firn_text_at((from).texts, offsets, i), (from).end, false)
+#define EQUAL(a, b)      ((a) == (b))
+#define OWN_NUMBER(d, x) (x)
+#define EQUAL_TEXT(a, b) equal_entries(&(a), &(b))
 
 NUMBER_BLOCK(number_ints, uint32_t, uint32_t, NUMBER_AT, hash_number, EQUAL, OWN_NUMBER)
 NUMBER_BLOCK(number_longs, uint64_t, uint64_t, NUMBER_AT, hash_number, EQUAL, OWN_NUMBER)

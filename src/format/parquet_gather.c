@@ -6,6 +6,7 @@
  * That they fit is known before (parquet_fit.c).
  */
 #include "parquet_parts.h"
+#include "parquet_text.h"
 
 /* ---- values ---- */
 
@@ -27,19 +28,15 @@
 
 static const uint8_t NO_TEXT[1]; /* where texts are of which all are empty */
 
-static inline firn_bytes text_at(const firn_parquet_source *source, const int32_t *offsets,
-                                 int64_t at)
+static const uint8_t *texts_of(const struct ArrowArray *array)
 {
-    const uint8_t *data = source->array->buffers[2];
-    return firn_bytes_of(data != NULL ? data + offsets[at] : NO_TEXT,
-                         (size_t)(offsets[at + 1] - offsets[at]));
+    return array->buffers[2] != NULL ? array->buffers[2] : NO_TEXT;
 }
 
 static const uint8_t *texts_end(const struct ArrowArray *array)
 {
-    const uint8_t *data = array->buffers[2];
     const int32_t *offsets = array->buffers[1];
-    return data != NULL ? data + offsets[array->offset + array->length] : NO_TEXT;
+    return texts_of(array) + offsets[array->offset + array->length];
 }
 
 static inline __int128 decimal_at(const uint8_t *data, int64_t at)
@@ -57,7 +54,7 @@ TAKE(take_times, int64_t,
 TAKE(take_longs, int64_t, ((const int32_t *)data)[at] * source->factor)
 TAKE(take_ints, int32_t, (int32_t)((const int64_t *)data)[at])
 TAKE(take_doubles, double, (double)((const float *)data)[at])
-TAKE(take_texts, firn_bytes, text_at(source, data, at))
+TAKE(take_texts, firn_bytes, firn_text_at(texts_of(source->array), data, at))
 TAKE(take_uuids, firn_bytes, firn_bytes_of((const uint8_t *)data + 16 * at, 16))
 TAKE(take_decimals_4, int32_t, (int32_t)decimal_at(data, at))
 TAKE(take_decimals_8, int64_t, (int64_t)decimal_at(data, at))
@@ -190,7 +187,7 @@ void firn_parquet_gather(const firn_parquet_column *column, const firn_parquet_p
     }
     if (bits == NULL && piece->pick == NULL && item == FIRN_ITEM_TEXT) {
         out->offsets = (const int32_t *)array->buffers[1] + first;
-        out->texts = array->buffers[2] != NULL ? array->buffers[2] : NO_TEXT;
+        out->texts = texts_of(array);
         return;
     }
     void *data = firn_room(&out->room, &out->room_bytes, firn_mul_size(width, rows + 1));
@@ -211,7 +208,7 @@ void firn_parquet_gather_texts(firn_parquet_values *values)
     firn_bytes *texts =
         firn_room(&values->room, &values->room_bytes, firn_mul_size(sizeof(*texts), n + 1));
     for (size_t i = 0; i < n; i++) {
-        texts[i] = firn_bytes_of(values->texts + offsets[i], (size_t)(offsets[i + 1] - offsets[i]));
+        texts[i] = firn_text_at(values->texts, offsets, (int64_t)i);
     }
     values->data = texts;
     values->offsets = NULL;

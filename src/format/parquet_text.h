@@ -54,17 +54,24 @@ static inline bool firn_text_has_room(firn_bytes text, const uint8_t *end, ptrdi
     return end - text.data >= bytes;
 }
 
-/* The first 16 bytes, zeros behind a shorter text. As many can be read. */
+/* One of texts that lie one behind the other. */
+static inline firn_bytes firn_text_at(const uint8_t *texts, const int32_t *offsets, int64_t at)
+{
+    return firn_bytes_of(texts + offsets[at], (size_t)(offsets[at + 1] - offsets[at]));
+}
+
+/* The first 16 bytes, zeros behind a shorter text, of one where as many can be read. */
 static inline void firn_text_words_inside(firn_bytes text, uint64_t out[2])
 {
-    size_t len = text.len < FIRN_TEXT_WORDS ? text.len : FIRN_TEXT_WORDS;
     static const uint8_t MASK[2 * FIRN_TEXT_WORDS] = {255, 255, 255, 255, 255, 255, 255, 255,
                                                       255, 255, 255, 255, 255, 255, 255, 255};
+    size_t len = text.len < FIRN_TEXT_WORDS ? text.len : FIRN_TEXT_WORDS;
     const uint8_t *mask = MASK + FIRN_TEXT_WORDS - len;
     out[0] = firn_load8(text.data) & firn_load8(mask);
     out[1] = firn_load8(text.data + 8) & firn_load8(mask + 8);
 }
 
+/* The same of any text; `end`: behind what can be read. */
 static inline void firn_text_words(firn_bytes text, const uint8_t *end, uint64_t out[2])
 {
     if (firn_text_has_room(text, end, FIRN_TEXT_WORDS)) {

@@ -81,7 +81,7 @@ typedef struct firn_ksqldb_query firn_ksqldb_query;
 typedef struct firn_ksqldb_query_options {
     const char *sql;
     const json_t *properties; /* of the statement: {"auto.offset.reset": "earliest"}; nullable */
-    int64_t batch_bytes_max;  /* decoded; 0: 2 MiB */
+    int64_t batch_bytes_max;  /* decoded; 0: 1 MiB */
     int64_t batch_rows_max;   /* 0: 16,384 */
     size_t row_bytes_max;     /* 0: 64 MiB */
 } firn_ksqldb_query_options;
